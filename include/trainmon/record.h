@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* SPDX-FileCopyrightText: libtrainmon contributors */
+/* Sessions as rows: listing, reading and, for trainers without a ring, writing them; steering live ones. */
+#ifndef TRAINMON_RECORD_H
+#define TRAINMON_RECORD_H
+
+#include "export.h"
+#include "session.h"
+#include "store.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * One session as the store and its live ring show it. Absent texts are NULL, absent times 0, absent reals NaN, absent counts 0.
+ * Times are microseconds since 1970.
+ */
+typedef struct tmon_record {
+  const char *id;
+  const char *name;
+  const char *model_type;
+  const char *dataset_name;
+  const char *config_json;
+  const char *hardware_json;
+  const char *model_path;
+  const char *error_text;
+  int64_t dataset_size;
+  int64_t epochs;
+  int64_t batch_size;
+  int64_t img_size;
+  int64_t best_epoch;        /**< -1 when there is none */
+  double learning_rate;
+  double final_map50;
+  double final_map50_95;
+  double final_precision;
+  double final_recall;
+  double final_loss;
+  double duration_seconds;
+  int64_t created_at;
+  int64_t started_at;
+  int64_t completed_at;
+  int64_t updated_at;
+  tmon_status status;
+  tmon_control control;      /**< what was asked for */
+  bool paused;               /**< the trainer waits, or was asked to and has not answered otherwise */
+  bool live;                 /**< its process lives and its ring can be read from here */
+  bool unreachable;          /**< running, but its ring lies on another host or in another container */
+  bool rest;                 /**< fed over REST: no ring */
+  tmon_progress progress;
+  double percent;            /**< 0..100 */
+  double eta_seconds;        /**< NaN when it can't be told */
+  int64_t dropped;           /**< points dropped, exact */
+  int64_t attempts;          /**< how many times it was started */
+} tmon_record;
+
+/** Which sessions to list. All zero means the newest 50; `size` is sizeof(tmon_record_filter). */
+typedef struct tmon_record_filter {
+  uint32_t size;
+  const char *id;            /**< only this one */
+  bool by_status;            /**< when true, only those in `status` */
+  tmon_status status;
+  bool active;               /**< only pending-or-running ones that are alive, resp. not yet expired */
+  int64_t limit;             /**< 0 means 50; at most 1,000 */
+  int64_t offset;
+} tmon_record_filter;
+
+/** A list of sessions, newest first, that is being read. */
+typedef struct tmon_record_list tmon_record_list;
+
+/**
+ * Reads the sessions that `filter` (NULL: the newest 50) selects, from one consistent state. `out` receives the list; free it with
+ * tmon_record_list_free. Any thread. TMON_EINVAL, TMON_EIO, TMON_ENOMEM, TMON_EFORKED. Since 0.1.
+ */
+TMON_API int tmon_record_list_open(tmon_record_list **out, tmon_store *store, const tmon_record_filter *filter);
+
+/**
+ * Gives the next session: TMON_OK, or TMON_DONE after the last. Texts are borrowed until the list is freed. One thread at a time. Since 0.1.
+ */
+TMON_API int tmon_record_list_next(tmon_record_list *list, tmon_record *out);
+
+/** Returns how many sessions match without limit and offset; 0 for NULL. Since 0.1. */
+TMON_API int64_t tmon_record_list_total(const tmon_record_list *list);
+
+/** Frees the list and all texts it gave. NULL is fine. Since 0.1. */
+TMON_API void tmon_record_list_free(tmon_record_list *list);
+
+/** A session fed without a ring. Fields as in tmon_session_options; NULL, 0 and NaN mean not said. `size` is sizeof(tmon_record_change). */
+typedef struct tmon_record_change {
+  uint32_t size;
+  const char *name;
+  const char *model_type;
+  const char *dataset_name;
+  const char *config_json;
+  const char *hardware_json;
+  const char *model_path;
+  const char *error_text;
+  int64_t dataset_size;
+  int64_t epochs;
+  int64_t batch_size;
+  int64_t img_size;
+  double learning_rate;
+  double final_map50;
+  double final_map50_95;
+  double final_precision;
+  double final_recall;
+  double final_loss;
+  bool set_status;
+  tmon_status status;
+  int64_t started_at;
+  int64_t completed_at;
+} tmon_record_change;
+
+/**
+ * Creates a session without a ring (for trainers that report over REST), pending unless `change` says otherwise. `id_out` receives 37 bytes.
+ * Any thread. TMON_EINVAL, TMON_EREADONLY, TMON_EBUSY, TMON_EFULL, TMON_EIO, TMON_ENOMEM, TMON_EFORKED. Since 0.1.
+ */
+TMON_API int tmon_record_create(char *id_out, tmon_store *store, const tmon_record_change *change);
+
+/**
+ * Changes what `change` says of a session. The status of a session whose trainer lives in a ring can't be set so: TMON_ESTATE; use control.
+ * TMON_ENOTFOUND: no such session. Else as tmon_record_create. Since 0.1.
+ */
+TMON_API int tmon_record_update(tmon_store *store, const char *id, const tmon_record_change *change);
+
+/** One named value of an epoch row. */
+typedef struct tmon_epoch_value {
+  const char *key;
+  double value;
+} tmon_epoch_value;
+
+/**
+ * Records values of an epoch of a session fed without a ring; a second call overwrites the values it names. An interrupted REST session reopens.
+ * `count` is 1 to 1,000. TMON_ENOTFOUND, TMON_EINVAL and as tmon_record_create. Since 0.1.
+ */
+TMON_API int tmon_record_log_epoch(
+    tmon_store *store, const char *id, int64_t epoch, const tmon_epoch_value *values, size_t count);
+
+/**
+ * Reads the epoch rows of a session as JSON text: an array of objects with the columns of `training_metrics` (null where missing) and
+ * `extra`. `after` skips rows up to that epoch (-1: none). `out` receives the text; free it with tmon_text_free. Any thread.
+ * TMON_ENOTFOUND, TMON_EIO, TMON_ENOMEM, TMON_EFORKED. Since 0.1.
+ */
+TMON_API int tmon_record_epochs_json(char **out, tmon_store *store, const char *id, int64_t after);
+
+/** Frees a text that the library gave. NULL is fine. Since 0.1. */
+TMON_API void tmon_text_free(char *text);
+
+/**
+ * Asks a live session to run, pause or stop: a row in the store, and at once a word in its ring where that can be opened.
+ * Any thread, any process. TMON_ENOTFOUND, TMON_ESTATE: the session is not live. TMON_EREADONLY, TMON_EBUSY, TMON_EIO, TMON_EFORKED. Since 0.1.
+ */
+TMON_API int tmon_record_request(tmon_store *store, const char *id, tmon_control control);
+
+/**
+ * Returns a number that grows with each committed change of a session, epoch or control row, for cheap polling. 0 and an error code
+ * otherwise. TMON_EIO, TMON_EFORKED. Since 0.1.
+ */
+TMON_API int tmon_store_change_cursor(int64_t *out, tmon_store *store);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

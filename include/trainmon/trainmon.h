@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* SPDX-FileCopyrightText: libtrainmon contributors */
+/* All of the core library. The wings have headers of their own: server.h. */
+#ifndef TRAINMON_TRAINMON_H
+#define TRAINMON_TRAINMON_H
+
+#include "allocator.h"
+#include "error.h"
+#include "record.h"
+#include "series.h"
+#include "session.h"
+#include "store.h"
+#include "version.h"
+
+#endif
