@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* SPDX-FileCopyrightText: libtrainmon contributors */
+/*
+ * The drainer thread of a session: looks at the ring each 250 ms or when it is woken at half full, and commits when a second has passed, when the ring is
+ * a quarter full, or when it was asked to. It also carries control rows of the store into the ring.
+ */
+#include "track/session.h"
+
+#include <stdatomic.h>
+
+#define TICK_US 250000
+#define COMMIT_US 1000000
+#define QUARTER_FULL 0.25
+
+/* People may have asked through the store, when they could not reach the ring. A row newer than what was seen wins. */
+static void read_control(tmon_session *session, int64_t *seen) {
+  tmon_tx *tx = NULL;
+  tmon_row *row = NULL;
+  if (tmon_tx_begin(&tx, session->store->db, false, 0) != TMON_OK) return;
+  if (tmon_tx_prepare(&row, tx, "SELECT control, control_at FROM training_sessions WHERE key = ?") == TMON_OK) {
+    tmon_bind_int(row, 1, session->key);
+    if (tmon_row_step(row) == TMON_OK && tmon_row_int(row, 1) > *seen) {
+      int64_t control = tmon_row_int(row, 0);
+      *seen = tmon_row_int(row, 1);
+      if (control >= TMON_CONTROL_RUN && control <= TMON_CONTROL_STOP) tmon_ring_set_control(session->ring, (tmon_control)control);
+    }
+    tmon_row_reset(row);
+  }
+  tmon_tx_abort(tx);
+}
+
+static void run(void *argument) {
+  tmon_session *session = argument;
+  int64_t committed = tmon_clock_monotonic_us();
+  int64_t seen = 0;
+  while (!atomic_load_explicit(&session->stopping, memory_order_acquire)) {
+    tmon_wake_wait(&session->wake, TICK_US);
+    if (atomic_load_explicit(&session->stopping, memory_order_acquire)) break;
+    int64_t now = tmon_clock_monotonic_us();
+    tmon_ring_beat(session->ring, tmon_clock_now_us());
+    read_control(session, &seen);
+    if (now - committed < COMMIT_US && tmon_ring_fill(session->ring) < QUARTER_FULL) continue;
+    /* An error leaves the points in the ring; the next tick tries again and the ring tells the writer when to drop. */
+    if (tmon_drainer_drain(session, -1, 0) == TMON_OK) committed = tmon_clock_monotonic_us();
+  }
+}
+
+int tmon_drainer_start(tmon_session *session) {
+  int result = TMON_OK;
+  if (session->no_drainer || atomic_load_explicit(&session->thread_started, memory_order_acquire)) return TMON_OK;
+  tmon_mutex_lock(session->mutex);
+  if (!atomic_load_explicit(&session->thread_started, memory_order_relaxed)) {
+    result = tmon_thread_start(&session->thread, "trainmon-drain", run, session);
+    /* Also after a failure: the caller drains at flush and finish, and the next process adopts. Trying again at each log would cost more. */
+    atomic_store_explicit(&session->thread_started, true, memory_order_release);
+  }
+  tmon_mutex_unlock(session->mutex);
+  return result;
+}
+
+void tmon_drainer_wake(tmon_session *session) { tmon_wake_signal(&session->wake); }
+
+int tmon_drainer_drain(tmon_session *session, int64_t timeout_us, int64_t deadline_us) {
+  if (timeout_us < 0) tmon_mutex_lock(session->mutex);
+  else if (!tmon_mutex_try_lock_for(session->mutex, timeout_us)) return tmon_error_set(TMON_EBUSY, "another thread is draining session %s", session->id);
+  int result = tmon_drain_run(&session->drain, timeout_us, deadline_us);
+  tmon_mutex_unlock(session->mutex);
+  return result;
+}
+
+int tmon_drainer_stop(tmon_session *session, int64_t timeout_us, bool *stopped) {
+  *stopped = true;
+  if (session->thread == NULL) return TMON_OK;
+  atomic_store_explicit(&session->stopping, true, memory_order_release);
+  tmon_wake_signal(&session->wake);
+  *stopped = tmon_thread_join(session->thread, timeout_us);
+  if (*stopped) session->thread = NULL;
+  return TMON_OK;
+}

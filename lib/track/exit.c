@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* SPDX-FileCopyrightText: libtrainmon contributors */
+/* Sessions that are still alive when the process exits: their status is left to adoption, their points are safe in the ring; forked children forget them. */
+#include "track/session.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+/* Guarded by `busy`, a spin flag: the list changes a few times in a training. */
+static tmon_session *live;
+static atomic_flag busy = ATOMIC_FLAG_INIT;
+static atomic_bool registered;
+
+static void lock(void) {
+  while (atomic_flag_test_and_set_explicit(&busy, memory_order_acquire)) tmon_clock_sleep_us(10);
+}
+
+static void unlock(void) { atomic_flag_clear_explicit(&busy, memory_order_release); }
+
+/* At exit a session that nobody finished ends as completed: the program came to its regular end. */
+static void finish_all(void) {
+  for (;;) {
+    lock();
+    tmon_session *session = live;
+    unlock();
+    if (session == NULL || session->pid != tmon_process_id()) return;
+    if (tmon_session_finish(session, TMON_STATUS_COMPLETED) != TMON_OK) tmon_exit_remove(session);
+  }
+}
+
+/* A forked child closes the descriptors that carry the parent's locks, so that it can't keep a dead parent looking alive. */
+static void forget_all(void) {
+  for (tmon_session *session = live; session != NULL; session = session->next) {
+    tmon_ring_forget(session->ring);
+    tmon_db_forget(session->store->db);
+    session->ring = NULL;
+  }
+  live = NULL;
+  atomic_flag_clear(&busy);
+}
+
+int tmon_exit_add(tmon_session *session) {
+  int result = TMON_OK;
+  if (!atomic_exchange(&registered, true)) {
+    result = tmon_fork_register(forget_all);
+    if (result == TMON_OK && atexit(finish_all) != 0) result = tmon_error_no_memory();
+    if (result != TMON_OK) return result;
+  }
+  lock();
+  session->next = live;
+  live = session;
+  unlock();
+  return TMON_OK;
+}
+
+void tmon_exit_remove(tmon_session *session) {
+  lock();
+  for (tmon_session **at = &live; *at != NULL; at = &(*at)->next) {
+    if (*at == session) {
+      *at = session->next;
+      break;
+    }
+  }
+  unlock();
+}
