@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/* SPDX-FileCopyrightText: libtrainmon contributors */
+/* Sessions without a ring: rows that a trainer writes over REST. */
+#include "track/drain.h"
+
+#include <math.h>
+#include <string.h>
+
+static int check_change(tmon_record_change *out, const tmon_record_change *given) {
+  if (given == NULL) return tmon_error_set(TMON_EINVAL, "the change is NULL");
+  int result = tmon_options_copy(out, sizeof *out, given, "tmon_record_change");
+  const struct { const char *text; const char *what; } texts[] = {
+      {out->name, "session_name"}, {out->model_type, "model_type"}, {out->dataset_name, "dataset_name"}, {out->model_path, "model_path"},
+      {out->error_text, "error_message"}};
+  for (size_t i = 0; result == TMON_OK && i < sizeof texts / sizeof *texts; i++) result = tmon_check_text(texts[i].text, TMON_TEXT_MAXIMUM, texts[i].what);
+  if (result == TMON_OK) result = tmon_check_json_object(out->config_json, "config");
+  if (result == TMON_OK) result = tmon_check_json_object(out->hardware_json, "hardware_info");
+  if (result == TMON_OK && out->set_status && (out->status > TMON_STATUS_CANCELLED)) {
+    result = tmon_error_set(TMON_EINVAL, "status is %s, expected pending, running, completed, failed or cancelled", tmon_status_name(out->status));
+  }
+  return result;
+}
+
+static void bind_known_int(tmon_row *row, int index, int64_t value) {
+  if (value == 0) tmon_bind_null(row, index);
+  else tmon_bind_int(row, index, value);
+}
+
+static void bind_known_double(tmon_row *row, int index, double value) {
+  if (value == 0) tmon_bind_null(row, index); /* zero-initialised structs mean not said */
+  else tmon_bind_double(row, index, value);
+}
+
+
+/* Parameters 2 to 20 of both statements below. `started` and `completed` live until the step. */
+static void bind_change(tmon_row *row, const tmon_record_change *change) {
+  tmon_bind_text(row, 2, change->name);
+  tmon_bind_text(row, 3, change->model_type);
+  tmon_bind_text(row, 4, change->dataset_name);
+  tmon_bind_text(row, 5, change->config_json);
+  tmon_bind_text(row, 6, change->hardware_json);
+  tmon_bind_text(row, 7, change->model_path);
+  tmon_bind_text(row, 8, change->error_text);
+  bind_known_int(row, 9, change->dataset_size);
+  bind_known_int(row, 10, change->epochs);
+  bind_known_int(row, 11, change->batch_size);
+  bind_known_int(row, 12, change->img_size);
+  bind_known_double(row, 13, change->learning_rate);
+  bind_known_double(row, 14, change->final_map50);
+  bind_known_double(row, 15, change->final_map50_95);
+  bind_known_double(row, 16, change->final_precision);
+  bind_known_double(row, 17, change->final_recall);
+  bind_known_double(row, 18, change->final_loss);
+  tmon_bind_text(row, 19, change->set_status ? tmon_status_name(change->status) : NULL);
+  tmon_bind_int(row, 20, tmon_clock_now_us());
+}
+
+static int write_times(tmon_tx *tx, const char *id, const tmon_record_change *change) {
+  tmon_row *row = NULL;
+  bool ended = change->set_status && tmon_status_is_final(change->status);
+  bool started = change->set_status && change->status != TMON_STATUS_PENDING;
+  int64_t now = tmon_clock_now_us();
+  const struct { const char *sql; int64_t time; } times[] = {
+      {"UPDATE training_sessions SET started_at = ?2 WHERE id = ?1", change->started_at},
+      {"UPDATE training_sessions SET started_at = coalesce(started_at, ?2) WHERE id = ?1", started && change->started_at == 0 ? now : 0},
+      {"UPDATE training_sessions SET completed_at = ?2 WHERE id = ?1", change->completed_at != 0 ? change->completed_at : ended ? now : 0},
+  };
+  for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+    char text[TMON_ISO_TIME_BYTES];
+    if (times[i].time == 0) continue;
+    int result = tmon_tx_prepare(&row, tx, times[i].sql);
+    if (result != TMON_OK) return result;
+    tmon_text_from_time(text, times[i].time);
+    tmon_bind_text(row, 1, id);
+    tmon_bind_text(row, 2, text);
+    if ((result = tmon_row_run(row)) != TMON_OK) return result;
+  }
+  return TMON_OK;
+}
+
+static int begin_write(tmon_tx **tx, tmon_store *store) {
+  int result = tmon_store_check(store);
+  if (result != TMON_OK) return result;
+  if (tmon_db_is_read_only(store->db)) return tmon_error_set(TMON_EREADONLY, "the store %s is open read-only", tmon_db_folder(store->db));
+  return tmon_tx_begin(tx, store->db, true, -1);
+}
+
+static int end_write(tmon_tx *tx, int result) {
+  if (result == TMON_OK) return tmon_tx_commit(tx);
+  tmon_tx_abort(tx);
+  return result;
+}
+
+int tmon_record_create(char *id_out, tmon_store *store, const tmon_record_change *change) {
+  tmon_record_change given;
+  tmon_tx *tx = NULL;
+  tmon_row *row = NULL;
+  char id[TMON_ID_BYTES];
+  if (id_out == NULL) return tmon_error_set(TMON_EINVAL, "id_out is NULL");
+  *id_out = '\0';
+  int result = check_change(&given, change);
+  if (result == TMON_OK) result = tmon_id_make(id);
+  if (result == TMON_OK) result = begin_write(&tx, store);
+  if (result != TMON_OK) return result;
+  result = tmon_tx_prepare(&row, tx,
+      "INSERT INTO training_sessions (id, key, session_name, model_type, dataset_name, config, hardware_info, model_path, error_message, dataset_size, epochs,"
+      " batch_size, img_size, learning_rate, final_map50, final_map50_95, final_precision, final_recall, final_loss, status, rest, lease_at, created_at,"
+      " progress_epochs, attempts)"
+      " VALUES (?1, (SELECT coalesce(max(key), 0) + 1 FROM training_sessions), coalesce(?2, substr(?1, 1, 8)), ?3, ?4, coalesce(?5, '{}'), coalesce(?6, '{}'),"
+      " ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, coalesce(?19, 'pending'), 1, ?20, ?21, coalesce(?10, 0), 1)");
+  if (result == TMON_OK) {
+    char now[TMON_ISO_TIME_BYTES];
+    tmon_text_from_time(now, tmon_clock_now_us());
+    tmon_bind_text(row, 1, id);
+    bind_change(row, &given);
+    tmon_bind_text(row, 21, now);
+    result = tmon_row_run(row);
+  }
+  if (result == TMON_OK) result = write_times(tx, id, &given);
+  result = end_write(tx, result);
+  if (result == TMON_OK) (void)tmon_text_copy(id_out, TMON_ID_BYTES, id);
+  return result;
+}
+
+/* A session with a live ring gets its status from its trainer alone. */
+static int check_ringless(tmon_tx *tx, const char *id, bool set_status) {
+  tmon_row *row = NULL;
+  int result = tmon_tx_prepare(&row, tx,
+      "SELECT (SELECT count(*) FROM writers w WHERE w.session = s.key AND w.closed = 0) FROM training_sessions s WHERE s.id = ?");
+  if (result != TMON_OK) return result;
+  tmon_bind_text(row, 1, id);
+  result = tmon_row_step(row);
+  bool live = result == TMON_OK && tmon_row_int(row, 0) > 0;
+  tmon_row_reset(row);
+  if (result == TMON_DONE) return tmon_error_set(TMON_ENOTFOUND, "no session %s in this store", id);
+  if (result == TMON_OK && live && set_status) {
+    return tmon_error_set(TMON_ESTATE, "session %s is fed by a live trainer: pause or stop it instead of setting its status", id);
+  }
+  return result;
+}
+
+int tmon_record_update(tmon_store *store, const char *id, const tmon_record_change *change) {
+  tmon_record_change given;
+  tmon_tx *tx = NULL;
+  tmon_row *row = NULL;
+  int result = tmon_check_id(id);
+  if (result == TMON_OK) result = check_change(&given, change);
+  if (result == TMON_OK) result = begin_write(&tx, store);
+  if (result != TMON_OK) return result;
+  result = check_ringless(tx, id, given.set_status);
+  if (result == TMON_OK) {
+    result = tmon_tx_prepare(&row, tx,
+        "UPDATE training_sessions SET session_name = coalesce(?2, session_name), model_type = coalesce(?3, model_type),"
+        " dataset_name = coalesce(?4, dataset_name), config = coalesce(?5, config), hardware_info = coalesce(?6, hardware_info),"
+        " model_path = coalesce(?7, model_path), error_message = coalesce(?8, error_message), dataset_size = coalesce(?9, dataset_size),"
+        " epochs = coalesce(?10, epochs), batch_size = coalesce(?11, batch_size), img_size = coalesce(?12, img_size),"
+        " learning_rate = coalesce(?13, learning_rate), final_map50 = coalesce(?14, final_map50), final_map50_95 = coalesce(?15, final_map50_95),"
+        " final_precision = coalesce(?16, final_precision), final_recall = coalesce(?17, final_recall), final_loss = coalesce(?18, final_loss),"
+        " status = coalesce(?19, CASE WHEN rest = 1 AND status = 'interrupted' THEN 'running' ELSE status END), lease_at = ?20,"
+        " progress_epochs = coalesce(?10, progress_epochs) WHERE id = ?1");
+  }
+  if (result == TMON_OK) {
+    tmon_bind_text(row, 1, id);
+    bind_change(row, &given);
+    result = tmon_row_run(row);
+  }
+  if (result == TMON_OK) result = write_times(tx, id, &given);
+  return end_write(tx, result);
+}
+
+static int touch_session(tmon_tx *tx, const char *id, int64_t epoch) {
+  tmon_row *row = NULL;
+  int result = tmon_tx_prepare(&row, tx,
+      "UPDATE training_sessions SET lease_at = ?2, progress_epoch = max(coalesce(progress_epoch, 0), CASE WHEN rest = 1 THEN ?3 ELSE 0 END),"
+      " status = CASE WHEN rest = 1 AND status IN ('interrupted', 'pending') THEN 'running' ELSE status END WHERE id = ?1");
+  if (result != TMON_OK) return result;
+  tmon_bind_text(row, 1, id);
+  tmon_bind_int(row, 2, tmon_clock_now_us());
+  tmon_bind_int(row, 3, epoch);
+  return tmon_row_run(row);
+}
+
+int tmon_record_log_epoch(tmon_store *store, const char *id, int64_t epoch, const tmon_epoch_value *values, size_t count) {
+  tmon_tx *tx = NULL;
+  int result = tmon_check_id(id);
+  if (result == TMON_OK && (count == 0 || count > 1000 || values == NULL)) {
+    result = tmon_error_set(TMON_EINVAL, "%zu values, expected 1 to 1,000", count);
+  }
+  if (result == TMON_OK && epoch < 0) result = tmon_error_set(TMON_EINVAL, "epoch is %lld, expected 0 or more", (long long)epoch);
+  for (size_t i = 0; result == TMON_OK && i < count; i++) {
+    if (values[i].key == NULL || !tmon_text_is_key(values[i].key)) {
+      result = tmon_error_set(TMON_EINVAL, "value %zu has no allowed name, expected UTF-8 of 1 to 250 bytes without control characters", i);
+    }
+  }
+  if (result == TMON_OK) result = begin_write(&tx, store);
+  if (result != TMON_OK) return result;
+  tmon_epoch_entry *entries = tmon_alloc_zero(count, sizeof *entries);
+  if (entries == NULL) result = tmon_error_no_memory();
+  for (size_t i = 0; entries != NULL && i < count; i++) entries[i] = (tmon_epoch_entry){epoch, values[i].key, values[i].value};
+  if (result == TMON_OK) result = check_ringless(tx, id, false);
+  if (result == TMON_OK) result = tmon_epoch_write(tx, id, entries, count);
+  if (result == TMON_OK) result = touch_session(tx, id, epoch);
+  tmon_free(entries);
+  return end_write(tx, result);
+}
