@@ -94,10 +94,6 @@ int tmon_buffer_append_format(tmon_buffer *buffer, const char *format, ...)
     written = vsnprintf((char *)buffer->data + buffer->size, buffer->capacity - buffer->size, format, arguments);
     va_end(arguments);
   }
-  if (tmon_buffer_reserve(buffer, (size_t)written)) {
-    buffer->data[buffer->size] = 0;
-    return buffer->error;
-  }
   buffer->size += (size_t)written;
   return TMON_OK;
 }

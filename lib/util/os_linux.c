@@ -83,7 +83,8 @@ void tmon_wake_close(tmon_wake *wake)
 /* FUSE file systems that keep their data on this machine. */
 static bool fuse_kind_is_local(const char *kind, size_t length)
 {
-  static const char *const local[] = {"fuseblk", "fuse.fuse-overlayfs", "fuse.bindfs", "fuse.mergerfs", "fuse.gocryptfs", "fuse.encfs", "fuse.ntfs-3g"};
+  static const char *const local[] = {"fuseblk",       "fuse.fuse-overlayfs", "fuse.bindfs",  "fuse.mergerfs",
+                                      "fuse.gocryptfs", "fuse.encfs",          "fuse.ntfs-3g"};
   for (size_t i = 0; i < sizeof local / sizeof *local; i++)
     if (strlen(local[i]) == length && memcmp(local[i], kind, length) == 0)
       return true;

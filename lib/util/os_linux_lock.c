@@ -118,7 +118,8 @@ int tmon_lock_acquire(tmon_lock *lock, int64_t timeout_us)
       return tmon_error_set_os(errno, "the lock can't be taken");
     int64_t passed = tmon_clock_monotonic_us() - start;
     if (passed >= timeout_us)
-      return tmon_error_set(TMON_EBUSY, "another process holds the lock and did not release it within %lld ms", (long long)(timeout_us > 0 ? timeout_us / 1000 : 0));
+      return tmon_error_set(TMON_EBUSY, "another process holds the lock and did not release it within %lld ms",
+                            (long long)(timeout_us > 0 ? timeout_us / 1000 : 0));
     tmon_clock_sleep_us(pause < timeout_us - passed ? pause : timeout_us - passed);
   }
 }
