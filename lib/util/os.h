@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* SPDX-FileCopyrightText: libtrainmon contributors */
-/* What differs between operating systems; os_linux.c is the only file that knows. All fallible calls return 0 or a negative tmon_error. */
+/* What differs between operating systems; the files os_linux*.c are the only ones that know. All fallible calls return 0 or a negative tmon_error. */
 #ifndef TRAINMON_UTIL_OS_H
 #define TRAINMON_UTIL_OS_H
 #include <stdbool.h>
