@@ -29,6 +29,7 @@ if(NOT BUILD_SHARED_LIBS)
 endif()
 # Relative to the .pc file, so that an installed tree can be moved; folders given as absolute paths stay.
 file(RELATIVE_PATH up "/prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/prefix")
+string(REGEX REPLACE "/$" "" up "${up}")
 set(pc_prefix "\${pcfiledir}/${up}")
 set(pc_include "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
 set(pc_library "\${prefix}/${CMAKE_INSTALL_LIBDIR}")
