@@ -74,6 +74,7 @@ file lib/serve/http_lws.c <<'C'
 C
 file examples/x/main.c <<'C'
 #include "util/buffer.h"
+#include <check.h>
 C
 printf 'int no_banner;\n' >lib/util/bare.c
 { banner; printf 'int short_one(void) {\n'; yes '  ;' | head -n 58 || true; printf '}\nint long_one(void) {\n'; yes '  ;' | head -n 59 || true; printf '}\n'; } >lib/util/long.c
@@ -82,6 +83,7 @@ printf 'int no_banner;\n' >lib/util/bare.c
 
 cat >expected <<'T'
 examples/x/main.c:4: examples may use public headers only, not util/buffer.h
+examples/x/main.c:5: check.h may be included only in tests/ and examples/[^/]+/test/
 include/trainmon/bad.h:4: typedef struct tmon_bad tmon_bad has no /** */ comment
 include/trainmon/bad.h:5: public headers hold no varargs
 include/trainmon/bad.h:5: tmon_bad_say has no /** */ comment
