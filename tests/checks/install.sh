@@ -5,8 +5,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 build=$(realpath "${BUILD:-build/dev}")
-if ! [ -f "$build/examples/minimal/minimal" ]; then
-  echo "no library is built yet"
+if ! compgen -G 'lib/track/*.c' >/dev/null; then
+  echo "the core has no sessions yet"
   exit 77
 fi
 work=$(mktemp -d)
