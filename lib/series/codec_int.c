@@ -299,8 +299,8 @@ int tmon_codec_int_encode(tmon_buffer *out, const int64_t *values, size_t count)
 }
 
 int tmon_codec_int_decode(int64_t *values, size_t count, const uint8_t *data, size_t size, size_t *offset) {
-  const uint8_t *column;
-  size_t column_size;
+  const uint8_t *column = NULL;
+  size_t column_size = 0;
   int rc = tmon_codec_column(&column, &column_size, data, size, offset);
   return rc != TMON_OK ? rc : tmon_int_read(values, count, column, column_size);
 }

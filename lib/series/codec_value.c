@@ -155,8 +155,8 @@ static int unmap(double *values, const int64_t *mapped, size_t count, unsigned c
 }
 
 int tmon_codec_value_decode(double *values, size_t count, int64_t *scratch, const uint8_t *data, size_t size, size_t *offset) {
-  const uint8_t *column;
-  size_t column_size;
+  const uint8_t *column = NULL;
+  size_t column_size = 0;
   int rc = tmon_codec_column(&column, &column_size, data, size, offset);
   if (rc != TMON_OK) return rc;
   if (column_size == 0) return tmon_error_set(TMON_ECORRUPT, "a column of values has no codec byte");
