@@ -133,7 +133,7 @@ START_TEST(every_flip_is_survived) {
 }
 END_TEST
 
-/* _i is the request that fails; loops until one run sees no failure left would hide a leak, so the count is fixed above the need. */
+/* _i is the request that fails: 12 are more than either call makes. */
 START_TEST(memory_faults) {
   for (int persistent = 0; persistent < 2; persistent++) {
     faults f = {1000, false, 0};
