@@ -1,0 +1,513 @@
+-- SPDX-License-Identifier: MIT
+-- SPDX-FileCopyrightText: libtrainmon contributors
+-- The whole schema of a new store, version 1.0. Runs inside one transaction; application_id and user_version are set beside it.
+-- Times as TEXT are UTC ISO 8601; times as INTEGER are microseconds since 1970. `session` is training_sessions.key.
+
+CREATE TABLE training_sessions (
+  id TEXT NOT NULL PRIMARY KEY DEFAULT (lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-'
+    || substr('89ab', 1 + (random() & 3), 1) || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))),
+  session_name TEXT NOT NULL,
+  model_type TEXT,
+  dataset_name TEXT,
+  dataset_size INTEGER,
+  epochs INTEGER,
+  batch_size INTEGER,
+  learning_rate REAL,
+  img_size INTEGER,
+  config TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(config)),
+  hardware_info TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(hardware_info)),
+  status TEXT NOT NULL DEFAULT 'pending' CHECK (status IN ('pending', 'running', 'completed', 'failed', 'cancelled', 'interrupted')),
+  started_at TEXT,
+  completed_at TEXT,
+  duration_seconds REAL,
+  best_epoch INTEGER,
+  final_map50 REAL,
+  final_map50_95 REAL,
+  final_precision REAL,
+  final_recall REAL,
+  final_loss REAL,
+  model_path TEXT,
+  error_message TEXT,
+  created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+  updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+  key INTEGER UNIQUE,                              -- short number for the packed tables; a trigger gives it when it is not said
+  paused INTEGER NOT NULL DEFAULT 0,
+  control INTEGER NOT NULL DEFAULT 0 CHECK (control BETWEEN 0 AND 2),   -- 0 run, 1 pause, 2 stop
+  control_at INTEGER,
+  rest INTEGER NOT NULL DEFAULT 0,                 -- 1: fed over REST, no ring
+  lease_at INTEGER,                                -- last sign of life
+  progress_epoch INTEGER NOT NULL DEFAULT 0,
+  progress_epochs INTEGER NOT NULL DEFAULT 0,
+  progress_batch INTEGER NOT NULL DEFAULT 0,
+  progress_batches INTEGER NOT NULL DEFAULT 0,
+  progress_images INTEGER NOT NULL DEFAULT 0,
+  progress_fraction REAL NOT NULL DEFAULT 0,
+  dropped INTEGER NOT NULL DEFAULT 0,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  notes TEXT,
+  tags TEXT
+) STRICT;
+CREATE INDEX training_sessions_status ON training_sessions (status, created_at);
+CREATE INDEX training_sessions_created ON training_sessions (created_at);
+CREATE INDEX training_sessions_leaders ON training_sessions (final_map50_95) WHERE status = 'completed' AND final_map50_95 IS NOT NULL;
+
+CREATE TABLE training_metrics (
+  id INTEGER PRIMARY KEY,
+  session_id TEXT NOT NULL REFERENCES training_sessions (id) ON DELETE CASCADE,
+  epoch INTEGER NOT NULL,
+  box_loss REAL,
+  cls_loss REAL,
+  dfl_loss REAL,
+  total_loss REAL,
+  precision REAL,
+  recall REAL,
+  map50 REAL,
+  map50_95 REAL,
+  learning_rate REAL,
+  epoch_time_seconds REAL,
+  gpu_memory_mb REAL,
+  val_loss REAL,
+  train_accuracy REAL,
+  val_accuracy REAL,
+  extra TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(extra)),
+  created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+  updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+  UNIQUE (session_id, epoch)
+) STRICT;
+-- The best epoch is looked up at every epoch row: without these a session of n epochs would cost n * n.
+CREATE INDEX training_metrics_map ON training_metrics (session_id, map50_95 DESC, epoch) WHERE map50_95 IS NOT NULL;
+CREATE INDEX training_metrics_val ON training_metrics (session_id, val_loss, epoch) WHERE val_loss IS NOT NULL;
+CREATE INDEX training_metrics_loss ON training_metrics (session_id, total_loss, epoch) WHERE total_loss IS NOT NULL;
+
+CREATE TABLE validation_results (
+  id INTEGER PRIMARY KEY,
+  session_id TEXT NOT NULL REFERENCES training_sessions (id) ON DELETE CASCADE,
+  epoch INTEGER,
+  dataset_split TEXT NOT NULL DEFAULT 'val',
+  class_name TEXT,                                 -- NULL: all classes
+  class_group TEXT,
+  images INTEGER,
+  instances INTEGER,
+  precision REAL,
+  recall REAL,
+  f1_score REAL,
+  sensitivity REAL,
+  specificity REAL,
+  auc_roc REAL,
+  map50 REAL,
+  map50_95 REAL,
+  extra TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(extra)),
+  created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+) STRICT;
+CREATE INDEX validation_results_session ON validation_results (session_id, epoch);
+
+CREATE TABLE model_benchmarks (
+  id INTEGER PRIMARY KEY,
+  session_id TEXT REFERENCES training_sessions (id) ON DELETE CASCADE,
+  model_name TEXT,
+  model_path TEXT,
+  device TEXT,
+  batch_size INTEGER,
+  img_size INTEGER,
+  runs INTEGER,
+  avg_inference_ms REAL,
+  min_inference_ms REAL,
+  max_inference_ms REAL,
+  throughput_fps REAL,
+  memory_mb REAL,
+  extra TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(extra)),
+  created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+) STRICT;
+CREATE INDEX model_benchmarks_session ON model_benchmarks (session_id, created_at);
+
+CREATE TABLE training_datasets (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  version TEXT NOT NULL DEFAULT '',
+  description TEXT,
+  path TEXT,
+  format TEXT,
+  total_images INTEGER,
+  train_images INTEGER,
+  val_images INTEGER,
+  test_images INTEGER,
+  num_classes INTEGER,
+  class_names TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(class_names)),
+  statistics TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(statistics)),
+  created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+  updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+  UNIQUE (name, version)
+) STRICT;
+
+CREATE TABLE hyperparameter_runs (
+  id INTEGER PRIMARY KEY,
+  experiment_name TEXT NOT NULL,
+  session_id TEXT REFERENCES training_sessions (id) ON DELETE CASCADE,
+  trial INTEGER,
+  parameters TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(parameters)),
+  objective TEXT,
+  objective_value REAL,
+  status TEXT NOT NULL DEFAULT 'pending' CHECK (status IN ('pending', 'running', 'completed', 'failed', 'cancelled', 'interrupted')),
+  extra TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(extra)),
+  started_at TEXT,
+  completed_at TEXT,
+  created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+) STRICT;
+CREATE INDEX hyperparameter_runs_experiment ON hyperparameter_runs (experiment_name, trial);
+CREATE INDEX hyperparameter_runs_session ON hyperparameter_runs (session_id);
+
+-- ---- points ----
+
+CREATE TABLE metric_keys (
+  id INTEGER PRIMARY KEY,
+  session INTEGER NOT NULL REFERENCES training_sessions (key) ON DELETE CASCADE,
+  key TEXT NOT NULL,
+  UNIQUE (session, key)
+) STRICT;
+
+CREATE TABLE writers (                              -- one row a ring
+  id INTEGER PRIMARY KEY,
+  session INTEGER NOT NULL REFERENCES training_sessions (key) ON DELETE CASCADE,
+  attempt INTEGER NOT NULL DEFAULT 1,
+  rank INTEGER NOT NULL DEFAULT 0,
+  ring_id TEXT UNIQUE,
+  ring_path TEXT,
+  device INTEGER,
+  inode INTEGER,
+  boot_id TEXT,
+  host TEXT,
+  pid INTEGER,
+  start_ticks INTEGER,
+  heartbeat_at INTEGER,
+  closed INTEGER NOT NULL DEFAULT 0,
+  dropped INTEGER NOT NULL DEFAULT 0,
+  next_seq INTEGER NOT NULL DEFAULT 1,
+  first_step INTEGER
+) STRICT;
+CREATE INDEX writers_session ON writers (session, attempt);
+CREATE INDEX writers_open ON writers (session) WHERE closed = 0;
+
+CREATE TABLE lane_positions (
+  writer INTEGER NOT NULL REFERENCES writers (id) ON DELETE CASCADE,
+  lane INTEGER NOT NULL,
+  position INTEGER NOT NULL,
+  PRIMARY KEY (writer, lane)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE deltas (                               -- one row a commit: all metrics of that tick
+  writer INTEGER NOT NULL REFERENCES writers (id) ON DELETE CASCADE,
+  seq INTEGER NOT NULL,
+  level INTEGER NOT NULL DEFAULT 0,
+  points INTEGER NOT NULL,
+  data BLOB NOT NULL,
+  PRIMARY KEY (writer, seq)
+) STRICT;
+
+CREATE TABLE folded (                               -- deltas of `writer` up to `seq` are in chunks for this metric
+  metric INTEGER NOT NULL REFERENCES metric_keys (id) ON DELETE CASCADE,
+  writer INTEGER NOT NULL REFERENCES writers (id) ON DELETE CASCADE,
+  seq INTEGER NOT NULL,
+  PRIMARY KEY (metric, writer)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX folded_writer ON folded (writer);
+
+CREATE TABLE chunks (
+  metric INTEGER NOT NULL REFERENCES metric_keys (id) ON DELETE CASCADE,
+  writer INTEGER NOT NULL REFERENCES writers (id) ON DELETE CASCADE,
+  seq INTEGER NOT NULL,
+  count INTEGER NOT NULL,
+  min_step INTEGER NOT NULL,
+  max_step INTEGER NOT NULL,
+  min_time INTEGER NOT NULL,
+  max_time INTEGER NOT NULL,
+  cells BLOB,                                       -- two packed cells, of steps and of times: the exact figures of the whole chunk
+  data BLOB NOT NULL,
+  PRIMARY KEY (metric, writer, seq)
+) STRICT;
+CREATE INDEX chunks_writer ON chunks (writer);
+
+CREATE TABLE summaries (
+  metric INTEGER NOT NULL REFERENCES metric_keys (id) ON DELETE CASCADE,
+  writer INTEGER NOT NULL REFERENCES writers (id) ON DELETE CASCADE,
+  level INTEGER NOT NULL,
+  seq INTEGER NOT NULL,                             -- of the last chunk in it
+  first_seq INTEGER NOT NULL,
+  count INTEGER NOT NULL,
+  min_step INTEGER NOT NULL,
+  max_step INTEGER NOT NULL,
+  min_time INTEGER NOT NULL,
+  max_time INTEGER NOT NULL,
+  step_cells BLOB NOT NULL,
+  time_cells BLOB NOT NULL,
+  PRIMARY KEY (metric, writer, level, seq)
+) STRICT;
+CREATE INDEX summaries_writer ON summaries (writer);
+
+-- ---- what else a session leaves ----
+
+CREATE TABLE events (
+  id INTEGER PRIMARY KEY,
+  session INTEGER REFERENCES training_sessions (key) ON DELETE CASCADE,
+  time INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  level TEXT NOT NULL DEFAULT 'info' CHECK (level IN ('debug', 'info', 'warning', 'error')),
+  step INTEGER,
+  message TEXT,
+  data TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(data))
+) STRICT;
+CREATE INDEX events_session ON events (session, time);
+
+CREATE TABLE alerts (
+  id INTEGER PRIMARY KEY,
+  session INTEGER NOT NULL REFERENCES training_sessions (key) ON DELETE CASCADE,
+  rule TEXT NOT NULL,
+  writer INTEGER NOT NULL REFERENCES writers (id) ON DELETE CASCADE,
+  lane INTEGER NOT NULL DEFAULT 0,
+  position INTEGER NOT NULL,
+  metric INTEGER REFERENCES metric_keys (id) ON DELETE CASCADE,
+  step INTEGER,
+  value REAL,
+  time INTEGER NOT NULL,
+  severity TEXT NOT NULL DEFAULT 'warning' CHECK (severity IN ('info', 'warning', 'critical')),
+  message TEXT,
+  acknowledged_at INTEGER,
+  UNIQUE (rule, writer, lane, position)             -- replay and adoption never alert twice
+) STRICT;
+CREATE INDEX alerts_session ON alerts (session, time);
+CREATE INDEX alerts_writer ON alerts (writer);
+CREATE INDEX alerts_metric ON alerts (metric);
+
+CREATE TABLE images (
+  id INTEGER PRIMARY KEY,
+  session INTEGER NOT NULL REFERENCES training_sessions (key) ON DELETE CASCADE,
+  name TEXT NOT NULL,
+  step INTEGER,
+  epoch INTEGER,
+  time INTEGER NOT NULL,
+  content_hash TEXT NOT NULL,                       -- SHA-256, the name of the file in media/
+  media_type TEXT NOT NULL,
+  bytes INTEGER NOT NULL,
+  width INTEGER,
+  height INTEGER,
+  caption TEXT,
+  data TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(data))
+) STRICT;
+CREATE INDEX images_session ON images (session, time);
+CREATE INDEX images_content ON images (content_hash);
+
+CREATE TABLE confusion_matrices (
+  id INTEGER PRIMARY KEY,
+  session_id TEXT NOT NULL REFERENCES training_sessions (id) ON DELETE CASCADE,
+  epoch INTEGER,
+  dataset_split TEXT NOT NULL DEFAULT 'val',
+  class_names TEXT NOT NULL CHECK (json_valid(class_names)),
+  matrix TEXT NOT NULL CHECK (json_valid(matrix)),  -- rows are true classes
+  created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+) STRICT;
+CREATE INDEX confusion_matrices_session ON confusion_matrices (session_id, epoch);
+
+CREATE TABLE collection_jobs (
+  id TEXT NOT NULL PRIMARY KEY,
+  name TEXT,
+  status TEXT NOT NULL DEFAULT 'pending' CHECK (status IN ('pending', 'running', 'paused', 'completed', 'failed', 'cancelled')),
+  options TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(options)),
+  error_message TEXT,
+  created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+  started_at TEXT,
+  completed_at TEXT,
+  updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+) STRICT;
+
+CREATE TABLE collection_files (
+  id INTEGER PRIMARY KEY,
+  job_id TEXT NOT NULL REFERENCES collection_jobs (id) ON DELETE CASCADE,
+  source TEXT NOT NULL,
+  keyword TEXT NOT NULL DEFAULT '',
+  url TEXT NOT NULL,
+  state TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'leased', 'kept', 'rejected', 'duplicate', 'failed')),
+  tries INTEGER NOT NULL DEFAULT 0,
+  lease_until INTEGER,
+  not_before INTEGER,
+  content_hash TEXT,
+  perceptual_hash BLOB,
+  path TEXT,
+  media_type TEXT,
+  bytes INTEGER,
+  width INTEGER,
+  height INTEGER,
+  score REAL,
+  report TEXT CHECK (report IS NULL OR json_valid(report)),
+  license TEXT,
+  reason TEXT,
+  created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+  updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+  UNIQUE (job_id, url)
+) STRICT;
+CREATE INDEX collection_files_state ON collection_files (job_id, state, not_before);
+CREATE INDEX collection_files_content ON collection_files (content_hash) WHERE content_hash IS NOT NULL;
+
+-- ---- the feed of changes ----
+
+CREATE TABLE changes (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  table_name TEXT NOT NULL,
+  op TEXT NOT NULL CHECK (op IN ('INSERT', 'UPDATE', 'DELETE')),
+  row_id TEXT NOT NULL,
+  at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+) STRICT;
+-- Pruned in strides of 256, so that a commit does not also dirty the oldest page: between 100,000 and 100,255 rows stay.
+CREATE TRIGGER changes_prune AFTER INSERT ON changes WHEN NEW.seq % 256 = 0 BEGIN
+  DELETE FROM changes WHERE seq <= NEW.seq - 100000;
+END;
+
+-- ---- figures that are kept, not sent ----
+
+-- A key is never given twice while rows of a deleted session may linger (a shell deletes without foreign keys).
+CREATE TRIGGER training_sessions_key AFTER INSERT ON training_sessions WHEN NEW.key IS NULL BEGIN
+  UPDATE training_sessions SET key = 1 + max(
+    coalesce((SELECT max(key) FROM training_sessions), 0),
+    coalesce((SELECT max(session) FROM metric_keys), 0),
+    coalesce((SELECT max(session) FROM writers), 0)) WHERE id = NEW.id;
+END;
+
+-- julianday() is exact to the millisecond.
+CREATE TRIGGER training_sessions_insert_duration AFTER INSERT ON training_sessions
+WHEN NEW.started_at IS NOT NULL AND NEW.completed_at IS NOT NULL BEGIN
+  UPDATE training_sessions SET duration_seconds = round((julianday(NEW.completed_at) - julianday(NEW.started_at)) * 86400.0, 3) WHERE id = NEW.id;
+END;
+CREATE TRIGGER training_sessions_update_duration AFTER UPDATE OF started_at, completed_at ON training_sessions
+WHEN NEW.started_at IS NOT OLD.started_at OR NEW.completed_at IS NOT OLD.completed_at BEGIN
+  UPDATE training_sessions SET duration_seconds = round((julianday(NEW.completed_at) - julianday(NEW.started_at)) * 86400.0, 3) WHERE id = NEW.id;
+END;
+
+CREATE TRIGGER training_sessions_updated AFTER UPDATE OF session_name, model_type, dataset_name, dataset_size, epochs, batch_size, learning_rate, img_size, config,
+    hardware_info, status, started_at, completed_at, duration_seconds, best_epoch, final_map50, final_map50_95, final_precision, final_recall, final_loss,
+    model_path, error_message, paused, control, progress_epoch, progress_epochs, progress_batch, progress_batches, progress_images, progress_fraction,
+    dropped, attempts, notes, tags ON training_sessions
+WHEN NEW.updated_at IS OLD.updated_at BEGIN
+  UPDATE training_sessions SET updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') WHERE id = NEW.id;
+END;
+CREATE TRIGGER training_metrics_updated AFTER UPDATE OF epoch, box_loss, cls_loss, dfl_loss, total_loss, precision, recall, map50, map50_95, learning_rate,
+    epoch_time_seconds, gpu_memory_mb, val_loss, train_accuracy, val_accuracy, extra ON training_metrics
+WHEN NEW.updated_at IS OLD.updated_at BEGIN
+  UPDATE training_metrics SET updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') WHERE id = NEW.id;
+END;
+
+-- Best epoch: highest map50_95, else lowest val_loss, else lowest total_loss; the earlier of equals.
+CREATE TRIGGER training_metrics_insert_best AFTER INSERT ON training_metrics BEGIN
+  UPDATE training_sessions SET best_epoch = b.epoch FROM (SELECT coalesce(
+    (SELECT epoch FROM training_metrics WHERE session_id = NEW.session_id AND map50_95 IS NOT NULL ORDER BY map50_95 DESC, epoch LIMIT 1),
+    (SELECT epoch FROM training_metrics WHERE session_id = NEW.session_id AND val_loss IS NOT NULL ORDER BY val_loss, epoch LIMIT 1),
+    (SELECT epoch FROM training_metrics WHERE session_id = NEW.session_id AND total_loss IS NOT NULL ORDER BY total_loss, epoch LIMIT 1)) AS epoch) AS b
+  WHERE id = NEW.session_id AND best_epoch IS NOT b.epoch;
+END;
+CREATE TRIGGER training_metrics_update_best AFTER UPDATE OF epoch, map50_95, val_loss, total_loss ON training_metrics BEGIN
+  UPDATE training_sessions SET best_epoch = b.epoch FROM (SELECT coalesce(
+    (SELECT epoch FROM training_metrics WHERE session_id = NEW.session_id AND map50_95 IS NOT NULL ORDER BY map50_95 DESC, epoch LIMIT 1),
+    (SELECT epoch FROM training_metrics WHERE session_id = NEW.session_id AND val_loss IS NOT NULL ORDER BY val_loss, epoch LIMIT 1),
+    (SELECT epoch FROM training_metrics WHERE session_id = NEW.session_id AND total_loss IS NOT NULL ORDER BY total_loss, epoch LIMIT 1)) AS epoch) AS b
+  WHERE id = NEW.session_id AND best_epoch IS NOT b.epoch;
+END;
+CREATE TRIGGER training_metrics_delete_best AFTER DELETE ON training_metrics BEGIN
+  UPDATE training_sessions SET best_epoch = b.epoch FROM (SELECT coalesce(
+    (SELECT epoch FROM training_metrics WHERE session_id = OLD.session_id AND map50_95 IS NOT NULL ORDER BY map50_95 DESC, epoch LIMIT 1),
+    (SELECT epoch FROM training_metrics WHERE session_id = OLD.session_id AND val_loss IS NOT NULL ORDER BY val_loss, epoch LIMIT 1),
+    (SELECT epoch FROM training_metrics WHERE session_id = OLD.session_id AND total_loss IS NOT NULL ORDER BY total_loss, epoch LIMIT 1)) AS epoch) AS b
+  WHERE id = OLD.session_id AND best_epoch IS NOT b.epoch;
+END;
+
+-- ---- what the feed is told ----
+-- SQLite runs the triggers of one event latest first, so these come after the ones above: an INSERT is told before what it brings about.
+
+-- Signs of life (lease_at) and the keeping of updated_at are no news to a subscriber, so they are not in these lists.
+CREATE TRIGGER training_sessions_insert_change AFTER INSERT ON training_sessions BEGIN
+  INSERT INTO changes (table_name, op, row_id) VALUES ('training_sessions', 'INSERT', NEW.id);
+END;
+CREATE TRIGGER training_sessions_update_change AFTER UPDATE OF session_name, model_type, dataset_name, dataset_size, epochs, batch_size, learning_rate, img_size, config,
+    hardware_info, status, started_at, completed_at, duration_seconds, best_epoch, final_map50, final_map50_95, final_precision, final_recall, final_loss,
+    model_path, error_message, paused, control, progress_epoch, progress_epochs, progress_batch, progress_batches, progress_images, progress_fraction,
+    dropped, attempts, notes, tags ON training_sessions BEGIN
+  INSERT INTO changes (table_name, op, row_id) VALUES ('training_sessions', 'UPDATE', NEW.id);
+END;
+CREATE TRIGGER training_sessions_delete_change AFTER DELETE ON training_sessions BEGIN
+  INSERT INTO changes (table_name, op, row_id) VALUES ('training_sessions', 'DELETE', OLD.id);
+END;
+CREATE TRIGGER training_metrics_insert_change AFTER INSERT ON training_metrics BEGIN
+  INSERT INTO changes (table_name, op, row_id) VALUES ('training_metrics', 'INSERT', NEW.id);
+END;
+CREATE TRIGGER training_metrics_update_change AFTER UPDATE OF epoch, box_loss, cls_loss, dfl_loss, total_loss, precision, recall, map50, map50_95, learning_rate,
+    epoch_time_seconds, gpu_memory_mb, val_loss, train_accuracy, val_accuracy, extra ON training_metrics BEGIN
+  INSERT INTO changes (table_name, op, row_id) VALUES ('training_metrics', 'UPDATE', NEW.id);
+END;
+CREATE TRIGGER training_metrics_delete_change AFTER DELETE ON training_metrics BEGIN
+  INSERT INTO changes (table_name, op, row_id) VALUES ('training_metrics', 'DELETE', OLD.id);
+END;
+CREATE TRIGGER validation_results_insert_change AFTER INSERT ON validation_results BEGIN
+  INSERT INTO changes (table_name, op, row_id) VALUES ('validation_results', 'INSERT', NEW.id);
+END;
+CREATE TRIGGER validation_results_update_change AFTER UPDATE ON validation_results BEGIN
+  INSERT INTO changes (table_name, op, row_id) VALUES ('validation_results', 'UPDATE', NEW.id);
+END;
+CREATE TRIGGER validation_results_delete_change AFTER DELETE ON validation_results BEGIN
+  INSERT INTO changes (table_name, op, row_id) VALUES ('validation_results', 'DELETE', OLD.id);
+END;
+CREATE TRIGGER model_benchmarks_insert_change AFTER INSERT ON model_benchmarks BEGIN
+  INSERT INTO changes (table_name, op, row_id) VALUES ('model_benchmarks', 'INSERT', NEW.id);
+END;
+CREATE TRIGGER model_benchmarks_update_change AFTER UPDATE ON model_benchmarks BEGIN
+  INSERT INTO changes (table_name, op, row_id) VALUES ('model_benchmarks', 'UPDATE', NEW.id);
+END;
+CREATE TRIGGER model_benchmarks_delete_change AFTER DELETE ON model_benchmarks BEGIN
+  INSERT INTO changes (table_name, op, row_id) VALUES ('model_benchmarks', 'DELETE', OLD.id);
+END;
+CREATE TRIGGER training_datasets_insert_change AFTER INSERT ON training_datasets BEGIN
+  INSERT INTO changes (table_name, op, row_id) VALUES ('training_datasets', 'INSERT', NEW.id);
+END;
+CREATE TRIGGER training_datasets_update_change AFTER UPDATE ON training_datasets BEGIN
+  INSERT INTO changes (table_name, op, row_id) VALUES ('training_datasets', 'UPDATE', NEW.id);
+END;
+CREATE TRIGGER training_datasets_delete_change AFTER DELETE ON training_datasets BEGIN
+  INSERT INTO changes (table_name, op, row_id) VALUES ('training_datasets', 'DELETE', OLD.id);
+END;
+CREATE TRIGGER hyperparameter_runs_insert_change AFTER INSERT ON hyperparameter_runs BEGIN
+  INSERT INTO changes (table_name, op, row_id) VALUES ('hyperparameter_runs', 'INSERT', NEW.id);
+END;
+CREATE TRIGGER hyperparameter_runs_update_change AFTER UPDATE ON hyperparameter_runs BEGIN
+  INSERT INTO changes (table_name, op, row_id) VALUES ('hyperparameter_runs', 'UPDATE', NEW.id);
+END;
+CREATE TRIGGER hyperparameter_runs_delete_change AFTER DELETE ON hyperparameter_runs BEGIN
+  INSERT INTO changes (table_name, op, row_id) VALUES ('hyperparameter_runs', 'DELETE', OLD.id);
+END;
+
+-- ---- views ----
+
+CREATE VIEW active_training_sessions AS
+SELECT s.*, m.epoch AS current_epoch,
+  m.box_loss AS latest_box_loss, m.cls_loss AS latest_cls_loss, m.dfl_loss AS latest_dfl_loss, m.total_loss AS latest_total_loss, m.precision AS latest_precision,
+  m.recall AS latest_recall, m.map50 AS latest_map50, m.map50_95 AS latest_map50_95, m.learning_rate AS latest_learning_rate,
+  m.epoch_time_seconds AS latest_epoch_time_seconds, m.gpu_memory_mb AS latest_gpu_memory_mb, m.val_loss AS latest_val_loss, m.train_accuracy AS latest_train_accuracy, m.val_accuracy AS latest_val_accuracy,
+  m.extra AS latest_extra, m.created_at AS latest_metrics_at
+FROM training_sessions AS s
+LEFT JOIN training_metrics AS m ON m.session_id = s.id AND m.epoch = (SELECT max(epoch) FROM training_metrics WHERE session_id = s.id)
+WHERE s.status = 'running';
+
+CREATE VIEW training_performance_summary AS
+SELECT s.id, s.session_name, s.model_type, s.dataset_name, s.dataset_size, s.epochs, s.batch_size, s.learning_rate, s.img_size, s.status,
+  s.started_at, s.completed_at, s.duration_seconds, s.best_epoch, s.final_map50, s.final_map50_95, s.final_precision, s.final_recall, s.final_loss,
+  s.model_path, s.created_at, count(m.id) AS epochs_recorded, max(m.epoch) AS last_epoch, max(m.map50) AS best_map50, max(m.map50_95) AS best_map50_95,
+  max(m.precision) AS best_precision, max(m.recall) AS best_recall, min(m.total_loss) AS min_total_loss, min(m.val_loss) AS min_val_loss,
+  avg(m.total_loss) AS avg_total_loss, avg(m.epoch_time_seconds) AS avg_epoch_time_seconds, max(m.gpu_memory_mb) AS max_gpu_memory_mb
+FROM training_sessions AS s
+LEFT JOIN training_metrics AS m ON m.session_id = s.id
+GROUP BY s.id;
+
+-- Equal scores share a rank, as rank() counts; of equals at the border the earlier finished stay.
+CREATE VIEW models_leaderboard AS
+SELECT t.rank, t.id, t.session_name, t.model_type, t.dataset_name, t.final_map50, t.final_map50_95, t.final_precision, t.final_recall, t.final_loss,
+  t.best_epoch, t.epochs, t.duration_seconds, t.model_path, t.completed_at,
+  b.avg_inference_ms, b.min_inference_ms, b.max_inference_ms, b.throughput_fps, b.device
+FROM (SELECT s.*, rank() OVER (ORDER BY s.final_map50_95 DESC) AS rank FROM training_sessions AS s
+      WHERE s.status = 'completed' AND s.final_map50_95 IS NOT NULL
+      ORDER BY s.final_map50_95 DESC, s.completed_at, s.id LIMIT 50) AS t
+LEFT JOIN model_benchmarks AS b ON b.id = (SELECT id FROM model_benchmarks WHERE session_id = t.id ORDER BY created_at DESC, id DESC LIMIT 1)
+ORDER BY t.rank, t.completed_at, t.id;
