@@ -58,10 +58,13 @@ static uint8_t *read_body(gzFile file, size_t size, const char *path, char *erro
     }
     have += (size_t)got;
   }
+  /* A gzip file that ends before its checksum reads like a whole one; only gzerror tells. */
   char extra = 0;
+  int state = Z_OK;
   int after = gzread(file, &extra, 1);
-  if (after != 0) {
-    snprintf(error, DATASET_ERROR_SIZE, after < 0 ? "%s: damaged gzip data" : "%s: more data found than its header says", path);
+  gzerror(file, &state);
+  if (after != 0 || state != Z_OK) {
+    snprintf(error, DATASET_ERROR_SIZE, "%s: %s", path, after > 0 ? "more data found than its header says" : "damaged gzip data");
     goto fail;
   }
   return body;
