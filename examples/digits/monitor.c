@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* SPDX-FileCopyrightText: libtrainmon contributors */
 /* What the trainer tells libtrainmon. */
+#define _POSIX_C_SOURCE 200809L
 #include "monitor.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #define CONFIG_BYTES 512
 /* How long a pause may hide a Ctrl-C: the library's wait does not end at signals. */
@@ -24,7 +26,8 @@ static void check(monitor *of, int code, const char *what) {
   if (code == TMON_OK || of->warned)
     return;
   of->warned = true;
-  fprintf(stderr, "\ntrainmon-digits: warning: %s: %s (%s); the training goes on\n", what, tmon_error_message(), tmon_error_name(code));
+  /* A bar may stand in the line. */
+  fprintf(stderr, "%strainmon-digits: warning: %s: %s (%s); the training goes on\n", isatty(STDERR_FILENO) == 1 ? "\n" : "", what, tmon_error_message(), tmon_error_name(code));
 }
 
 static void write_config(char *out, const options *chosen) {
