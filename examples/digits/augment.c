@@ -15,8 +15,7 @@
 #define BYTES_MAX ((size_t)4 << 30)
 
 static double pixel_at(const image_set *set, const uint8_t *image, long row, long column) {
-  if (row < 0 || column < 0 || row >= (long)set->rows || column >= (long)set->columns)
-    return 0;
+  if (row < 0 || column < 0 || row >= (long)set->rows || column >= (long)set->columns) return 0;
   return image[(size_t)row * set->columns + (size_t)column];
 }
 
@@ -43,8 +42,8 @@ static void alter(const image_set *set, const uint8_t *from, uint8_t *to, random
     for (size_t c = 0; c < set->columns; c++) {
       double y = (double)r - middle_row - shift_row;
       double x = (double)c - middle_column - shift_column;
-      to[r * set->columns + c] = between_pixels(
-          set, from, middle_row + y * cos(angle) - x * sin(angle), middle_column + y * sin(angle) + x * cos(angle));
+      to[r * set->columns + c] =
+          between_pixels(set, from, middle_row + y * cos(angle) - x * sin(angle), middle_column + y * sin(angle) + x * cos(angle));
     }
   }
 }
@@ -52,19 +51,16 @@ static void alter(const image_set *set, const uint8_t *from, uint8_t *to, random
 bool augment(image_set *set, size_t copies, uint64_t seed, char *error) {
   size_t size = set->rows * set->columns;
   size_t originals = set->count;
-  if (copies == 0 || originals == 0)
-    return true;
+  if (copies == 0 || originals == 0) return true;
   if (copies >= BYTES_MAX / size / originals) {
     snprintf(error, DATASET_ERROR_SIZE, "--copies %zu: %zu images of %zu bytes each would need more than 4 GiB", copies, originals, size);
     return false;
   }
   size_t total = originals * (copies + 1);
   uint8_t *pixels = realloc(set->pixels, total * size);
-  if (pixels != NULL)
-    set->pixels = pixels;
+  if (pixels != NULL) set->pixels = pixels;
   uint8_t *labels = realloc(set->labels, total);
-  if (labels != NULL)
-    set->labels = labels;
+  if (labels != NULL) set->labels = labels;
   if (pixels == NULL || labels == NULL) {
     snprintf(error, DATASET_ERROR_SIZE, "--copies %zu: no memory for %zu images", copies, total);
     return false;

@@ -64,16 +64,13 @@ static int parse_line(const char *line, uint8_t *pixels, uint8_t *label) {
 }
 
 static bool grow(image_set *set, size_t *room) {
-  if (set->count < *room)
-    return true;
+  if (set->count < *room) return true;
   size_t wanted = *room == 0 ? 2048 : *room * 2;
   uint8_t *pixels = realloc(set->pixels, wanted * PIXELS);
-  if (pixels == NULL)
-    return false;
+  if (pixels == NULL) return false;
   set->pixels = pixels;
   uint8_t *labels = realloc(set->labels, wanted);
-  if (labels == NULL)
-    return false;
+  if (labels == NULL) return false;
   set->labels = labels;
   *room = wanted;
   return true;
@@ -148,16 +145,14 @@ static bool read_digits(dataset *out, const char *path, char *error) {
 
 static bool read_idx(dataset *out, const char *folder, char *error) {
   out->name = "IDX images";
-  if (!idx_read_pair(&out->train, folder, "train", error) || !idx_read_pair(&out->validation, folder, "t10k", error))
-    return false;
+  if (!idx_read_pair(&out->train, folder, "train", error) || !idx_read_pair(&out->validation, folder, "t10k", error)) return false;
   if (out->train.rows != out->validation.rows || out->train.columns != out->validation.columns) {
     snprintf(error, DATASET_ERROR_SIZE, "%s: training images are %zu x %zu, validation images %zu x %zu; expected one size", folder,
         out->train.rows, out->train.columns, out->validation.rows, out->validation.columns);
     return false;
   }
   for (size_t i = 0; i < out->train.count; i++)
-    if (out->train.labels[i] >= out->classes)
-      out->classes = (size_t)out->train.labels[i] + 1;
+    if (out->train.labels[i] >= out->classes) out->classes = (size_t)out->train.labels[i] + 1;
   for (size_t i = 0; i < out->validation.count; i++) {
     if (out->validation.labels[i] >= out->classes) {
       snprintf(error, DATASET_ERROR_SIZE, "%s: validation image %zu has class %u, expected below %zu as in the training images", folder, i,
@@ -176,7 +171,6 @@ bool dataset_read(dataset *out, const char *path, char *error) {
     return false;
   }
   bool good = S_ISDIR(about.st_mode) ? read_idx(out, path, error) : read_digits(out, path, error);
-  if (!good)
-    dataset_free(out);
+  if (!good) dataset_free(out);
   return good;
 }

@@ -12,8 +12,8 @@
 
 /** Images of one size, one byte a pixel (0 is background, 255 full), with a class each. */
 typedef struct image_set {
-  uint8_t *pixels;  /**< count * rows * columns */
-  uint8_t *labels;  /**< count */
+  uint8_t *pixels; /**< count * rows * columns */
+  uint8_t *labels; /**< count */
   size_t count;
   size_t rows;
   size_t columns;

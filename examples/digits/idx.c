@@ -76,14 +76,12 @@ fail:
 static gzFile open_file(const char *path, char *error) {
   errno = 0;
   gzFile file = gzopen(path, "rb");
-  if (file == NULL)
-    snprintf(error, DATASET_ERROR_SIZE, "%s: %s", path, errno != 0 ? strerror(errno) : "no memory");
+  if (file == NULL) snprintf(error, DATASET_ERROR_SIZE, "%s: %s", path, errno != 0 ? strerror(errno) : "no memory");
   return file;
 }
 
 static bool check_magic(uint32_t found, uint32_t expected, const char *path, char *error) {
-  if (found == expected)
-    return true;
+  if (found == expected) return true;
   snprintf(error, DATASET_ERROR_SIZE, "%s: starts with 0x%08x, expected 0x%08x", path, (unsigned)found, (unsigned)expected);
   return false;
 }
@@ -93,10 +91,8 @@ bool idx_read_images(image_set *out, const char *path, char *error) {
   bool good = false;
   *out = (image_set){0};
   gzFile file = open_file(path, error);
-  if (file == NULL)
-    return false;
-  if (!read_words(file, head, 4, path, error) || !check_magic(head[0], MAGIC_IMAGES, path, error))
-    goto out;
+  if (file == NULL) return false;
+  if (!read_words(file, head, 4, path, error) || !check_magic(head[0], MAGIC_IMAGES, path, error)) goto out;
   if (head[1] == 0 || head[1] > COUNT_MAX || head[2] == 0 || head[2] > SIDE_MAX || head[3] == 0 || head[3] > SIDE_MAX ||
       (uint64_t)head[1] * head[2] * head[3] > BYTES_MAX) {
     snprintf(error, DATASET_ERROR_SIZE, "%s: %u images of %u x %u found, expected 1 to %u of at most %u x %u and 2 GiB in all", path,
@@ -120,10 +116,8 @@ bool idx_read_labels(image_set *out, const char *path, char *error) {
   bool good = false;
   *out = (image_set){0};
   gzFile file = open_file(path, error);
-  if (file == NULL)
-    return false;
-  if (!read_words(file, head, 2, path, error) || !check_magic(head[0], MAGIC_LABELS, path, error))
-    goto out;
+  if (file == NULL) return false;
+  if (!read_words(file, head, 2, path, error) || !check_magic(head[0], MAGIC_LABELS, path, error)) goto out;
   if (head[1] == 0 || head[1] > COUNT_MAX) {
     snprintf(error, DATASET_ERROR_SIZE, "%s: %u labels found, expected 1 to %u", path, (unsigned)head[1], COUNT_MAX);
     goto out;
@@ -159,10 +153,8 @@ bool idx_read_pair(image_set *out, const char *folder, const char *part, char *e
   char path[PATH_BYTES];
   image_set labels = {0};
   *out = (image_set){0};
-  if (!choose(path, folder, part, "images-idx3-ubyte", error) || !idx_read_images(out, path, error))
-    return false;
-  if (!choose(path, folder, part, "labels-idx1-ubyte", error) || !idx_read_labels(&labels, path, error))
-    goto fail;
+  if (!choose(path, folder, part, "images-idx3-ubyte", error) || !idx_read_images(out, path, error)) return false;
+  if (!choose(path, folder, part, "labels-idx1-ubyte", error) || !idx_read_labels(&labels, path, error)) goto fail;
   if (labels.count != out->count) {
     snprintf(error, DATASET_ERROR_SIZE, "%s: %zu labels found, expected %zu, one an image", path, labels.count, out->count);
     goto fail;

@@ -33,8 +33,7 @@ static int conclude(trainer_end end, double accuracy, monitor *watch, const opti
   switch (end) {
   case TRAINER_COMPLETED:
     monitor_close(watch, TMON_STATUS_COMPLETED, NULL);
-    if (!chosen->quiet)
-      printf("completed: %.2f %% of the validation images are recognised\n", accuracy * 100);
+    if (!chosen->quiet) printf("completed: %.2f %% of the validation images are recognised\n", accuracy * 100);
     break;
   case TRAINER_STOPPED:
     monitor_close(watch, TMON_STATUS_CANCELLED, NULL);
@@ -56,8 +55,7 @@ static int conclude(trainer_end end, double accuracy, monitor *watch, const opti
     status = EXIT_FAILURE;
     break;
   }
-  if (told != NULL && !chosen->quiet)
-    printf("%s\n", told);
+  if (told != NULL && !chosen->quiet) printf("%s\n", told);
   return status;
 }
 
@@ -67,8 +65,7 @@ int main(int argc, char **argv) {
   dataset data;
   monitor watch;
   double accuracy = -1;
-  if (!options_parse(&chosen, argc, argv))
-    return 2;
+  if (!options_parse(&chosen, argc, argv)) return 2;
   if (chosen.help) {
     options_help(stdout);
     return EXIT_SUCCESS;

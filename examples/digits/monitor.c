@@ -23,16 +23,17 @@ static const char *const metric_names[METRIC_COUNT] = {
 
 /* Warns once: a full disk would else fill the terminal with one line a step. */
 static void check(monitor *of, int code, const char *what) {
-  if (code == TMON_OK || of->warned)
-    return;
+  if (code == TMON_OK || of->warned) return;
   of->warned = true;
   /* A bar may stand in the line. */
-  fprintf(stderr, "%strainmon-digits: warning: %s: %s (%s); the training goes on\n", isatty(STDERR_FILENO) == 1 ? "\n" : "", what, tmon_error_message(), tmon_error_name(code));
+  fprintf(stderr, "%strainmon-digits: warning: %s: %s (%s); the training goes on\n", isatty(STDERR_FILENO) == 1 ? "\n" : "", what,
+      tmon_error_message(), tmon_error_name(code));
 }
 
 static void write_config(char *out, const options *chosen) {
-  int used = snprintf(out, CONFIG_BYTES, "{\"optimizer\":\"sgd\",\"momentum\":%.9g,\"schedule\":\"cosine\",\"copies\":%zu,\"seed\":%" PRIu64 ",\"hidden\":[",
-      chosen->momentum, chosen->copies, chosen->seed);
+  int used = snprintf(out, CONFIG_BYTES,
+      "{\"optimizer\":\"sgd\",\"momentum\":%.9g,\"schedule\":\"cosine\",\"copies\":%zu,\"seed\":%" PRIu64 ",\"hidden\":[", chosen->momentum,
+      chosen->copies, chosen->seed);
   for (size_t i = 0; i < chosen->hidden_count; i++)
     used += snprintf(out + used, CONFIG_BYTES - (size_t)used, "%s%zu", i == 0 ? "" : ",", chosen->hidden[i]);
   snprintf(out + used, CONFIG_BYTES - (size_t)used, "]}");
@@ -53,24 +54,21 @@ void monitor_open(monitor *out, const options *chosen, const dataset *data) {
       .img_size = (int64_t)data->train.rows,
       .learning_rate = chosen->rate};
   int code = tmon_store_open(&out->store, chosen->store, NULL);
-  if (code == TMON_OK)
-    code = tmon_session_start(&out->session, out->store, &about);
+  if (code == TMON_OK) code = tmon_session_start(&out->session, out->store, &about);
   check(out, code, "this training is not recorded");
   for (size_t i = 0; out->session != NULL && i < METRIC_COUNT; i++)
     check(out, tmon_session_metric(&out->metrics[i], out->session, metric_names[i], NULL), metric_names[i]);
 }
 
 void monitor_step(monitor *to, int64_t step, double loss, double rate) {
-  if (to->session == NULL)
-    return;
+  if (to->session == NULL) return;
   const tmon_metric metrics[] = {to->metrics[METRIC_TRAIN_LOSS], to->metrics[METRIC_RATE]};
   const double values[] = {loss, rate};
   check(to, tmon_log_batch(to->session, step, metrics, values, 2), "a point was not recorded");
 }
 
 void monitor_epoch(monitor *to, int64_t epoch, int64_t step, const epoch_result *result) {
-  if (to->session == NULL)
-    return;
+  if (to->session == NULL) return;
   const double values[METRIC_COUNT] = {
       [METRIC_TRAIN_LOSS] = result->train_loss,
       [METRIC_RATE] = result->rate,
@@ -80,14 +78,14 @@ void monitor_epoch(monitor *to, int64_t epoch, int64_t step, const epoch_result 
       [METRIC_SECONDS] = result->seconds,
   };
   /* Loss and rate have a point at this step already; those that only an epoch knows come after them. */
-  check(to, tmon_log_batch(to->session, step, to->metrics + METRIC_TRAIN_ACCURACY, values + METRIC_TRAIN_ACCURACY, 3), "a point was not recorded");
+  check(to, tmon_log_batch(to->session, step, to->metrics + METRIC_TRAIN_ACCURACY, values + METRIC_TRAIN_ACCURACY, 3),
+      "a point was not recorded");
   const tmon_epoch row = {.size = sizeof(row), .count = METRIC_COUNT, .metrics = to->metrics, .values = values};
   check(to, tmon_session_log_epoch(to->session, epoch, &row), "an epoch was not recorded");
 }
 
 void monitor_progress(monitor *to, const tmon_progress *progress) {
-  if (to->session != NULL)
-    check(to, tmon_session_report(to->session, progress), "progress was not recorded");
+  if (to->session != NULL) check(to, tmon_session_report(to->session, progress), "progress was not recorded");
 }
 
 tmon_control monitor_control(const monitor *from) {
@@ -103,8 +101,7 @@ tmon_control monitor_wait(monitor *to, const volatile sig_atomic_t *signalled) {
 
 void monitor_close(monitor *to, tmon_status status, const char *error) {
   if (to->session != NULL) {
-    if (error != NULL)
-      check(to, tmon_session_set_error(to->session, error), "the reason was not recorded");
+    if (error != NULL) check(to, tmon_session_set_error(to->session, error), "the reason was not recorded");
     check(to, tmon_session_finish(to->session, status), "the end was not recorded");
     uint64_t dropped = tmon_session_dropped(to->session);
     if (dropped != 0)

@@ -22,7 +22,7 @@
 typedef struct layer {
   size_t inputs;
   size_t outputs;
-  size_t weights;      /* offset into the parameters */
+  size_t weights; /* offset into the parameters */
   size_t biases;
   network_real *values; /* [batch][outputs] after the activation */
   network_real *deltas; /* [batch][outputs]: derivative of the loss by the value before the activation */
@@ -39,13 +39,11 @@ struct network {
 
 static bool shape_layers(network *net, const network_shape *shape) {
   size_t inputs = shape->inputs;
-  if (shape->hidden_count > NETWORK_HIDDEN_MAX || shape->batch == 0 || shape->batch > WIDTH_MAX)
-    return false;
+  if (shape->hidden_count > NETWORK_HIDDEN_MAX || shape->batch == 0 || shape->batch > WIDTH_MAX) return false;
   net->layer_count = shape->hidden_count + 1;
   for (size_t index = 0; index < net->layer_count; index++) {
     size_t outputs = index < shape->hidden_count ? shape->hidden[index] : shape->classes;
-    if (inputs == 0 || outputs == 0 || inputs > WIDTH_MAX || outputs > WIDTH_MAX || inputs > SIZE_MAX / 64 / outputs)
-      return false;
+    if (inputs == 0 || outputs == 0 || inputs > WIDTH_MAX || outputs > WIDTH_MAX || inputs > SIZE_MAX / 64 / outputs) return false;
     layer *at = &net->layers[index];
     at->inputs = inputs;
     at->outputs = outputs;
@@ -69,19 +67,16 @@ static void randomise(network *net, uint64_t seed) {
 
 network *network_create(const network_shape *shape, uint64_t seed) {
   network *net = calloc(1, sizeof(*net));
-  if (net == NULL || !shape_layers(net, shape))
-    goto fail;
+  if (net == NULL || !shape_layers(net, shape)) goto fail;
   net->parameters = calloc(net->parameter_count, sizeof(network_real));
   net->gradient = calloc(net->parameter_count, sizeof(network_real));
   net->velocity = calloc(net->parameter_count, sizeof(network_real));
-  if (net->parameters == NULL || net->gradient == NULL || net->velocity == NULL)
-    goto fail;
+  if (net->parameters == NULL || net->gradient == NULL || net->velocity == NULL) goto fail;
   for (size_t index = 0; index < net->layer_count; index++) {
     layer *at = &net->layers[index];
     at->values = calloc(shape->batch * at->outputs, sizeof(network_real));
     at->deltas = calloc(shape->batch * at->outputs, sizeof(network_real));
-    if (at->values == NULL || at->deltas == NULL)
-      goto fail;
+    if (at->values == NULL || at->deltas == NULL) goto fail;
   }
   randomise(net, seed);
   return net;
@@ -91,8 +86,7 @@ fail:
 }
 
 void network_free(network *net) {
-  if (net == NULL)
-    return;
+  if (net == NULL) return;
   for (size_t index = 0; index < net->layer_count && index < LAYERS_MAX; index++) {
     free(net->layers[index].deltas);
     free(net->layers[index].values);
@@ -129,20 +123,19 @@ static void forward_layer(const network *net, const layer *at, const network_rea
     network_real *out = at->values + image * at->outputs;
     memcpy(out, net->parameters + at->biases, at->outputs * sizeof(*out));
     for (size_t i = 0; i < at->inputs; i++)
-      if (in[i] != 0)
-        add_scaled(out, net->parameters + at->weights + i * at->outputs, in[i], at->outputs);
+      if (in[i] != 0) add_scaled(out, net->parameters + at->weights + i * at->outputs, in[i], at->outputs);
     for (size_t o = 0; hidden && o < at->outputs; o++)
       out[o] = out[o] > 0 ? out[o] : 0;
   }
 }
 
-/* Turns one row of logits into the derivative of the mean loss by them; returns the row's loss. The maximum is taken off first, so that exp can't overflow. */
+/* Turns one row of logits into the derivative of the mean loss by them; returns the row's loss. The maximum is taken off first, so that
+ * exp can't overflow. */
 static double softmax_row(const network_real *logits, network_real *deltas, size_t classes, size_t label, size_t count, bool *right) {
   size_t best = 0;
   double sum = 0;
   for (size_t c = 1; c < classes; c++)
-    if (logits[c] > logits[best])
-      best = c;
+    if (logits[c] > logits[best]) best = c;
   for (size_t c = 0; c < classes; c++)
     sum += exp((double)logits[c] - (double)logits[best]);
   for (size_t c = 0; c < classes; c++) {
@@ -157,8 +150,7 @@ double network_evaluate(network *net, const network_real *images, const uint8_t 
   const layer *last = &net->layers[net->layer_count - 1];
   double loss = 0;
   *correct = 0;
-  if (count == 0)
-    return 0;
+  if (count == 0) return 0;
   for (size_t index = 0; index < net->layer_count; index++) {
     const layer *at = &net->layers[index];
     forward_layer(net, at, index == 0 ? images : net->layers[index - 1].values, count, at != last);
@@ -179,11 +171,9 @@ static void backward_layer(network *net, const layer *at, const network_real *in
     const network_real *delta = at->deltas + image * at->outputs;
     add_scaled(net->gradient + at->biases, delta, 1, at->outputs);
     for (size_t i = 0; i < at->inputs; i++) {
-      if (in[i] != 0)
-        add_scaled(net->gradient + at->weights + i * at->outputs, delta, in[i], at->outputs);
+      if (in[i] != 0) add_scaled(net->gradient + at->weights + i * at->outputs, delta, in[i], at->outputs);
       /* A ReLU that gave 0 passes no derivative on. */
-      if (below != NULL)
-        below[image * at->inputs + i] = in[i] > 0 ? dot(weights + i * at->outputs, delta, at->outputs) : 0;
+      if (below != NULL) below[image * at->inputs + i] = in[i] > 0 ? dot(weights + i * at->outputs, delta, at->outputs) : 0;
     }
   }
 }
@@ -193,8 +183,8 @@ double network_gradient(network *net, const network_real *images, const uint8_t 
   memset(net->gradient, 0, net->parameter_count * sizeof(*net->gradient));
   for (size_t index = net->layer_count; index-- > 0;) {
     bool first = index == 0;
-    backward_layer(net, &net->layers[index], first ? images : net->layers[index - 1].values, count,
-        first ? NULL : net->layers[index - 1].deltas);
+    backward_layer(
+        net, &net->layers[index], first ? images : net->layers[index - 1].values, count, first ? NULL : net->layers[index - 1].deltas);
   }
   return loss;
 }

@@ -24,7 +24,7 @@ typedef struct network_shape {
   size_t hidden[NETWORK_HIDDEN_MAX]; /**< units of each hidden layer */
   size_t hidden_count;               /**< 0 gives softmax regression */
   size_t classes;
-  size_t batch;                      /**< the most images a call is given */
+  size_t batch; /**< the most images a call is given */
 } network_shape;
 
 /** Makes a network with random weights (He et al., 2015). NULL: no memory, or a shape that is too large or empty. */

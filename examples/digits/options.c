@@ -24,11 +24,9 @@ static const char *read_whole(uint64_t *out, const char *text, uint64_t least, u
   char *end = NULL;
   errno = 0;
   /* strtoull takes a sign and blanks, and turns -1 into a huge number. */
-  if (*text < '0' || *text > '9')
-    return NULL;
+  if (*text < '0' || *text > '9') return NULL;
   unsigned long long value = strtoull(text, &end, 10);
-  if (errno != 0 || (*end != '\0' && *end != end_mark) || value < least || value > most)
-    return NULL;
+  if (errno != 0 || (*end != '\0' && *end != end_mark) || value < least || value > most) return NULL;
   *out = value;
   return end;
 }
@@ -45,8 +43,7 @@ static bool take_count(size_t *out, const char *option, const char *text, uint64
 }
 
 static bool take_seed(uint64_t *out, const char *option, const char *text) {
-  if (read_whole(out, text, 0, UINT64_MAX, '\0') == NULL)
-    return bad(option, text, "a whole number from 0 to 18446744073709551615");
+  if (read_whole(out, text, 0, UINT64_MAX, '\0') == NULL) return bad(option, text, "a whole number from 0 to 18446744073709551615");
   return true;
 }
 
@@ -59,16 +56,14 @@ static bool take_real(double *out, const char *text) {
 
 static bool take_rate(options *out, const char *option, const char *text) {
   double value = 0;
-  if (!take_real(&value, text) || value <= 0 || value > RATE_MAX)
-    return bad(option, text, "a number above 0, at most 100");
+  if (!take_real(&value, text) || value <= 0 || value > RATE_MAX) return bad(option, text, "a number above 0, at most 100");
   out->rate = value;
   return true;
 }
 
 static bool take_momentum(options *out, const char *option, const char *text) {
   double value = 0;
-  if (!take_real(&value, text) || value < 0 || value >= 1)
-    return bad(option, text, "a number from 0 to below 1");
+  if (!take_real(&value, text) || value < 0 || value >= 1) return bad(option, text, "a number from 0 to below 1");
   out->momentum = value;
   return true;
 }
@@ -79,11 +74,9 @@ static bool take_hidden(options *out, const char *option, const char *text) {
   size_t count = 0;
   for (;;) {
     at = count < NETWORK_HIDDEN_MAX ? read_whole(&units, at, 1, HIDDEN_MAX, ',') : NULL;
-    if (at == NULL)
-      return bad(option, text, "1 to 4 layers such as 128 or 256,128, each of 1 to 8192 units");
+    if (at == NULL) return bad(option, text, "1 to 4 layers such as 128 or 256,128, each of 1 to 8192 units");
     out->hidden[count++] = (size_t)units;
-    if (*at == '\0')
-      break;
+    if (*at == '\0') break;
     at++;
   }
   out->hidden_count = count;
@@ -91,40 +84,37 @@ static bool take_hidden(options *out, const char *option, const char *text) {
 }
 
 static bool take_text(const char **out, const char *option, const char *text) {
-  if (*text == '\0')
-    return bad(option, text, "some text");
+  if (*text == '\0') return bad(option, text, "some text");
   *out = text;
   return true;
 }
 
 static bool take(options *out, const char *option, const char *value, bool *known) {
-  if (strcmp(option, "--epochs") == 0)
-    return take_count(&out->epochs, option, value, 1, EPOCHS_MAX);
-  if (strcmp(option, "--batch") == 0)
-    return take_count(&out->batch, option, value, 1, BATCH_MAX);
-  if (strcmp(option, "--copies") == 0)
-    return take_count(&out->copies, option, value, 0, COPIES_MAX);
-  if (strcmp(option, "--hidden") == 0)
-    return take_hidden(out, option, value);
-  if (strcmp(option, "--rate") == 0)
-    return take_rate(out, option, value);
-  if (strcmp(option, "--momentum") == 0)
-    return take_momentum(out, option, value);
-  if (strcmp(option, "--seed") == 0)
-    return take_seed(&out->seed, option, value);
-  if (strcmp(option, "--store") == 0)
-    return take_text(&out->store, option, value);
-  if (strcmp(option, "--data") == 0)
-    return take_text(&out->data, option, value);
-  if (strcmp(option, "--name") == 0)
-    return take_text(&out->name, option, value);
+  if (strcmp(option, "--epochs") == 0) return take_count(&out->epochs, option, value, 1, EPOCHS_MAX);
+  if (strcmp(option, "--batch") == 0) return take_count(&out->batch, option, value, 1, BATCH_MAX);
+  if (strcmp(option, "--copies") == 0) return take_count(&out->copies, option, value, 0, COPIES_MAX);
+  if (strcmp(option, "--hidden") == 0) return take_hidden(out, option, value);
+  if (strcmp(option, "--rate") == 0) return take_rate(out, option, value);
+  if (strcmp(option, "--momentum") == 0) return take_momentum(out, option, value);
+  if (strcmp(option, "--seed") == 0) return take_seed(&out->seed, option, value);
+  if (strcmp(option, "--store") == 0) return take_text(&out->store, option, value);
+  if (strcmp(option, "--data") == 0) return take_text(&out->data, option, value);
+  if (strcmp(option, "--name") == 0) return take_text(&out->name, option, value);
   *known = false;
   return false;
 }
 
 bool options_parse(options *out, int argc, char **argv) {
-  *out = (options){.data = DIGITS_DATA, .store = "./trainmon", .epochs = 30, .batch = 32, .hidden = {128}, .hidden_count = 1, .copies = 4, .seed = 1,
-      .rate = 0.05, .momentum = 0.9};
+  *out = (options){.data = DIGITS_DATA,
+      .store = "./trainmon",
+      .epochs = 30,
+      .batch = 32,
+      .hidden = {128},
+      .hidden_count = 1,
+      .copies = 4,
+      .seed = 1,
+      .rate = 0.05,
+      .momentum = 0.9};
   for (int i = 1; i < argc; i++) {
     char option[32];
     const char *equals = strchr(argv[i], '=');
@@ -141,8 +131,7 @@ bool options_parse(options *out, int argc, char **argv) {
     snprintf(option, sizeof(option), "%.*s", length < sizeof(option) ? (int)length : 0, argv[i]);
     const char *value = equals != NULL ? equals + 1 : argv[i + 1];
     if (!take(out, option, value != NULL ? value : "", &known)) {
-      if (!known)
-        fprintf(stderr, "trainmon-digits: unknown argument \"%s\"; --help lists them\n", argv[i]);
+      if (!known) fprintf(stderr, "trainmon-digits: unknown argument \"%s\"; --help lists them\n", argv[i]);
       return false;
     }
     i += equals != NULL ? 0 : 1;

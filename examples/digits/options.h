@@ -13,9 +13,9 @@
 
 /** What to train and how. */
 typedef struct options {
-  const char *data;   /**< CSV file or folder of IDX files */
+  const char *data; /**< CSV file or folder of IDX files */
   const char *store;
-  const char *name;   /**< NULL: let the library choose */
+  const char *name; /**< NULL: let the library choose */
   size_t epochs;
   size_t batch;
   size_t hidden[NETWORK_HIDDEN_MAX];

@@ -12,7 +12,7 @@
 /** The state of the display. */
 typedef struct progress {
   bool quiet;
-  bool bar;       /**< standard output is a terminal */
+  bool bar; /**< standard output is a terminal */
   bool colour;
   size_t epochs;
   size_t batches; /**< an epoch */
@@ -26,7 +26,10 @@ double progress_clock(void);
 /** Prepares the display. NO_COLOR in the environment turns colour off. */
 void progress_begin(progress *out, bool quiet, size_t epochs, size_t batches);
 
-/** Redraws the bar, at most ten times a second. `epoch` counts from 0, `batch` completed batches, `paused_seconds` waits to leave out of the rest time. */
+/**
+ * Redraws the bar, at most ten times a second. `epoch` counts from 0, `batch` completed batches; `paused_seconds` of waiting are left out of
+ * the estimate.
+ */
 void progress_draw(progress *of, size_t epoch, size_t batch, double loss, double paused_seconds);
 
 /** Shows that the training waits. */

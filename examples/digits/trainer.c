@@ -27,8 +27,8 @@ typedef struct trainer {
   size_t pixels;
   progress shown;
   double paused_seconds;
-  int64_t step;  /* completed steps */
-  int64_t seen;  /* images */
+  int64_t step; /* completed steps */
+  int64_t seen; /* images */
 } trainer;
 
 static bool prepare(trainer *self) {
@@ -44,8 +44,7 @@ static bool prepare(trainer *self) {
   self->images = calloc(self->batch, self->pixels * sizeof(*self->images));
   self->labels = calloc(self->batch, 1);
   self->order = calloc(train->count, sizeof(*self->order));
-  if (self->net == NULL || self->images == NULL || self->labels == NULL || self->order == NULL)
-    return false;
+  if (self->net == NULL || self->images == NULL || self->labels == NULL || self->order == NULL) return false;
   for (size_t i = 0; i < train->count; i++)
     self->order[i] = i;
   progress_begin(&self->shown, self->chosen->quiet, self->chosen->epochs, self->batches);
@@ -99,8 +98,7 @@ static trainer_end obey(trainer *self) {
     progress_clear(&self->shown);
     self->paused_seconds += progress_clock() - since;
   }
-  if (*self->signalled != 0)
-    return TRAINER_SIGNALLED;
+  if (*self->signalled != 0) return TRAINER_SIGNALLED;
   return wanted == TMON_CONTROL_STOP ? TRAINER_STOPPED : TRAINER_COMPLETED;
 }
 
@@ -109,8 +107,7 @@ static trainer_end train_epoch(trainer *self, size_t epoch, epoch_result *result
   size_t right = 0;
   for (size_t batch = 0; batch < self->batches; batch++) {
     trainer_end wanted = obey(self);
-    if (wanted != TRAINER_COMPLETED)
-      return wanted;
+    if (wanted != TRAINER_COMPLETED) return wanted;
     size_t correct = 0;
     size_t count = fill_batch(self, train, self->order, batch * self->batch);
     double loss = network_gradient(self->net, self->images, self->labels, count, &correct);
@@ -118,13 +115,11 @@ static trainer_end train_epoch(trainer *self, size_t epoch, epoch_result *result
     self->step++;
     self->seen += (int64_t)count;
     monitor_step(self->watch, self->step, loss, result->rate);
-    if (!isfinite(loss))
-      return TRAINER_DIVERGED;
+    if (!isfinite(loss)) return TRAINER_DIVERGED;
     network_update(self->net, result->rate, self->chosen->momentum);
     right += correct;
     result->train_loss += loss * (double)count / (double)train->count;
-    if ((batch + 1) % REPORT_BATCHES == 0)
-      report(self, epoch, batch + 1);
+    if ((batch + 1) % REPORT_BATCHES == 0) report(self, epoch, batch + 1);
     progress_draw(&self->shown, epoch, batch + 1, loss, self->paused_seconds);
   }
   result->train_accuracy = (double)right / (double)train->count;
@@ -137,19 +132,20 @@ static void validate(trainer *self, epoch_result *result) {
   for (size_t from = 0; from < set->count && *self->signalled == 0; from += self->batch) {
     size_t correct = 0;
     size_t count = fill_batch(self, set, NULL, from);
-    result->validation_loss += network_evaluate(self->net, self->images, self->labels, count, &correct) * (double)count / (double)set->count;
+    result->validation_loss +=
+        network_evaluate(self->net, self->images, self->labels, count, &correct) * (double)count / (double)set->count;
     right += correct;
   }
   result->validation_accuracy = (double)right / (double)set->count;
 }
 
-trainer_end trainer_run(double *accuracy, const options *chosen, const dataset *data, monitor *watch, const volatile sig_atomic_t *signalled) {
+trainer_end trainer_run(
+    double *accuracy, const options *chosen, const dataset *data, monitor *watch, const volatile sig_atomic_t *signalled) {
   trainer self = {.chosen = chosen, .data = data, .watch = watch, .signalled = signalled};
   random_state random = {chosen->seed ^ UINT64_C(0x5EED)};
   trainer_end end = TRAINER_NO_MEMORY;
   *accuracy = -1;
-  if (!prepare(&self))
-    goto out;
+  if (!prepare(&self)) goto out;
   end = TRAINER_COMPLETED;
   for (size_t epoch = 0; epoch < chosen->epochs; epoch++) {
     epoch_result result = {0};
@@ -160,11 +156,9 @@ trainer_end trainer_run(double *accuracy, const options *chosen, const dataset *
     if (end == TRAINER_COMPLETED) {
       validate(&self, &result);
       /* A validation that a signal cut short has no figures. */
-      if (*signalled != 0)
-        end = TRAINER_SIGNALLED;
+      if (*signalled != 0) end = TRAINER_SIGNALLED;
     }
-    if (end != TRAINER_COMPLETED)
-      break;
+    if (end != TRAINER_COMPLETED) break;
     result.seconds = progress_clock() - since - (self.paused_seconds - paused_before);
     monitor_epoch(watch, (int64_t)epoch + 1, self.step, &result);
     report(&self, epoch + 1, 0);

@@ -13,13 +13,17 @@
 /** How a training ended. */
 typedef enum trainer_end {
   TRAINER_COMPLETED,
-  TRAINER_STOPPED,   /**< someone asked for it on the dashboard */
+  TRAINER_STOPPED, /**< someone asked for it on the dashboard */
   TRAINER_SIGNALLED,
-  TRAINER_DIVERGED,  /**< the loss is no number any more */
+  TRAINER_DIVERGED, /**< the loss is no number any more */
   TRAINER_NO_MEMORY
 } trainer_end;
 
-/** Trains until the last epoch, a stop, or `*signalled` not 0. `accuracy` receives that of the last finished epoch on the validation images, or -1. */
-trainer_end trainer_run(double *accuracy, const options *chosen, const dataset *data, monitor *watch, const volatile sig_atomic_t *signalled);
+/**
+ * Trains until the last epoch, a stop, or `*signalled` not 0. `accuracy` receives that of the last finished epoch on the validation images,
+ * or -1.
+ */
+trainer_end trainer_run(
+    double *accuracy, const options *chosen, const dataset *data, monitor *watch, const volatile sig_atomic_t *signalled);
 
 #endif

@@ -41,8 +41,7 @@ static void end(void) {
 static void write_file(const char *name, const void *bytes, size_t size, bool packed) {
   gzFile file = gzopen(path_of(name), packed ? "wb" : "wbT");
   ck_assert_ptr_nonnull(file);
-  if (size > 0)
-    ck_assert_int_eq(gzwrite(file, bytes, (unsigned)size), (int)size);
+  if (size > 0) ck_assert_int_eq(gzwrite(file, bytes, (unsigned)size), (int)size);
   ck_assert_int_eq(gzclose(file), Z_OK);
 }
 
