@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/* SPDX-FileCopyrightText: libtrainmon contributors */
+/* What the trainer tells libtrainmon. */
+#define _POSIX_C_SOURCE 200809L
+#include "monitor.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define CONFIG_BYTES 512
+/* How long a pause may hide a Ctrl-C: the library's wait does not end at signals. */
+#define WAIT_MS 100
+
+static const char *const metric_names[METRIC_COUNT] = {
+    [METRIC_TRAIN_LOSS] = "train/loss",
+    [METRIC_RATE] = "learning_rate",
+    [METRIC_TRAIN_ACCURACY] = "train/accuracy",
+    [METRIC_VALIDATION_LOSS] = "val/loss",
+    [METRIC_VALIDATION_ACCURACY] = "val/accuracy",
+    [METRIC_SECONDS] = "epoch_time_seconds",
+};
+
+/* Warns once: a full disk would else fill the terminal with one line a step. */
+static void check(monitor *of, int code, const char *what) {
+  if (code == TMON_OK || of->warned) return;
+  of->warned = true;
+  /* A bar may stand in the line. */
+  fprintf(stderr, "%strainmon-digits: warning: %s: %s (%s); the training goes on\n", isatty(STDERR_FILENO) == 1 ? "\n" : "", what,
+      tmon_error_message(), tmon_error_name(code));
+}
+
+static void write_config(char *out, const options *chosen) {
+  int used = snprintf(out, CONFIG_BYTES,
+      "{\"optimizer\":\"sgd\",\"momentum\":%.9g,\"schedule\":\"cosine\",\"copies\":%zu,\"seed\":%" PRIu64 ",\"hidden\":[", chosen->momentum,
+      chosen->copies, chosen->seed);
+  for (size_t i = 0; i < chosen->hidden_count; i++)
+    used += snprintf(out + used, CONFIG_BYTES - (size_t)used, "%s%zu", i == 0 ? "" : ",", chosen->hidden[i]);
+  snprintf(out + used, CONFIG_BYTES - (size_t)used, "]}");
+}
+
+void monitor_open(monitor *out, const options *chosen, const dataset *data) {
+  char config[CONFIG_BYTES];
+  *out = (monitor){0};
+  write_config(config, chosen);
+  tmon_session_options about = {.size = sizeof(about),
+      .name = chosen->name,
+      .model_type = "multilayer perceptron",
+      .dataset_name = data->name,
+      .config_json = config,
+      .dataset_size = (int64_t)data->train.count,
+      .epochs = (int64_t)chosen->epochs,
+      .batch_size = (int64_t)chosen->batch,
+      .img_size = (int64_t)data->train.rows,
+      .learning_rate = chosen->rate};
+  int code = tmon_store_open(&out->store, chosen->store, NULL);
+  if (code == TMON_OK) code = tmon_session_start(&out->session, out->store, &about);
+  check(out, code, "this training is not recorded");
+  for (size_t i = 0; out->session != NULL && i < METRIC_COUNT; i++)
+    check(out, tmon_session_metric(&out->metrics[i], out->session, metric_names[i], NULL), metric_names[i]);
+}
+
+void monitor_step(monitor *to, int64_t step, double loss, double rate) {
+  if (to->session == NULL) return;
+  const tmon_metric metrics[] = {to->metrics[METRIC_TRAIN_LOSS], to->metrics[METRIC_RATE]};
+  const double values[] = {loss, rate};
+  check(to, tmon_log_batch(to->session, step, metrics, values, 2), "a point was not recorded");
+}
+
+void monitor_epoch(monitor *to, int64_t epoch, int64_t step, const epoch_result *result) {
+  if (to->session == NULL) return;
+  const double values[METRIC_COUNT] = {
+      [METRIC_TRAIN_LOSS] = result->train_loss,
+      [METRIC_RATE] = result->rate,
+      [METRIC_TRAIN_ACCURACY] = result->train_accuracy,
+      [METRIC_VALIDATION_LOSS] = result->validation_loss,
+      [METRIC_VALIDATION_ACCURACY] = result->validation_accuracy,
+      [METRIC_SECONDS] = result->seconds,
+  };
+  /* Loss and rate have a point at this step already; those that only an epoch knows come after them. */
+  check(to, tmon_log_batch(to->session, step, to->metrics + METRIC_TRAIN_ACCURACY, values + METRIC_TRAIN_ACCURACY, 3),
+      "a point was not recorded");
+  const tmon_epoch row = {.size = sizeof(row), .count = METRIC_COUNT, .metrics = to->metrics, .values = values};
+  check(to, tmon_session_log_epoch(to->session, epoch, &row), "an epoch was not recorded");
+}
+
+void monitor_progress(monitor *to, const tmon_progress *progress) {
+  if (to->session != NULL) check(to, tmon_session_report(to->session, progress), "progress was not recorded");
+}
+
+tmon_control monitor_control(const monitor *from) {
+  return from->session == NULL ? TMON_CONTROL_RUN : tmon_session_control(from->session);
+}
+
+tmon_control monitor_wait(monitor *to, const volatile sig_atomic_t *signalled) {
+  tmon_control wanted = monitor_control(to);
+  while (wanted == TMON_CONTROL_PAUSE && *signalled == 0)
+    wanted = tmon_session_wait_while_paused(to->session, WAIT_MS);
+  return wanted;
+}
+
+void monitor_close(monitor *to, tmon_status status, const char *error) {
+  if (to->session != NULL) {
+    if (error != NULL) check(to, tmon_session_set_error(to->session, error), "the reason was not recorded");
+    check(to, tmon_session_finish(to->session, status), "the end was not recorded");
+    uint64_t dropped = tmon_session_dropped(to->session);
+    if (dropped != 0)
+      fprintf(stderr, "trainmon-digits: warning: %" PRIu64 " points were dropped because the store could not keep up\n", dropped);
+  }
+  tmon_session_free(to->session);
+  tmon_store_free(to->store);
+  *to = (monitor){0};
+}
