@@ -32,6 +32,18 @@ function colour(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
+/** Local time of day; the date where the ticks are days apart. */
+function timeTicks(_: uPlot, ticks: number[], __: number, ___: number, increment: number): string[] {
+  const two = (value: number): string => String(value).padStart(2, "0");
+  return ticks.map((tick) => {
+    const at = new Date(tick * 1000);
+    if (increment >= 86_400) return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+    const minutes = `${two(at.getHours())}:${two(at.getMinutes())}`;
+    if (increment >= 60) return minutes;
+    return `${minutes}:${two(at.getSeconds())}${increment < 1 ? (tick % 1).toFixed(3).slice(1) : ""}`;
+  });
+}
+
 export class Plot {
   private readonly plot: uPlot;
   private readonly sizes: ResizeObserver;
@@ -113,7 +125,10 @@ export class Plot {
         x: { time: this.shape.axis === "time", range: (_, min, max) => this.xRange(min, max) },
         y: { distr: this.shape.log ? 3 : 1 },
       },
-      axes: [text, { ...text, size: 60, ...(this.shape.log ? {} : { values: labels }) }],
+      axes: [
+        { ...text, size: 34, ...(this.shape.axis === "time" ? { space: 80, values: timeTicks } : {}) },
+        { ...text, size: 60, ...(this.shape.log ? {} : { values: labels }) },
+      ],
       cursor: {
         sync: { key: "trainmon", setSeries: false, scales: ["x", null] },
         drag: { x: true, y: false, setScale: false },

@@ -21,7 +21,8 @@ export function count(value: Maybe): string {
 
 export function percent(value: Maybe): string {
   if (value === null || value === undefined) return none;
-  return `${value >= 100 ? "100" : value.toFixed(1)} %`;
+  // Rounded down: nothing that still runs is at 100 %.
+  return `${value >= 100 ? "100" : (Math.floor(value * 10) / 10).toFixed(1)} %`;
 }
 
 export function duration(seconds: Maybe): string {
