@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { LivePoint, SeriesColumns } from "../src/api/types";
-import { at, emptyLine, extent, fromColumns, latest, mergePoint, sum } from "../src/pure/line";
+import { at, emptyLine, extent, fromColumns, keepTail, latest, mergePoint, sum } from "../src/pure/line";
 import { lastRows } from "../src/pure/table";
 
 const columns = (): SeriesColumns => ({
@@ -56,6 +56,19 @@ test("a live point that the read already held is not counted twice", () => {
   assert.equal(mergePoint(line, point(12), "step"), "behind");
   assert.equal(line.points, 16);
   assert.equal(line.x.length, 2);
+});
+
+test("a read that lags keeps the live points that it lacks, once", () => {
+  const old = fromColumns(columns(), "step", 15);
+  mergePoint(old, point(18, { count: 2 }), "step");
+  mergePoint(old, point(20, { value: null, min: null, max: null }), "step");
+  const fresh = fromColumns({ ...columns(), last_x: [9, 18] }, "step", 18);
+  keepTail(fresh, old);
+  assert.deepEqual(fresh.x, [9, 18, 20]);
+  assert.deepEqual(fresh.last, [1.5, 0.5, null]);
+  assert.equal(fresh.points, 17);
+  assert.equal(fresh.appended, 1);
+  assert.equal(fresh.lastStep, 20);
 });
 
 test("on the time axis the time decides", () => {

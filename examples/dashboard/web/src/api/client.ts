@@ -52,6 +52,8 @@ export const getActive = (): Promise<{ sessions: Session[]; count: number }> => 
 
 export const getSession = (id: string): Promise<SessionDetail> => request(`/api/training/sessions/${encodeURIComponent(id)}`);
 
+export const getStatus = (): Promise<{ store: string | null }> => request("/api/status");
+
 export interface SeriesQuery {
   session: string;
   keys: readonly string[];

@@ -11,7 +11,9 @@ export interface Line {
   max: (number | null)[];
   nan: number[];
   inf: number[];
-  /** Logged points behind all entries, not entries. */
+  /** Logged points behind each entry. */
+  counts: number[];
+  /** The sum of `counts`. */
   points: number;
   /** Entries appended since the last read; a re-read folds them into buckets. */
   appended: number;
@@ -19,7 +21,7 @@ export interface Line {
 }
 
 export function emptyLine(key: string): Line {
-  return { key, x: [], last: [], min: [], max: [], nan: [], inf: [], points: 0, appended: 0, lastStep: null };
+  return { key, x: [], last: [], min: [], max: [], nan: [], inf: [], counts: [], points: 0, appended: 0, lastStep: null };
 }
 
 export function fromColumns(columns: SeriesColumns, axis: Axis, knownStep: number | null): Line {
@@ -30,10 +32,30 @@ export function fromColumns(columns: SeriesColumns, axis: Axis, knownStep: numbe
   line.max = columns.max.slice();
   line.nan = columns.nan.slice();
   line.inf = columns.inf.slice();
-  for (const count of columns.count) line.points += count;
+  line.counts = columns.count.slice();
+  line.points = sum(line.counts);
   const end = line.x[line.x.length - 1];
   line.lastStep = axis === "step" && end !== undefined ? Math.max(end, knownStep ?? end) : knownStep;
   return line;
+}
+
+/** Moves the live entries of `old` that lie behind the end of `fresh` over to it: a read may lag what came live already. */
+export function keepTail(fresh: Line, old: Line): void {
+  const end = fresh.x[fresh.x.length - 1] ?? -Infinity;
+  for (let i = old.x.length - old.appended; i < old.x.length; i++) {
+    const x = old.x[i] as number;
+    if (x <= end) continue;
+    fresh.x.push(x);
+    fresh.last.push(old.last[i] ?? null);
+    fresh.min.push(old.min[i] ?? null);
+    fresh.max.push(old.max[i] ?? null);
+    fresh.nan.push(old.nan[i] ?? 0);
+    fresh.inf.push(old.inf[i] ?? 0);
+    fresh.counts.push(old.counts[i] ?? 0);
+    fresh.points += old.counts[i] ?? 0;
+    fresh.appended += 1;
+    fresh.lastStep = Math.max(fresh.lastStep ?? -Infinity, old.lastStep ?? -Infinity);
+  }
 }
 
 export type Merge = "appended" | "known" | "behind";
@@ -54,6 +76,7 @@ export function mergePoint(line: Line, point: LivePoint, axis: Axis): Merge {
   // The message does not say which kind of not-finite it was; the next read does.
   line.nan.push(point.value === null ? 1 : 0);
   line.inf.push(0);
+  line.counts.push(point.count);
   line.points += point.count;
   line.appended += 1;
   line.lastStep = Math.max(point.step, line.lastStep ?? point.step);

@@ -6,8 +6,8 @@
  */
 import { batch, signal, type Signal } from "@preact/signals";
 import { ApiError, getSeries, getSession } from "../api/client";
-import type { EpochRow, LivePoint, MetricsUpdate, SeriesColumns, SeriesSummary } from "../api/types";
-import { emptyLine, fromColumns, mergePoint, type Line } from "../pure/line";
+import type { Axis, EpochRow, LivePoint, MetricsUpdate, SeriesColumns, SeriesSummary } from "../api/types";
+import { emptyLine, fromColumns, keepTail, mergePoint, type Line } from "../pure/line";
 import { explain } from "./access";
 import { putSessions, sessions } from "./sessions";
 import { axis, range } from "./view";
@@ -27,6 +27,8 @@ export const system = signal<MetricsUpdate["system"]>(null);
 const lines = new Map<string, Signal<Line>>();
 let stored: SeriesSummary[] = [];
 let arrived: [string, LivePoint][] | null = null;
+let heldAxis: Axis = axis.peek();
+let misplaced = false;
 let turn = 0;
 let abort: AbortController | null = null;
 let lastRead = 0;
@@ -60,8 +62,14 @@ function place(columns: SeriesColumns[]): void {
   const late = arrived ?? [];
   arrived = null;
   batch(() => {
-    for (const one of columns) lineOf(one.key).value = fromColumns(one, axis.peek(), steps.get(one.key) ?? null);
-    for (const [key, point] of late) append(key, point);
+    for (const one of columns) {
+      const line = lineOf(one.key);
+      const fresh = fromColumns(one, axis.peek(), steps.get(one.key) ?? null);
+      if (!misplaced && range.peek() === null) keepTail(fresh, line.peek());
+      line.value = fresh;
+    }
+    misplaced = false;
+    for (const [key, point] of late) append(key, point, true);
   });
 }
 
@@ -76,6 +84,11 @@ export async function refresh(): Promise<void> {
   timer = undefined;
   lastRead = Date.now();
   arrived = [];
+  if (heldAxis !== axis.peek()) {
+    // Steps can't stand among microseconds, not even until the reply is here.
+    heldAxis = axis.peek();
+    batch(() => lines.forEach((line, key) => (line.value = emptyLine(key))));
+  }
   reading.value = true;
   try {
     const detail = await getSession(id);
@@ -105,13 +118,16 @@ export function refreshSoon(): void {
   timer = window.setTimeout(() => void refresh(), Math.max(0, lastRead + shortestGap - Date.now()));
 }
 
-function append(key: string, point: LivePoint): void {
+function append(key: string, point: LivePoint, again = false): void {
   const line = lineOf(key);
   const zoom = range.peek();
   const x = axis.peek() === "step" ? point.step : point.time;
   if (zoom && (x > zoom.to || x < zoom.from)) return;
   const result = mergePoint(line.peek(), point, axis.peek());
   if (result === "appended") line.value = { ...line.peek() };
+  // What came during a read may be in its reply; that is no point out of place.
+  if (result === "behind" && again) return;
+  if (result === "behind") misplaced = true;
   if (result === "behind" || line.peek().appended > longTail) refreshSoon();
 }
 
@@ -133,6 +149,7 @@ export function open(id: string | null): void {
   turn++;
   abort?.abort();
   lines.clear();
+  misplaced = false;
   stored = [];
   batch(() => {
     openId.value = id;

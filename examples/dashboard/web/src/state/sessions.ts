@@ -4,11 +4,12 @@
 import { computed, signal } from "@preact/signals";
 import { command, getActive, getSession, getSessions, type Command } from "../api/client";
 import type { Session } from "../api/types";
-import { inOrder } from "../pure/session";
+import { inOrder, statusWord } from "../pure/session";
 import { explain } from "./access";
 import { say } from "./toast";
 
 const pageSize = 100;
+const longestSettle = 60;
 
 export const sessions = signal<ReadonlyMap<string, Session>>(new Map());
 export const total = signal(0);
@@ -42,13 +43,22 @@ export async function loadSessions(more = false): Promise<void> {
   }
 }
 
+/** Asks until the trainer has obeyed: the WebSocket may be down just now, and the buttons must still tell the truth. */
+async function settle(id: string, tries: number): Promise<void> {
+  for (let i = 0; i < tries; i++) {
+    await new Promise((done) => setTimeout(done, 1000));
+    const session = sessions.peek().get(id);
+    if (!session || !["pausing", "resuming", "stopping"].includes(statusWord(session))) return;
+    await getSession(id).then((detail) => putSessions([detail.session]), () => undefined);
+  }
+}
+
 export async function send(name: Command, id: string): Promise<void> {
   try {
     const reply = await command(name, id);
     const session = sessions.value.get(id);
     if (session) putSessions([{ ...session, control: reply.control }]);
-    // The WebSocket may be down just now; the buttons must still tell the truth.
-    setTimeout(() => void getSession(id).then((detail) => putSessions([detail.session]), () => undefined), 1000);
+    void settle(id, longestSettle);
   } catch (error) {
     say("error", explain(error));
   }
