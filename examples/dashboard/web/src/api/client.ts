@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* SPDX-FileCopyrightText: libtrainmon contributors */
+/* The REST calls of the page; each gives the reply or throws an ApiError with the server's words. */
+import type { Axis, Control, SeriesReply, Session, SessionDetail } from "./types";
+
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly field: string | null,
+  ) {
+    super(message);
+  }
+}
+
+interface ErrorBody {
+  error?: { code?: string; message?: string; field?: string | null };
+}
+
+async function request<T>(path: string, init: RequestInit = {}): Promise<T> {
+  let reply: Response;
+  try {
+    reply = await fetch(path, { credentials: "same-origin", cache: "no-store", ...init });
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new ApiError(0, "unreachable", "The server does not answer", null);
+  }
+  const body: unknown = await reply.json().catch(() => null);
+  if (!reply.ok || body === null) {
+    const error = (body as ErrorBody | null)?.error;
+    const message = error?.message ?? `The server answered ${reply.status} ${reply.statusText}`;
+    throw new ApiError(reply.status, error?.code ?? "http", message, error?.field ?? null);
+  }
+  return body as T;
+}
+
+function post<T>(path: string, body: unknown): Promise<T> {
+  return request<T>(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+}
+
+export interface SessionsReply {
+  sessions: Session[];
+  count: number;
+  total: number;
+}
+
+export const getSessions = (limit: number, offset: number): Promise<SessionsReply> =>
+  request(`/api/training/sessions?limit=${limit}&offset=${offset}`);
+
+export const getActive = (): Promise<{ sessions: Session[]; count: number }> => request("/api/training/active");
+
+export const getSession = (id: string): Promise<SessionDetail> => request(`/api/training/sessions/${encodeURIComponent(id)}`);
+
+export const getStatus = (): Promise<{ store: string | null }> => request("/api/status");
+
+export interface SeriesQuery {
+  session: string;
+  keys: readonly string[];
+  axis: Axis;
+  from: number | null;
+  to: number | null;
+  width: number;
+}
+
+export function getSeries(query: SeriesQuery, signal?: AbortSignal): Promise<SeriesReply> {
+  const search = new URLSearchParams({ session_id: query.session, axis: query.axis, width: String(query.width) });
+  for (const key of query.keys) search.append("key", key);
+  if (query.from !== null) search.set("from", String(query.from));
+  if (query.to !== null) search.set("to", String(query.to));
+  return request(`/api/series?${search}`, signal ? { signal } : {});
+}
+
+export type Command = "pause" | "resume" | "stop";
+
+export const command = (name: Command, id: string): Promise<{ session_id: string; control: Control }> =>
+  post(`/api/training/${name}`, { session_id: id });
+
+export const login = (token: string): Promise<unknown> => post("/api/login", { token });

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* SPDX-FileCopyrightText: libtrainmon contributors */
+/* One session in the list. */
+import type { Session } from "../api/types";
+import { dateTime, outOf } from "../pure/format";
+import { sessionPath } from "../pure/route";
+import { nameOf } from "../pure/session";
+import { Elapsed } from "./Clock";
+import { Figures } from "./Figures";
+import { ProgressBar } from "./ProgressBar";
+import { StatusChip } from "./StatusChip";
+
+export function SessionRow(props: { session: Session }) {
+  const { session } = props;
+  const about = [session.model_type, session.dataset_name].filter(Boolean).join(" · ");
+  return (
+    <tr data-session={session.id}>
+      <th scope="row">
+        <a href={sessionPath(session.id)}>{nameOf(session)}</a>
+        {about ? <div class="dim small">{about}</div> : null}
+      </th>
+      <td data-label="Status">
+        <StatusChip session={session} />
+      </td>
+      <td data-label="Progress">
+        <ProgressBar session={session} />
+      </td>
+      <td data-label="Epochs">{outOf(session.progress?.epoch, session.progress?.epochs ?? session.epochs)}</td>
+      <td data-label="Figures">
+        <Figures session={session} />
+      </td>
+      <td data-label="Started">{dateTime(session.started_at ?? session.created_at)}</td>
+      <td data-label="Duration">
+        <Elapsed session={session} />
+      </td>
+    </tr>
+  );
+}
