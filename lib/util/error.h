@@ -7,7 +7,7 @@
 
 /* Stores the text in fixed thread-local storage (never allocates) and returns `code`. One line, no full stop. */
 int tmon_error_set(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* The same for a failed system call: picks the code from `os_errno` (ENOSPC: EFULL, EACCES and EPERM: EACCESS, ENOENT: ENOTFOUND, EEXIST: EEXISTS,
+/* The same for a failed system call: picks the code from `os_errno` (ENOSPC and EDQUOT: EFULL, EACCES and EPERM: EACCESS, ENOENT: ENOTFOUND, EEXIST: EEXISTS,
  * EROFS: EREADONLY, ENOMEM: ENOMEM, else EIO) and appends ": strerror". */
 int tmon_error_set_os(int os_errno, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int tmon_error_no_memory(void); /* TMON_ENOMEM with its text */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* SPDX-FileCopyrightText: libtrainmon contributors */
-/* JSON: reading through cJSON (json.c is the only file that sees it), writing straight into a buffer. */
+/* JSON: reading through cJSON (json_read.c is the only file that sees it), writing straight into a buffer. */
 #ifndef TRAINMON_UTIL_JSON_H
 #define TRAINMON_UTIL_JSON_H
 #include "buffer.h"
@@ -23,6 +23,9 @@ double tmon_json_number(const tmon_json *value, double otherwise);
 bool tmon_json_int(const tmon_json *value, int64_t *out);              /* false unless a whole number within 2^53 */
 bool tmon_json_bool(const tmon_json *value, bool otherwise);
 char *tmon_json_print(const tmon_json *value);                         /* compact text, tmon_free; NULL: no memory */
+int tmon_json_check(const char *text, size_t length);                  /* strict RFC 8259, what tmon_json_parse accepts; makes nothing */
+/* Called by tmon_allocator_set alone: cJSON's hooks belong to the whole process, so they are touched only when the host set an allocator. */
+void tmon_json_allocator_changed(bool custom);
 
 /* Writing. Commas are placed by the writer; errors stick in the buffer. `key` is NULL inside arrays and at the top. */
 typedef struct tmon_json_writer { tmon_buffer *out; bool comma; } tmon_json_writer;
