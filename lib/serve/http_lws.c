@@ -177,8 +177,8 @@ int tmon_http_open(tmon_http **out, const tmon_http_options *options, const tmon
   info.port = CONTEXT_PORT_NO_LISTEN;
   info.options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
   info.user = http;
-  info.gid = (gid_t)-1;
-  info.uid = (uid_t)-1;
+  info.gid = -1;
+  info.uid = -1;
   info.max_http_header_data = 16384;
   info.max_http_header_pool = TMON_HTTP_CONNECTIONS;
   info.fd_limit_per_thread = TMON_HTTP_CONNECTIONS + TMON_HTTP_PORTS + 8;
