@@ -7,6 +7,7 @@
 
 #include "trainmon/error.h"
 #include "trainmon/series.h"
+#include "util/alloc.h"
 #include "util/clock.h"
 #include "util/text.h"
 
@@ -248,7 +249,7 @@ static void put_latest_row(tmon_json_writer *json, tmon_server *server, const ch
     text = last != NULL ? tmon_json_print(last) : NULL;
   }
   tmon_json_put_raw(json, "latest_metrics", text);
-  tmon_text_free(text);
+  tmon_free(text);
   tmon_json_free(document);
   tmon_text_free(rows);
 }
