@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* SPDX-FileCopyrightText: libtrainmon contributors */
+/* Who may ask what: Host and Origin, the token, and how often. Pure rules on a request; nothing here touches a socket. */
+#ifndef TRAINMON_SERVE_ACCESS_H
+#define TRAINMON_SERVE_ACCESS_H
+#include "serve/request.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { TMON_ACCESS_PEERS = 256, TMON_ACCESS_BURST = 400, TMON_ACCESS_RATE = 200, TMON_ACCESS_SECRET_BYTES = 65 };
+
+typedef struct tmon_bucket_of_peer {
+  char peer[64];
+  int64_t time_us;
+  double tokens;
+} tmon_bucket_of_peer;
+
+typedef struct tmon_access {
+  char *bound;                       /* the address that was bound */
+  char *token;                       /* NULL: none is needed */
+  char **names;                      /* further names of the Host header, each with or without a port */
+  size_t name_count;
+  char secret[TMON_ACCESS_SECRET_BYTES]; /* value of the cookie; new with each start of the server */
+  tmon_bucket_of_peer peers[TMON_ACCESS_PEERS];
+} tmon_access;
+
+int tmon_access_init(tmon_access *access, const char *bound, const char *token, const char *const *names, size_t name_count);
+void tmon_access_free(tmon_access *access);
+
+bool tmon_address_is_loopback(const char *address);
+/* Exact port (absent: 80), and a name that a foreign DNS record can't point here. */
+bool tmon_access_host(const tmon_access *access, const char *host, uint16_t port);
+/* A browser's request comes from a page of this server, or from no page at all. */
+bool tmon_access_origin(const tmon_request *request);
+/* The token as bearer or the cookie got for it; true when none is needed. Takes the same time wherever the texts differ. */
+bool tmon_access_token(const tmon_access *access, const tmon_request *request);
+bool tmon_access_login(const tmon_access *access, const char *token);
+void tmon_access_cookie_name(char out[32], uint16_t port);
+/* One write of this client at `now_us`: false when it has used up its bucket. */
+bool tmon_access_take(tmon_access *access, const char *peer, int64_t now_us);
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* SPDX-FileCopyrightText: libtrainmon contributors */
+/* Which field of a message a metric's name fills, and the latest value of each field. */
+#ifndef TRAINMON_SERVE_ALIASES_H
+#define TRAINMON_SERVE_ALIASES_H
+#include "trainmon/series.h"
+
+#include <stddef.h>
+
+typedef enum tmon_field {
+  TMON_FIELD_LOSS_TRAIN, TMON_FIELD_LOSS_VAL, TMON_FIELD_ACCURACY_TRAIN, TMON_FIELD_ACCURACY_VAL, TMON_FIELD_AUC_MACRO, TMON_FIELD_AUC_WEIGHTED,
+  TMON_FIELD_F1, TMON_FIELD_LEARNING_RATE, TMON_FIELD_GPU_USAGE, TMON_FIELD_GPU_MEMORY, TMON_FIELD_GPU_TEMPERATURE, TMON_FIELD_RAM_USAGE,
+  TMON_FIELD_COUNT,
+  TMON_FIELD_NONE = -1
+} tmon_field;
+
+enum { TMON_CLASSES = 256, TMON_CLASS_NAME_BYTES = 64 };
+
+typedef struct tmon_class_value {
+  char name[TMON_CLASS_NAME_BYTES];
+  int64_t time;
+  double value;
+} tmon_class_value;
+
+/* The latest value of each field, NaN where there is none. Of several metrics that fill one field the latest point counts. */
+typedef struct tmon_latest {
+  double value[TMON_FIELD_COUNT];
+  int64_t time[TMON_FIELD_COUNT];
+  size_t class_count;
+  size_t class_capacity;
+  tmon_class_value *classes;
+} tmon_latest;
+
+tmon_field tmon_alias_field(const char *key);      /* without regard to case */
+const char *tmon_alias_class(const char *key);     /* the class of "per_class/NAME"; NULL: another metric */
+
+void tmon_latest_init(tmon_latest *latest);
+void tmon_latest_free(tmon_latest *latest);
+void tmon_latest_set(tmon_latest *latest, const char *key, const tmon_point *point); /* no memory: the class is left out */
+#endif

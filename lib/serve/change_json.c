@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* SPDX-FileCopyrightText: libtrainmon contributors */
+/* Reads a session's fields from the body of a request; what is wrong is answered with the name of the field. */
+#include "serve/session_json.h"
+
+#include "util/alloc.h"
+#include "util/text.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+typedef enum { KIND_TEXT, KIND_COUNT, KIND_REAL, KIND_TIME } field_kind;
+
+static const struct {
+  const char *name;
+  field_kind kind;
+  size_t offset;
+} fields[] = {
+    {"session_name", KIND_TEXT, offsetof(tmon_record_change, name)},
+    {"model_type", KIND_TEXT, offsetof(tmon_record_change, model_type)},
+    {"dataset_name", KIND_TEXT, offsetof(tmon_record_change, dataset_name)},
+    {"model_path", KIND_TEXT, offsetof(tmon_record_change, model_path)},
+    {"error_message", KIND_TEXT, offsetof(tmon_record_change, error_text)},
+    {"dataset_size", KIND_COUNT, offsetof(tmon_record_change, dataset_size)},
+    {"epochs", KIND_COUNT, offsetof(tmon_record_change, epochs)},
+    {"batch_size", KIND_COUNT, offsetof(tmon_record_change, batch_size)},
+    {"img_size", KIND_COUNT, offsetof(tmon_record_change, img_size)},
+    {"learning_rate", KIND_REAL, offsetof(tmon_record_change, learning_rate)},
+    {"final_map50", KIND_REAL, offsetof(tmon_record_change, final_map50)},
+    {"final_map50_95", KIND_REAL, offsetof(tmon_record_change, final_map50_95)},
+    {"final_precision", KIND_REAL, offsetof(tmon_record_change, final_precision)},
+    {"final_recall", KIND_REAL, offsetof(tmon_record_change, final_recall)},
+    {"final_loss", KIND_REAL, offsetof(tmon_record_change, final_loss)},
+    {"started_at", KIND_TIME, offsetof(tmon_record_change, started_at)},
+    {"completed_at", KIND_TIME, offsetof(tmon_record_change, completed_at)},
+};
+
+/* NULL: stored; else what was expected. */
+static const char *store(void *slot, field_kind kind, const tmon_json *value) {
+  const char *text = tmon_json_text(value);
+  switch (kind) {
+    case KIND_TEXT:
+      if (text == NULL || strlen(text) > 4096) {
+        return "text of at most 4096 bytes";
+      }
+      *(const char **)slot = text;
+      return NULL;
+    case KIND_COUNT:
+      return tmon_json_int(value, slot) && *(int64_t *)slot >= 0 ? NULL : "a whole number, 0 or more";
+    case KIND_REAL:
+      *(double *)slot = tmon_json_number(value, (double)NAN);
+      return isfinite(*(double *)slot) ? NULL : "a number";
+    case KIND_TIME:
+      return text != NULL && tmon_text_to_time(text, slot) ? NULL : "a time such as 2025-01-15T10:30:45Z";
+  }
+  return "nothing";
+}
+
+static const char *store_object(char **out, const tmon_json *value) {
+  if (tmon_json_type(value) != TMON_JSON_OBJECT) {
+    return "an object";
+  }
+  tmon_free(*out);
+  *out = tmon_json_print(value);
+  return *out != NULL ? NULL : "less than the memory there is";
+}
+
+static const char *read_field(tmon_change *out, const char *name, const tmon_json *value) {
+  tmon_record_change *change = &out->values;
+  for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+    if (strcmp(fields[i].name, name) == 0) {
+      return store((char *)change + fields[i].offset, fields[i].kind, value);
+    }
+  }
+  if (strcmp(name, "config") == 0) {
+    return store_object(&out->config, value);
+  }
+  if (strcmp(name, "hardware_info") == 0) {
+    return store_object(&out->hardware, value);
+  }
+  if (strcmp(name, "status") == 0) {
+    const char *text = tmon_json_text(value);
+    change->set_status = true;
+    return text != NULL && tmon_status_from_name(text, &change->status)
+               ? NULL
+               : "pending, running, completed, failed, cancelled or interrupted";
+  }
+  return "a field of a session (this one is unknown or can't be set)";
+}
+
+bool tmon_change_read(tmon_change *out, const tmon_json *body, tmon_response *response) {
+  memset(out, 0, sizeof *out);
+  tmon_record_change *change = &out->values;
+  change->size = sizeof *change;
+  change->learning_rate = change->final_map50 = change->final_map50_95 = (double)NAN;
+  change->final_precision = change->final_recall = change->final_loss = (double)NAN;
+  for (const tmon_json *item = tmon_json_first(body); item != NULL; item = tmon_json_next(item)) {
+    const char *name = tmon_json_key(item);
+    const char *expected = tmon_json_type(item) == TMON_JSON_NULL ? NULL : read_field(out, name, item);
+    if (expected != NULL) {
+      tmon_reply_error(response, 400, NULL, name, "%.100s: expected %s", name, expected);
+      tmon_change_free(out);
+      return false;
+    }
+  }
+  change->config_json = out->config;
+  change->hardware_json = out->hardware;
+  return true;
+}
+
+void tmon_change_free(tmon_change *change) {
+  tmon_free(change->config);
+  tmon_free(change->hardware);
+  change->config = NULL;
+  change->hardware = NULL;
+}

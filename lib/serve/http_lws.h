@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* SPDX-FileCopyrightText: libtrainmon contributors */
+/* Shared by the http_lws*.c files only: a listening engine and one connection of it. */
+#ifndef TRAINMON_SERVE_HTTP_LWS_H
+#define TRAINMON_SERVE_HTTP_LWS_H
+#include "serve/http.h"
+#include "util/buffer.h"
+
+#include <libwebsockets.h>
+#include <stdatomic.h>
+
+enum { TMON_HTTP_CONNECTIONS = 256, TMON_HTTP_CHUNK = 32 << 10, TMON_HTTP_HEAD_BYTES = 4096 };
+
+struct tmon_http_stream {
+  struct lws *wsi;
+  bool websocket;
+  bool open;
+  bool closing;
+  void *context;
+};
+
+/* One TCP connection; requests follow one another on it, or it becomes a stream. */
+typedef struct tmon_http_connection {
+  tmon_http *http;
+  struct lws *wsi;
+  tmon_request *request;     /* NULL between requests */
+  tmon_response response;    /* initialised while `request` is there */
+  bool answered;             /* `response` is complete and its head was sent or is being sent */
+  bool refused;              /* the head was refused; a body that still comes is read and thrown away */
+  bool close_after;
+  size_t sent;
+  tmon_buffer body;
+  tmon_buffer message;       /* the WebSocket message that is coming in */
+  tmon_buffer outgoing;      /* kept until the next send: compression reads from it after the call has returned */
+  tmon_http_stream stream;
+} tmon_http_connection;
+
+struct tmon_http {
+  struct lws_context *context;
+  struct lws_vhost *vhosts[TMON_HTTP_PORTS];
+  uint16_t ports[TMON_HTTP_PORTS];
+  size_t port_count;
+  tmon_http_handlers handlers;
+  struct lws_protocols protocols[2];
+  lws_retry_bo_t liveness;
+  lws_sorted_usec_list_t timer;
+  size_t connections;
+  atomic_int stop;           /* set by tmon_http_stop, read by tmon_http_run; sequentially consistent on both sides */
+  unsigned char scratch[LWS_PRE + TMON_HTTP_CHUNK];
+};
+
+tmon_http_connection *tmon_http_lws_connection(struct lws *wsi);
+int tmon_http_lws_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t length);
+/* http_lws_request.c: a non-zero return closes the connection. */
+int tmon_http_lws_begin(tmon_http_connection *connection, bool upgrade);
+int tmon_http_lws_body(tmon_http_connection *connection, const void *data, size_t size);
+int tmon_http_lws_body_end(tmon_http_connection *connection);
+int tmon_http_lws_write(tmon_http_connection *connection);
+int tmon_http_lws_confirm_upgrade(tmon_http_connection *connection);
+void tmon_http_lws_forget(tmon_http_connection *connection); /* frees what the request needed */
+/* http_lws_ws.c */
+int tmon_http_lws_open_stream(tmon_http_connection *connection, bool websocket);
+int tmon_http_lws_receive(tmon_http_connection *connection, const void *data, size_t size);
+#endif

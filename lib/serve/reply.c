@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* SPDX-FileCopyrightText: libtrainmon contributors */
+/* Replies and their fixed headers. */
+#include "serve/reply.h"
+
+#include "trainmon/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *const tmon_reply_headers[] = {
+    "content-security-policy:",
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; "
+    "manifest-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "x-content-type-options:", "nosniff",
+    "x-frame-options:", "DENY",
+    "referrer-policy:", "no-referrer",
+    "cross-origin-resource-policy:", "same-origin",
+    "cross-origin-opener-policy:", "same-origin",
+    NULL,
+};
+
+void tmon_response_init(tmon_response *response) {
+  memset(response, 0, sizeof *response);
+  response->status = 500;
+  response->content_type = "application/json; charset=utf-8";
+  tmon_buffer_init(&response->body, TMON_REPLY_MAXIMUM);
+}
+
+void tmon_response_free(tmon_response *response) {
+  tmon_buffer_free(&response->body);
+}
+
+void tmon_response_header(tmon_response *response, const char *name, const char *value) {
+  if (response->header_count == TMON_RESPONSE_HEADERS || strlen(value) >= sizeof response->headers[0].value) {
+    return;
+  }
+  tmon_header *header = &response->headers[response->header_count++];
+  header->name = name;
+  memcpy(header->value, value, strlen(value) + 1);
+}
+
+static tmon_json_writer *start(tmon_response *response, unsigned status, bool success) {
+  response->status = status;
+  response->fixed = NULL;
+  tmon_buffer_clear(&response->body);
+  tmon_json_begin(&response->json, &response->body);
+  tmon_json_open(&response->json, NULL, '{');
+  tmon_json_put_bool(&response->json, "success", success);
+  return &response->json;
+}
+
+tmon_json_writer *tmon_reply_begin(tmon_response *response, unsigned status) {
+  return start(response, status, true);
+}
+
+void tmon_reply_end(tmon_response *response) {
+  static const char failed[] =
+      "{\"success\":false,\"error\":{\"code\":\"no_memory\",\"message\":\"the reply could not be built\",\"field\":null}}";
+  tmon_json_close(&response->json, '}');
+  if (response->body.error != TMON_OK) {
+    response->status = 500;
+    response->fixed = failed;
+    response->fixed_size = sizeof failed - 1;
+  }
+}
+
+static const char *code_of(unsigned status) {
+  switch (status) {
+    case 400: return "bad_value";
+    case 401: return "no_token";
+    case 403: return "forbidden";
+    case 404: return "not_found";
+    case 405: return "method_not_allowed";
+    case 409: return "conflict";
+    case 413: return "too_large";
+    case 415: return "not_json";
+    case 429: return "too_many_requests";
+    case 503: return "busy";
+    case 507: return "full";
+    default: return "failed";
+  }
+}
+
+tmon_json_writer *tmon_reply_error_begin(tmon_response *response, unsigned status, const char *code, const char *field, const char *message) {
+  tmon_json_writer *json = start(response, status, false);
+  tmon_json_open(json, "error", '{');
+  tmon_json_put_text(json, "code", code != NULL ? code : code_of(status));
+  tmon_json_put_text(json, "message", message);
+  tmon_json_put_text(json, "field", field);
+  return json;
+}
+
+void tmon_reply_error_end(tmon_response *response) {
+  tmon_json_close(&response->json, '}');
+  tmon_reply_end(response);
+}
+
+void tmon_reply_error(tmon_response *response, unsigned status, const char *code, const char *field, const char *format, ...) {
+  char message[512];
+  va_list arguments;
+  va_start(arguments, format);
+  (void)vsnprintf(message, sizeof message, format, arguments);
+  va_end(arguments);
+  (void)tmon_reply_error_begin(response, status, code, field, message);
+  tmon_reply_error_end(response);
+}
+
+void tmon_reply_failure(tmon_response *response, int error, const char *field) {
+  unsigned status = 500;
+  switch (error) {
+    case TMON_EINVAL: case TMON_ELIMIT: status = 400; break;
+    case TMON_ENOTFOUND: status = 404; break;
+    case TMON_EEXISTS: case TMON_ESTATE: status = 409; break;
+    case TMON_EREADONLY: case TMON_EACCESS: status = 403; break;
+    case TMON_EBUSY: case TMON_ENOMEM: status = 503; break;
+    case TMON_EFULL: status = 507; break;
+    default: break;
+  }
+  const char *message = tmon_error_message();
+  tmon_reply_error(response, status, error == TMON_EREADONLY ? "read_only" : NULL, field, "%s",
+                   message[0] != '\0' ? message : tmon_error_name(error));
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* SPDX-FileCopyrightText: libtrainmon contributors */
+/* What goes back: JSON replies, errors that name the field, and the headers that every reply carries. */
+#ifndef TRAINMON_SERVE_REPLY_H
+#define TRAINMON_SERVE_REPLY_H
+#include "util/buffer.h"
+#include "util/json.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { TMON_RESPONSE_HEADERS = 8, TMON_REPLY_MAXIMUM = 64 << 20 };
+
+typedef struct tmon_header {
+  const char *name; /* with its colon, lower case, static */
+  char value[160];
+} tmon_header;
+
+typedef enum tmon_response_kind { TMON_RESPONSE_BODY, TMON_RESPONSE_WEBSOCKET, TMON_RESPONSE_EVENTS } tmon_response_kind;
+
+typedef struct tmon_response {
+  tmon_response_kind kind;
+  unsigned status;
+  const char *content_type;
+  const void *fixed;         /* not NULL: the body, static; else it is in `body` */
+  size_t fixed_size;
+  tmon_buffer body;
+  tmon_json_writer json;
+  size_t header_count;
+  tmon_header headers[TMON_RESPONSE_HEADERS];
+} tmon_response;
+
+void tmon_response_init(tmon_response *response);
+void tmon_response_free(tmon_response *response);
+void tmon_response_header(tmon_response *response, const char *name, const char *value); /* one too long or too many is left out */
+/* The headers of every reply: pairs of name and value, ended by NULL. */
+extern const char *const tmon_reply_headers[];
+
+/* Begins {"success": true; write members through response->json, then tmon_reply_end. */
+tmon_json_writer *tmon_reply_begin(tmon_response *response, unsigned status);
+void tmon_reply_end(tmon_response *response);  /* a reply that ran out of memory or size becomes an error */
+/* {"success": false, "error": {"code", "message", "field"}}. `code` NULL: the usual one of the status. `field` NULL: no field is at fault. */
+void tmon_reply_error(tmon_response *response, unsigned status, const char *code, const char *field, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+/* The same from a failed library call, with its text. */
+void tmon_reply_failure(tmon_response *response, int error, const char *field);
+/* Opens an error so that further members of `error` can be written; ended by tmon_reply_error_end. */
+tmon_json_writer *tmon_reply_error_begin(tmon_response *response, unsigned status, const char *code, const char *field, const char *message);
+void tmon_reply_error_end(tmon_response *response);
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* SPDX-FileCopyrightText: libtrainmon contributors */
+/* Which handler answers a request: one table. */
+#ifndef TRAINMON_SERVE_ROUTER_H
+#define TRAINMON_SERVE_ROUTER_H
+#include "serve/reply.h"
+#include "serve/request.h"
+#include "trainmon/record.h"
+#include "trainmon/server.h"
+
+typedef enum tmon_right { TMON_RIGHT_NONE, TMON_RIGHT_READ, TMON_RIGHT_WRITE } tmon_right;
+
+typedef void tmon_handler(tmon_server *server, const tmon_request *request, tmon_response *response);
+
+typedef struct tmon_route {
+  tmon_method method;
+  const char *pattern;     /* "{id}" stands for one segment */
+  tmon_right right;
+  size_t body_limit;       /* 0: no body is read */
+  tmon_handler *handler;
+} tmon_route;
+
+/* 200: `request` has its route and id; 404 or 405. */
+unsigned tmon_route_find(const tmon_route *table, size_t count, tmon_request *request);
+/* The rules that hold before a handler runs. 0, or `response` holds the refusal. */
+int tmon_serve_check(tmon_request *request, tmon_response *response, void *server);
+void tmon_serve_respond(tmon_request *request, tmon_response *response, void *server);
+
+tmon_handler tmon_route_sessions, tmon_route_session_create, tmon_route_session, tmon_route_session_change, tmon_route_active;
+tmon_handler tmon_route_metrics, tmon_route_metrics_add, tmon_route_current, tmon_route_history;
+tmon_handler tmon_route_series, tmon_route_pause, tmon_route_resume, tmon_route_stop, tmon_route_status, tmon_route_login;
+tmon_handler tmon_route_websocket, tmon_route_events, tmon_route_asset;
+
+/* Helpers of several routes (routes_sessions.c). */
+/* The id that query or body names, checked, else the only live session, else (`newest`) the newest. NULL: `response` says why. */
+const char *tmon_route_session_id(tmon_server *server, const tmon_request *request, tmon_response *response, bool newest, char out[37]);
+/* One session; free the list after use. False: `response` says why. */
+bool tmon_route_load(tmon_server *server, const char *id, tmon_response *response, tmon_record_list **list, tmon_record *record);
+#endif

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/* SPDX-FileCopyrightText: libtrainmon contributors */
+/* /api/training/metrics (epoch rows), /api/metrics/current and /api/metrics/history. */
+#include "serve/router.h"
+#include "serve/server_private.h"
+#include "serve/session_json.h"
+
+#include "trainmon/error.h"
+#include "trainmon/series.h"
+#include "util/alloc.h"
+#include "util/clock.h"
+#include "util/text.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { VALUES = 1000, HISTORY_KEYS = 64, HISTORY_POINTS = 100000 };
+
+void tmon_route_metrics(tmon_server *server, const tmon_request *request, tmon_response *response) {
+  char id[37];
+  char *rows = NULL;
+  tmon_json *document = NULL;
+  int64_t count = 0;
+  if (tmon_route_session_id(server, request, response, true, id) == NULL) {
+    return;
+  }
+  int code = tmon_record_epochs_json(&rows, server->store, id, -1);
+  if (code == TMON_OK) {
+    code = tmon_json_parse(&document, rows, strlen(rows));
+  }
+  if (code != TMON_OK) {
+    tmon_reply_failure(response, code, code == TMON_ENOTFOUND ? "session_id" : NULL);
+    goto out;
+  }
+  for (const tmon_json *row = tmon_json_first(document); row != NULL; row = tmon_json_next(row)) {
+    count++;
+  }
+  tmon_json_writer *json = tmon_reply_begin(response, 200);
+  tmon_json_put_text(json, "session_id", id);
+  tmon_json_put_raw(json, "metrics", rows);
+  tmon_json_put_int(json, "count", count);
+  tmon_reply_end(response);
+out:
+  tmon_json_free(document);
+  tmon_text_free(rows);
+}
+
+/* Adds the numbers of `object`; false: `response` names what is none. */
+static bool collect(const tmon_json *object, tmon_epoch_value *values, size_t *count, tmon_response *response) {
+  for (const tmon_json *item = tmon_json_first(object); item != NULL; item = tmon_json_next(item)) {
+    const char *key = tmon_json_key(item);
+    tmon_json_kind kind = tmon_json_type(item);
+    if (kind == TMON_JSON_NULL || strcmp(key, "session_id") == 0 || strcmp(key, "epoch") == 0) {
+      continue;
+    }
+    if (kind == TMON_JSON_OBJECT && strcmp(key, "extra") == 0) {
+      if (!collect(item, values, count, response)) {
+        return false;
+      }
+      continue;
+    }
+    if (kind != TMON_JSON_NUMBER || !tmon_text_is_key(key)) {
+      tmon_reply_error(response, 400, NULL, key, "%.100s must be a number under a name of 1 to 250 bytes", key);
+      return false;
+    }
+    if (*count == VALUES) {
+      tmon_reply_error(response, 400, NULL, key, "more than %d values", (int)VALUES);
+      return false;
+    }
+    values[(*count)++] = (tmon_epoch_value){key, tmon_json_number(item, (double)NAN)};
+  }
+  return true;
+}
+
+void tmon_route_metrics_add(tmon_server *server, const tmon_request *request, tmon_response *response) {
+  char id[37];
+  int64_t epoch = 0;
+  size_t count = 0;
+  tmon_record_list *list = NULL;
+  tmon_record record;
+  tmon_epoch_value *values = tmon_alloc_zero(VALUES, sizeof *values);
+  if (values == NULL) {
+    tmon_reply_failure(response, TMON_ENOMEM, NULL);
+    return;
+  }
+  if (tmon_json_text(tmon_json_get(request->json, "session_id")) == NULL) {
+    tmon_reply_error(response, 400, NULL, "session_id", "session_id must be the id of a session");
+    goto out;
+  }
+  if (tmon_route_session_id(server, request, response, false, id) == NULL) {
+    goto out;
+  }
+  if (!tmon_json_int(tmon_json_get(request->json, "epoch"), &epoch) || epoch < 0) {
+    tmon_reply_error(response, 400, NULL, "epoch", "epoch must be a whole number, 0 or more");
+    goto out;
+  }
+  if (!collect(request->json, values, &count, response)) {
+    goto out;
+  }
+  if (count == 0) {
+    tmon_reply_error(response, 400, NULL, NULL, "there is no number to record beside session_id and epoch");
+    goto out;
+  }
+  int code = tmon_record_log_epoch(server->store, id, epoch, values, count);
+  if (code != TMON_OK) {
+    tmon_reply_failure(response, code, code == TMON_ENOTFOUND ? "session_id" : NULL);
+  } else if (tmon_route_load(server, id, response, &list, &record)) {
+    tmon_json_writer *json = tmon_reply_begin(response, 201);
+    tmon_json_put_text(json, "session_id", id);
+    tmon_json_put_text(json, "control", tmon_control_name(record.control));
+    tmon_reply_end(response);
+  }
+out:
+  tmon_record_list_free(list);
+  tmon_free(values);
+}
+
+static int put_current(tmon_json_writer *json, tmon_latest *latest, const tmon_record *record, tmon_store *store) {
+  tmon_metric_list *metrics = NULL;
+  tmon_metric_info info;
+  int code = tmon_metric_list_open(&metrics, store, record->id);
+  if (code != TMON_OK) {
+    return code;
+  }
+  int64_t now = tmon_clock_now_us();
+  tmon_json_open(json, "points", '{');
+  while ((code = tmon_metric_list_next(metrics, &info)) == TMON_OK) {
+    tmon_latest_set(latest, info.key, &info.last);
+    tmon_json_open(json, info.key, '{');
+    tmon_json_put_int(json, "step", info.last.step);
+    tmon_json_put_int(json, "time", info.last.time);
+    tmon_json_put_double(json, "value", info.last.value);
+    tmon_json_put_int(json, "count", 1);
+    tmon_json_put_double(json, "min", info.last.value);
+    tmon_json_put_double(json, "max", info.last.value);
+    tmon_json_close(json, '}');
+  }
+  tmon_json_close(json, '}');
+  tmon_json_put_text(json, "type", "metrics_update");
+  tmon_metrics_json(json, record, latest, now);
+  tmon_session_json(json, "session", record, false, now);
+  tmon_metric_list_free(metrics);
+  return code == TMON_DONE ? TMON_OK : code;
+}
+
+void tmon_route_current(tmon_server *server, const tmon_request *request, tmon_response *response) {
+  char id[37];
+  tmon_record_list *list = NULL;
+  tmon_record record;
+  tmon_latest latest;
+  if (tmon_route_session_id(server, request, response, true, id) == NULL || !tmon_route_load(server, id, response, &list, &record)) {
+    return;
+  }
+  tmon_latest_init(&latest);
+  int code = put_current(tmon_reply_begin(response, 200), &latest, &record, server->store);
+  if (code == TMON_OK) {
+    tmon_reply_end(response);
+  } else {
+    tmon_reply_failure(response, code, NULL);
+  }
+  tmon_latest_free(&latest);
+  tmon_record_list_free(list);
+}
+
+static int put_tail(tmon_json_writer *json, tmon_server *server, const char *id, const char *key, tmon_point *points, size_t limit) {
+  size_t count = limit;
+  int code = tmon_series_tail(points, &count, server->store, id, key);
+  if (code != TMON_OK) {
+    return code;
+  }
+  tmon_json_open(json, key, '[');
+  for (size_t i = 0; i < count; i++) {
+    tmon_json_open(json, NULL, '{');
+    tmon_json_put_int(json, "step", points[i].step);
+    tmon_json_put_int(json, "time", points[i].time);
+    tmon_json_put_double(json, "value", points[i].value);
+    tmon_json_close(json, '}');
+  }
+  tmon_json_close(json, ']');
+  return TMON_OK;
+}
+
+/* Of the keys that the query names, or of the first 64 metrics. */
+static int put_history(tmon_json_writer *json, tmon_server *server, const tmon_request *request, const char *id, tmon_point *points, size_t limit) {
+  tmon_metric_list *metrics = NULL;
+  tmon_metric_info info;
+  int code = TMON_OK;
+  if (tmon_request_parameter(request, "key", 0) != NULL) {
+    const char *key = NULL;
+    for (size_t i = 0; code == TMON_OK && (key = tmon_request_parameter(request, "key", i)) != NULL; i++) {
+      code = put_tail(json, server, id, key, points, limit);
+    }
+    return code;
+  }
+  code = tmon_metric_list_open(&metrics, server->store, id);
+  for (size_t i = 0; code == TMON_OK && i < HISTORY_KEYS; i++) {
+    code = tmon_metric_list_next(metrics, &info);
+    if (code == TMON_OK) {
+      code = put_tail(json, server, id, info.key, points, limit);
+    }
+  }
+  tmon_metric_list_free(metrics);
+  return code == TMON_DONE ? TMON_OK : code;
+}
+
+void tmon_route_history(tmon_server *server, const tmon_request *request, tmon_response *response) {
+  char id[37];
+  int64_t limit = 0;
+  tmon_record_list *list = NULL;
+  tmon_record record;
+  if (tmon_request_parameter(request, "key", HISTORY_KEYS) != NULL) {
+    tmon_reply_error(response, 400, NULL, "key", "at most %d keys", (int)HISTORY_KEYS);
+    return;
+  }
+  if (!tmon_request_int(request, "limit", 1, HISTORY_POINTS, server->window, &limit)) {
+    tmon_reply_error(response, 400, NULL, "limit", "limit must be a whole number from 1 to %d", (int)HISTORY_POINTS);
+    return;
+  }
+  if (tmon_route_session_id(server, request, response, true, id) == NULL || !tmon_route_load(server, id, response, &list, &record)) {
+    return;
+  }
+  tmon_point *points = tmon_alloc_zero((size_t)limit, sizeof *points);
+  int code = TMON_ENOMEM;
+  if (points != NULL) {
+    tmon_json_writer *json = tmon_reply_begin(response, 200);
+    tmon_json_put_text(json, "session_id", id);
+    tmon_json_open(json, "history", '{');
+    code = put_history(json, server, request, id, points, (size_t)limit);
+    tmon_json_close(json, '}');
+    tmon_reply_end(response);
+  }
+  if (code != TMON_OK) {
+    tmon_reply_failure(response, code, code == TMON_ENOTFOUND ? "key" : NULL);
+  }
+  tmon_free(points);
+  tmon_record_list_free(list);
+}

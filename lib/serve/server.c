@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* SPDX-FileCopyrightText: libtrainmon contributors */
+/* The server object: checks the options, puts the parts together, keeps the clock. */
+#include "trainmon/server.h"
+
+#include "serve/router.h"
+#include "serve/server_private.h"
+
+#include "trainmon/error.h"
+#include "util/alloc.h"
+#include "util/clock.h"
+#include "util/error.h"
+
+#include <string.h>
+#include <strings.h>
+
+enum { POLL_US = 20000, IDLE_US = 1000000, RECOVER_US = 1000000, TOKEN_CHARACTERS = 32 };
+
+static void tick(void *payload) {
+  tmon_server *server = payload;
+  int64_t now = tmon_clock_monotonic_us();
+  if (!server->read_only && now - server->recovered_us >= RECOVER_US) {
+    /* Trainers that were killed become "interrupted", silent REST sessions expire. A busy store is tried again in a second. */
+    (void)tmon_store_recover(server->store, 0, NULL);
+    server->recovered_us = now;
+  }
+  if (server->client_count == 0) {
+    tmon_updates_forget(server->updates);
+    tmon_http_timer(server->http, IDLE_US);
+    return;
+  }
+  tmon_updates_poll(server->updates, now);
+  tmon_clients_keep_alive(server, now);
+  tmon_http_timer(server->http, POLL_US);
+}
+
+static int check_options(const tmon_server_options *options, const char *host) {
+  if (options->size != sizeof *options) {
+    return tmon_error_set(TMON_EINVAL, "tmon_server_options has size %u, expected %zu", (unsigned)options->size, sizeof *options);
+  }
+  if (options->port_count > TMON_HTTP_PORTS || (options->ports == NULL && options->port_count > 0)) {
+    return tmon_error_set(TMON_EINVAL, "%zu ports, expected at most %d", options->port_count, (int)TMON_HTTP_PORTS);
+  }
+  if (options->updates_per_second > 60) {
+    return tmon_error_set(TMON_EINVAL, "%u updates a second, expected at most 60", (unsigned)options->updates_per_second);
+  }
+  if (options->window > 100000) {
+    return tmon_error_set(TMON_EINVAL, "a window of %u points, expected at most 100000", (unsigned)options->window);
+  }
+  if (options->token != NULL && (strlen(options->token) < TOKEN_CHARACTERS || strlen(options->token) > 256)) {
+    return tmon_error_set(TMON_EINVAL, "the token has %zu characters, expected 32 to 256", strlen(options->token));
+  }
+  if (options->token == NULL && !tmon_address_is_loopback(host)) {
+    return tmon_error_set(TMON_EINVAL, "%s can be reached from other machines, which needs a token", host);
+  }
+  if (options->allowed_hosts == NULL && options->allowed_host_count > 0) {
+    return tmon_error_set(TMON_EINVAL, "allowed_hosts is NULL but allowed_host_count is %zu", options->allowed_host_count);
+  }
+  return TMON_OK;
+}
+
+static int open_http(tmon_server *server, const tmon_server_options *options, const char *host) {
+  static const uint16_t usual = 8000;
+  tmon_http_options http = {host, &usual, 1, options->compress_websocket};
+  tmon_http_handlers handlers = {tmon_serve_check, tmon_serve_respond, tmon_client_open, tmon_client_writable,
+                                 tmon_client_message, tmon_client_close, tick, server};
+  if (options->port_count > 0) {
+    http.ports = options->ports;
+    http.port_count = options->port_count;
+  }
+  return tmon_http_open(&server->http, &http, &handlers);
+}
+
+int tmon_server_open(tmon_server **out, tmon_store *store, const tmon_server_options *options) {
+  tmon_server_options usual = {.size = sizeof usual};
+  if (out == NULL || store == NULL) {
+    return tmon_error_set(TMON_EINVAL, "%s is NULL", out == NULL ? "out" : "store");
+  }
+  *out = NULL;
+  if (options == NULL) {
+    options = &usual;
+  }
+  const char *host = options->host != NULL && strcasecmp(options->host, "localhost") != 0 ? options->host : "127.0.0.1";
+  int code = check_options(options, host);
+  if (code != TMON_OK) {
+    return code;
+  }
+  tmon_server *server = tmon_alloc_zero(1, sizeof *server);
+  if (server == NULL) {
+    return tmon_error_no_memory();
+  }
+  server->store = store;
+  server->max_websockets = options->max_websockets != 0 ? options->max_websockets : 50;
+  server->updates_per_second = options->updates_per_second != 0 ? options->updates_per_second : 10;
+  server->window = options->window != 0 ? options->window : 1000;
+  server->read_only = options->read_only;
+  server->started_us = tmon_clock_monotonic_us();
+  code = tmon_access_init(&server->access, host, options->token, options->allowed_hosts, options->allowed_host_count);
+  if (code == TMON_OK) {
+    code = tmon_updates_make(&server->updates, server);
+  }
+  if (code == TMON_OK) {
+    code = open_http(server, options, host);
+  }
+  if (code != TMON_OK) {
+    tmon_server_free(server);
+    return code;
+  }
+  *out = server;
+  return TMON_OK;
+}
+
+uint16_t tmon_server_port(const tmon_server *server, size_t index) {
+  return server != NULL ? tmon_http_port(server->http, index) : 0;
+}
+
+int tmon_server_run(tmon_server *server) {
+  if (server == NULL) {
+    return tmon_error_set(TMON_EINVAL, "server is NULL");
+  }
+  tmon_http_timer(server->http, 1);
+  return tmon_http_run(server->http);
+}
+
+void tmon_server_stop(tmon_server *server) {
+  if (server != NULL) {
+    tmon_http_stop(server->http);
+  }
+}
+
+void tmon_server_free(tmon_server *server) {
+  if (server == NULL) {
+    return;
+  }
+  tmon_http_free(server->http); /* closes the streams, which frees the clients */
+  tmon_updates_free(server->updates);
+  tmon_access_free(&server->access);
+  tmon_free(server);
+}

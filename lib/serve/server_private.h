@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* SPDX-FileCopyrightText: libtrainmon contributors */
+/* A server and its clients, as the files of this room share them. All of it belongs to the service thread. */
+#ifndef TRAINMON_SERVE_SERVER_PRIVATE_H
+#define TRAINMON_SERVE_SERVER_PRIVATE_H
+#include "serve/access.h"
+#include "serve/http.h"
+#include "serve/update_log.h"
+#include "trainmon/record.h"
+#include "trainmon/server.h"
+
+typedef struct tmon_updates tmon_updates;
+
+/* An open WebSocket or event stream. */
+typedef struct tmon_client {
+  struct tmon_client *next;
+  tmon_http_stream *stream;
+  bool websocket;
+  bool greeted;
+  bool chosen;                 /* a subscription was sent: only the sessions in `ids` */
+  char (*ids)[37];
+  size_t id_count;
+  tmon_cursor cursor;
+  int64_t sent_us;             /* monotonic; for the keep-alive of event streams */
+} tmon_client;
+
+struct tmon_server {
+  tmon_store *store;
+  tmon_http *http;
+  tmon_updates *updates;
+  tmon_access access;
+  tmon_client *clients;
+  size_t websocket_count;
+  size_t client_count;
+  uint32_t max_websockets;
+  uint32_t updates_per_second;
+  uint32_t window;
+  bool read_only;
+  int64_t started_us;          /* monotonic */
+  int64_t recovered_us;        /* monotonic, of the last tmon_store_recover */
+};
+
+/* ws.c and events.c: what the engine calls for streams. */
+void *tmon_client_open(tmon_http_stream *stream, bool websocket, void *server);
+void tmon_client_writable(void *client, void *server);
+void tmon_client_message(void *client, const char *text, size_t size, void *server);
+void tmon_client_close(void *client, void *server);
+void tmon_clients_wake(tmon_server *server);
+void tmon_clients_keep_alive(tmon_server *server, int64_t now_us);
+int tmon_events_frame(tmon_buffer *out, const char *text, size_t size);
+/* The sessions of a subscribe message. False: not such a message. `ids` NULL with true: all. Exposed for the fuzzer. */
+bool tmon_subscription_parse(const char *text, size_t size, char (**ids)[37], size_t *count);
+
+/* updates.c */
+int tmon_updates_make(tmon_updates **out, tmon_server *server);
+void tmon_updates_free(tmon_updates *updates);
+void tmon_updates_poll(tmon_updates *updates, int64_t now_us);
+void tmon_updates_forget(tmon_updates *updates);  /* nobody listens: follows nothing until the next poll */
+const tmon_update_log *tmon_updates_log(const tmon_updates *updates);
+#endif

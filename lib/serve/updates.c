@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/* SPDX-FileCopyrightText: libtrainmon contributors */
+/* Turns what live sessions do into messages, each built once for all clients.
+ * Points are taken every poll (20 ms). A round writes the messages: at once when nothing was sent for an interval, else when the interval
+ * (1 / updates_per_second) has passed, so that a first point travels at once and a stream is coalesced. */
+#include "serve/followed.h"
+#include "serve/server_private.h"
+#include "serve/session_json.h"
+
+#include "trainmon/error.h"
+#include "util/alloc.h"
+#include "util/clock.h"
+#include "util/error.h"
+
+#include <string.h>
+
+enum { LOOK_US = 100000, REFRESH_US = 250000, SESSIONS = 1000, MESSAGE_BYTES = 1 << 20 };
+
+struct tmon_updates {
+  tmon_server *server;
+  tmon_update_log log;
+  tmon_followed *followed;
+  size_t count;
+  size_t capacity;
+  bool listening;        /* the first round after a pause only learns what is there */
+  int64_t change;        /* tmon_store_change_cursor of the last round */
+  int64_t looked_us;
+  int64_t round_us;
+};
+
+int tmon_updates_make(tmon_updates **out, tmon_server *server) {
+  *out = tmon_alloc_zero(1, sizeof **out);
+  if (*out == NULL) {
+    return tmon_error_no_memory();
+  }
+  (*out)->server = server;
+  return TMON_OK;
+}
+
+void tmon_updates_forget(tmon_updates *updates) {
+  for (size_t i = 0; i < updates->count; i++) {
+    tmon_followed_close(&updates->followed[i]);
+  }
+  updates->count = 0;
+  updates->listening = false;
+  tmon_update_log_clear(&updates->log);
+}
+
+void tmon_updates_free(tmon_updates *updates) {
+  if (updates != NULL) {
+    tmon_updates_forget(updates);
+    tmon_free(updates->followed);
+    tmon_free(updates);
+  }
+}
+
+const tmon_update_log *tmon_updates_log(const tmon_updates *updates) {
+  return &updates->log;
+}
+
+static void publish(tmon_updates *updates, const char *id, bool data, tmon_buffer *buffer) {
+  size_t size = buffer->size;
+  char *text = buffer->error == TMON_OK ? tmon_buffer_take(buffer) : NULL;
+  if (text != NULL) {
+    tmon_update_log_add(&updates->log, id, data, text, size);
+  }
+  tmon_buffer_free(buffer);
+}
+
+static void publish_resync(tmon_updates *updates, const char *id) {
+  tmon_buffer buffer;
+  tmon_json_writer json;
+  tmon_buffer_init(&buffer, 256);
+  tmon_json_begin(&json, &buffer);
+  tmon_json_open(&json, NULL, '{');
+  tmon_json_put_text(&json, "type", "resync");
+  tmon_json_put_text(&json, "session_id", id);
+  tmon_json_close(&json, '}');
+  publish(updates, id, false, &buffer);
+}
+
+static void publish_state(tmon_updates *updates, const char *type, const tmon_record *record, bool data) {
+  tmon_buffer buffer;
+  tmon_json_writer json;
+  tmon_buffer_init(&buffer, MESSAGE_BYTES);
+  tmon_json_begin(&json, &buffer);
+  tmon_json_open(&json, NULL, '{');
+  tmon_json_put_text(&json, "type", type);
+  tmon_json_put_text(&json, "session_id", record->id);
+  tmon_session_json(&json, "session", record, false, tmon_clock_now_us());
+  tmon_json_close(&json, '}');
+  publish(updates, record->id, data, &buffer);
+}
+
+static void publish_points(tmon_updates *updates, tmon_followed *followed, const tmon_record *record) {
+  tmon_buffer buffer;
+  tmon_json_writer json;
+  int64_t now = tmon_clock_now_us();
+  tmon_buffer_init(&buffer, MESSAGE_BYTES);
+  tmon_json_begin(&json, &buffer);
+  tmon_json_open(&json, NULL, '{');
+  tmon_json_put_text(&json, "type", "metrics_update");
+  tmon_followed_put_points(followed, &json);
+  tmon_metrics_json(&json, record, &followed->latest, now);
+  tmon_session_json(&json, "session", record, false, now);
+  tmon_json_close(&json, '}');
+  /* An update that does not fit (thousands of metrics) is read by REST. */
+  if (buffer.error != TMON_OK) {
+    tmon_buffer_free(&buffer);
+    publish_resync(updates, followed->id);
+    return;
+  }
+  publish(updates, followed->id, true, &buffer);
+}
+
+static tmon_followed *find(tmon_updates *updates, const char *id) {
+  for (size_t i = 0; i < updates->count; i++) {
+    if (strcmp(updates->followed[i].id, id) == 0) {
+      return &updates->followed[i];
+    }
+  }
+  return NULL;
+}
+
+static tmon_followed *adopt(tmon_updates *updates, const tmon_record *record) {
+  if (updates->count == updates->capacity) {
+    size_t capacity = updates->capacity + 16;
+    tmon_followed *grown = tmon_realloc(updates->followed, capacity, sizeof *grown);
+    if (grown == NULL) {
+      return NULL;
+    }
+    updates->followed = grown;
+    updates->capacity = capacity;
+  }
+  tmon_followed *followed = &updates->followed[updates->count];
+  if (tmon_followed_open(followed, updates->server->store, record->id) != TMON_OK) {
+    tmon_followed_close(followed);
+    return NULL;
+  }
+  updates->count++;
+  (void)tmon_followed_moved(followed, record);
+  return followed;
+}
+
+static void say(tmon_updates *updates, tmon_followed *followed, const tmon_record *record) {
+  bool moved = tmon_followed_moved(followed, record);
+  if (followed->lapped) {
+    followed->lapped = false;
+    publish_resync(updates, followed->id);
+  }
+  if (followed->dirty) {
+    publish_points(updates, followed, record);
+  } else if (moved) {
+    publish_state(updates, "training_progress", record, true);
+  }
+}
+
+/* A session that is not active any more: its last points, then how it ended. */
+static void end(tmon_updates *updates, tmon_followed *followed) {
+  tmon_record_filter filter = {.size = sizeof filter, .id = followed->id, .limit = 1};
+  tmon_record_list *list = NULL;
+  tmon_record record;
+  (void)tmon_followed_drain(followed);
+  if (tmon_record_list_open(&list, updates->server->store, &filter) == TMON_OK && tmon_record_list_next(list, &record) == TMON_OK) {
+    if (followed->dirty || followed->lapped) {
+      say(updates, followed, &record);
+    }
+    bool good = record.status == TMON_STATUS_COMPLETED || record.status == TMON_STATUS_CANCELLED;
+    bool over = good || record.status == TMON_STATUS_FAILED || record.status == TMON_STATUS_INTERRUPTED;
+    publish_state(updates, good ? "training_completed" : over ? "training_failed" : "training_progress", &record, false);
+  }
+  tmon_record_list_free(list);
+  tmon_followed_close(followed);
+  *followed = updates->followed[--updates->count];
+}
+
+static void run_round(tmon_updates *updates) {
+  tmon_record_filter filter = {.size = sizeof filter, .active = true, .limit = SESSIONS};
+  tmon_record_list *list = NULL;
+  tmon_record record;
+  if (tmon_record_list_open(&list, updates->server->store, &filter) != TMON_OK) {
+    tmon_record_list_free(list);
+    return; /* a busy store: the next round tries again, points stay pending */
+  }
+  for (size_t i = 0; i < updates->count; i++) {
+    updates->followed[i].present = false;
+  }
+  int code = TMON_OK;
+  while ((code = tmon_record_list_next(list, &record)) == TMON_OK) {
+    tmon_followed *followed = find(updates, record.id);
+    if (followed == NULL) {
+      followed = adopt(updates, &record);
+      if (updates->listening && followed != NULL) {
+        publish_state(updates, "training_started", &record, false);
+        /* What it logged before it was noticed did not come through the follow. */
+        publish_resync(updates, record.id);
+      }
+    } else {
+      say(updates, followed, &record);
+    }
+    if (followed != NULL) {
+      followed->present = true;
+    }
+  }
+  tmon_record_list_free(list);
+  for (size_t i = updates->count; code == TMON_DONE && i > 0; i--) {
+    if (!updates->followed[i - 1].present) {
+      end(updates, &updates->followed[i - 1]);
+    }
+  }
+  updates->listening = true;
+}
+
+void tmon_updates_poll(tmon_updates *updates, int64_t now_us) {
+  bool wanted = !updates->listening;
+  int64_t interval = 1000000 / (int64_t)updates->server->updates_per_second;
+  for (size_t i = 0; i < updates->count; i++) {
+    (void)tmon_followed_drain(&updates->followed[i]);
+    wanted = wanted || updates->followed[i].dirty || updates->followed[i].lapped;
+  }
+  if (now_us - updates->looked_us >= LOOK_US) {
+    int64_t change = 0;
+    updates->looked_us = now_us;
+    if (tmon_store_change_cursor(&change, updates->server->store) == TMON_OK && change != updates->change) {
+      updates->change = change;
+      wanted = true;
+    }
+  }
+  wanted = wanted || now_us - updates->round_us >= REFRESH_US;
+  if (wanted && now_us - updates->round_us >= interval) {
+    uint64_t before = updates->log.next;
+    run_round(updates);
+    /* A round that said nothing does not hold up the next point. */
+    if (updates->log.next != before) {
+      updates->round_us = now_us;
+      tmon_clients_wake(updates->server);
+    } else if (now_us - updates->round_us >= REFRESH_US) {
+      updates->round_us = now_us - interval;
+    }
+  }
+}
