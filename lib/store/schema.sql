@@ -207,6 +207,12 @@ CREATE TABLE folded (                               -- deltas of `writer` up to 
   metric INTEGER NOT NULL REFERENCES metric_keys (id) ON DELETE CASCADE,
   writer INTEGER NOT NULL REFERENCES writers (id) ON DELETE CASCADE,
   seq INTEGER NOT NULL,
+  chunks INTEGER NOT NULL DEFAULT 0,                -- what the chunks of this metric and writer hold in all
+  count INTEGER NOT NULL DEFAULT 0,
+  min_step INTEGER,
+  max_step INTEGER,
+  min_time INTEGER,
+  max_time INTEGER,
   PRIMARY KEY (metric, writer)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX folded_writer ON folded (writer);
