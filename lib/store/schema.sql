@@ -2,6 +2,7 @@
 -- SPDX-FileCopyrightText: libtrainmon contributors
 -- The whole schema of a new store, version 1.0. Runs inside one transaction; application_id and user_version are set beside it.
 -- Times as TEXT are UTC ISO 8601; times as INTEGER are microseconds since 1970. `session` is training_sessions.key.
+-- No CHECK (json_valid()): SQLite before 3.41 refuses it where trusted_schema is off, so those who write JSON check it.
 
 CREATE TABLE training_sessions (
   id TEXT NOT NULL PRIMARY KEY DEFAULT (lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-'
@@ -14,8 +15,8 @@ CREATE TABLE training_sessions (
   batch_size INTEGER,
   learning_rate REAL,
   img_size INTEGER,
-  config TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(config)),
-  hardware_info TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(hardware_info)),
+  config TEXT NOT NULL DEFAULT '{}',
+  hardware_info TEXT NOT NULL DEFAULT '{}',
   status TEXT NOT NULL DEFAULT 'pending' CHECK (status IN ('pending', 'running', 'completed', 'failed', 'cancelled', 'interrupted')),
   started_at TEXT,
   completed_at TEXT,
@@ -69,7 +70,7 @@ CREATE TABLE training_metrics (
   val_loss REAL,
   train_accuracy REAL,
   val_accuracy REAL,
-  extra TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(extra)),
+  extra TEXT NOT NULL DEFAULT '{}',
   created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
   updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
   UNIQUE (session_id, epoch)
@@ -96,7 +97,7 @@ CREATE TABLE validation_results (
   auc_roc REAL,
   map50 REAL,
   map50_95 REAL,
-  extra TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(extra)),
+  extra TEXT NOT NULL DEFAULT '{}',
   created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
 ) STRICT;
 CREATE INDEX validation_results_session ON validation_results (session_id, epoch);
@@ -115,7 +116,7 @@ CREATE TABLE model_benchmarks (
   max_inference_ms REAL,
   throughput_fps REAL,
   memory_mb REAL,
-  extra TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(extra)),
+  extra TEXT NOT NULL DEFAULT '{}',
   created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
 ) STRICT;
 CREATE INDEX model_benchmarks_session ON model_benchmarks (session_id, created_at);
@@ -132,8 +133,8 @@ CREATE TABLE training_datasets (
   val_images INTEGER,
   test_images INTEGER,
   num_classes INTEGER,
-  class_names TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(class_names)),
-  statistics TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(statistics)),
+  class_names TEXT NOT NULL DEFAULT '[]',
+  statistics TEXT NOT NULL DEFAULT '{}',
   created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
   updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
   UNIQUE (name, version)
@@ -144,11 +145,11 @@ CREATE TABLE hyperparameter_runs (
   experiment_name TEXT NOT NULL,
   session_id TEXT REFERENCES training_sessions (id) ON DELETE CASCADE,
   trial INTEGER,
-  parameters TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(parameters)),
+  parameters TEXT NOT NULL DEFAULT '{}',
   objective TEXT,
   objective_value REAL,
   status TEXT NOT NULL DEFAULT 'pending' CHECK (status IN ('pending', 'running', 'completed', 'failed', 'cancelled', 'interrupted')),
-  extra TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(extra)),
+  extra TEXT NOT NULL DEFAULT '{}',
   started_at TEXT,
   completed_at TEXT,
   created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
@@ -259,7 +260,7 @@ CREATE TABLE events (
   level TEXT NOT NULL DEFAULT 'info' CHECK (level IN ('debug', 'info', 'warning', 'error')),
   step INTEGER,
   message TEXT,
-  data TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(data))
+  data TEXT NOT NULL DEFAULT '{}'
 ) STRICT;
 CREATE INDEX events_session ON events (session, time);
 
@@ -296,7 +297,7 @@ CREATE TABLE images (
   width INTEGER,
   height INTEGER,
   caption TEXT,
-  data TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(data))
+  data TEXT NOT NULL DEFAULT '{}'
 ) STRICT;
 CREATE INDEX images_session ON images (session, time);
 CREATE INDEX images_content ON images (content_hash);
@@ -306,8 +307,8 @@ CREATE TABLE confusion_matrices (
   session_id TEXT NOT NULL REFERENCES training_sessions (id) ON DELETE CASCADE,
   epoch INTEGER,
   dataset_split TEXT NOT NULL DEFAULT 'val',
-  class_names TEXT NOT NULL CHECK (json_valid(class_names)),
-  matrix TEXT NOT NULL CHECK (json_valid(matrix)),  -- rows are true classes
+  class_names TEXT NOT NULL,
+  matrix TEXT NOT NULL,  -- rows are true classes
   created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
 ) STRICT;
 CREATE INDEX confusion_matrices_session ON confusion_matrices (session_id, epoch);
@@ -316,7 +317,7 @@ CREATE TABLE collection_jobs (
   id TEXT NOT NULL PRIMARY KEY,
   name TEXT,
   status TEXT NOT NULL DEFAULT 'pending' CHECK (status IN ('pending', 'running', 'paused', 'completed', 'failed', 'cancelled')),
-  options TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(options)),
+  options TEXT NOT NULL DEFAULT '{}',
   error_message TEXT,
   created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
   started_at TEXT,
@@ -342,7 +343,7 @@ CREATE TABLE collection_files (
   width INTEGER,
   height INTEGER,
   score REAL,
-  report TEXT CHECK (report IS NULL OR json_valid(report)),
+  report TEXT,
   license TEXT,
   reason TEXT,
   created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
