@@ -2,6 +2,7 @@
 # SPDX-FileCopyrightText: libtrainmon contributors
 # Makes asset_table.c and asset_data.S from the files of the built page. Two ways to run it: included from lib/serve.cmake it adds the build
 # rule and sets asset_sources; as a script (cmake -DPAGE=… -DOUT=… -DNOT_BUILT=… -P assets.cmake) it writes the two files.
+cmake_minimum_required(VERSION 3.25)
 if(NOT CMAKE_SCRIPT_MODE_FILE)
   set(page_folder "${PROJECT_SOURCE_DIR}/examples/dashboard/dist")
   set(asset_folder "${CMAKE_CURRENT_BINARY_DIR}/assets")

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+/* SPDX-FileCopyrightText: libtrainmon contributors */
+/* trainmon-dashboard: serves a store until SIGINT or SIGTERM. */
+#include <trainmon/server.h>
+#include <trainmon/trainmon.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+enum { PORTS = 8, NAMES = 32 };
+
+typedef struct settings {
+  const char *store;
+  const char *token_file;
+  char token[257];
+  uint16_t ports[PORTS];
+  size_t port_count;
+  const char *names[NAMES];
+  size_t name_count;
+  tmon_server_options server;
+} settings;
+
+static tmon_server *volatile running; /* for the signal handler only */
+
+static void stop(int signal_number) {
+  (void)signal_number;
+  tmon_server_stop(running);
+}
+
+static const char usage[] =
+    "usage: trainmon-dashboard STORE [--host H] [--port N ...] [--token-file F] [--allow-host NAME ...] [--read-only] [--ws-compression]\n"
+    "\n"
+    "Serves the page, REST (/api/...), WebSocket (/ws) and server-sent events (/events) of a store.\n"
+    "\n"
+    "  STORE             folder of the store, made when missing (MONITORING_DB_PATH)\n"
+    "  --host H          address to listen on; default 127.0.0.1 (MONITORING_HOST). Another one than loopback needs a token\n"
+    "  --port N          port, default 8000; 0 takes a free one; up to 8 times (MONITORING_PORT)\n"
+    "  --token-file F    file of mode 0600 whose first line is the token, 32 to 256 characters\n"
+    "  --allow-host NAME further name accepted in the Host header, NAME or NAME:PORT; up to 32 times\n"
+    "  --read-only       no control and no writes\n"
+    "  --ws-compression  permessage-deflate on WebSockets\n"
+    "  --help, --version\n"
+    "\n"
+    "Also read: MONITORING_CACHE_SIZE (points of /api/metrics/history), WS_MAX_CONNECTIONS, WS_UPDATE_FREQUENCY (updates a second).\n"
+    "Options win over the environment.\n";
+
+static bool number(const char *what, const char *text, unsigned long maximum, unsigned long *out) {
+  char *end = NULL;
+  errno = 0;
+  if (text != NULL && text[0] >= '0' && text[0] <= '9') {
+    *out = strtoul(text, &end, 10);
+    if (errno == 0 && *end == '\0' && *out <= maximum) {
+      return true;
+    }
+  }
+  fprintf(stderr, "trainmon-dashboard: %s is \"%s\", expected a number up to %lu\n", what, text != NULL ? text : "", maximum);
+  return false;
+}
+
+static bool add_port(settings *to, const char *what, const char *text) {
+  unsigned long port = 0;
+  if (!number(what, text, 65535, &port)) {
+    return false;
+  }
+  if (to->port_count == PORTS) {
+    fprintf(stderr, "trainmon-dashboard: more than %d ports\n", PORTS);
+    return false;
+  }
+  to->ports[to->port_count++] = (uint16_t)port;
+  return true;
+}
+
+static bool environment_number(const char *name, unsigned long maximum, uint32_t *out) {
+  const char *text = getenv(name);
+  unsigned long value = 0;
+  if (text == NULL || text[0] == '\0') {
+    return true;
+  }
+  if (!number(name, text, maximum, &value)) {
+    return false;
+  }
+  *out = (uint32_t)value;
+  return true;
+}
+
+static bool read_environment(settings *to) {
+  const char *port = getenv("MONITORING_PORT");
+  to->server.host = getenv("MONITORING_HOST");
+  to->store = to->store != NULL ? to->store : getenv("MONITORING_DB_PATH");
+  return environment_number("MONITORING_CACHE_SIZE", 100000, &to->server.window) &&
+         environment_number("WS_MAX_CONNECTIONS", 200, &to->server.max_websockets) &&
+         environment_number("WS_UPDATE_FREQUENCY", 60, &to->server.updates_per_second) &&
+         (to->port_count > 0 || port == NULL || port[0] == '\0' || add_port(to, "MONITORING_PORT", port));
+}
+
+/* 1: an option with a value was read; 0: it is none; -1: wrong, said so. */
+static int read_option(settings *to, const char *name, const char *value, const char **host) {
+  static const char *const known[] = {"--host", "--port", "--token-file", "--allow-host"};
+  size_t i = 0;
+  while (i < 4 && strcmp(known[i], name) != 0) {
+    i++;
+  }
+  if (i == 4) {
+    return 0;
+  }
+  if (value == NULL) {
+    fprintf(stderr, "trainmon-dashboard: %s needs a value\n", name);
+    return -1;
+  }
+  switch (i) {
+    case 0: *host = value; return 1;
+    case 1: return add_port(to, name, value) ? 1 : -1;
+    case 2: to->token_file = value; return 1;
+    default: break;
+  }
+  if (to->name_count == NAMES) {
+    fprintf(stderr, "trainmon-dashboard: more than %d names\n", NAMES);
+    return -1;
+  }
+  to->names[to->name_count++] = value;
+  return 1;
+}
+
+static bool read_arguments(settings *to, int count, char **arguments) {
+  const char *host = NULL;
+  for (int i = 1; i < count; i++) {
+    int taken = read_option(to, arguments[i], i + 1 < count ? arguments[i + 1] : NULL, &host);
+    if (taken < 0) {
+      return false;
+    }
+    if (taken > 0) {
+      i++;
+    } else if (strcmp(arguments[i], "--read-only") == 0) {
+      to->server.read_only = true;
+    } else if (strcmp(arguments[i], "--ws-compression") == 0) {
+      to->server.compress_websocket = true;
+    } else if (arguments[i][0] != '-' && to->store == NULL) {
+      to->store = arguments[i];
+    } else {
+      fprintf(stderr, "trainmon-dashboard: unknown argument \"%s\" (see --help)\n", arguments[i]);
+      return false;
+    }
+  }
+  if (!read_environment(to)) {
+    return false;
+  }
+  to->server.host = host != NULL ? host : to->server.host;
+  if (to->store == NULL || to->store[0] == '\0') {
+    fprintf(stderr, "trainmon-dashboard: which store? (see --help)\n");
+    return false;
+  }
+  return true;
+}
+
+static bool read_token(settings *to) {
+  struct stat status;
+  FILE *file = fopen(to->token_file, "re");
+  if (file == NULL || fstat(fileno(file), &status) != 0) {
+    fprintf(stderr, "trainmon-dashboard: can't read the token file %s: %s\n", to->token_file, strerror(errno));
+    if (file != NULL) {
+      (void)fclose(file);
+    }
+    return false;
+  }
+  bool good = (status.st_mode & 077) == 0;
+  if (!good) {
+    fprintf(stderr, "trainmon-dashboard: others may read the token file %s; chmod 600 it\n", to->token_file);
+  } else if (fgets(to->token, sizeof to->token, file) == NULL) {
+    fprintf(stderr, "trainmon-dashboard: the token file %s is empty\n", to->token_file);
+    good = false;
+  }
+  (void)fclose(file);
+  to->token[strcspn(to->token, "\r\n")] = '\0';
+  to->server.token = to->token;
+  return good;
+}
+
+static bool is_loopback(const char *host) {
+  struct in_addr four;
+  return host == NULL || host[0] == '\0' || strcasecmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
+         (inet_pton(AF_INET, host, &four) == 1 && (ntohl(four.s_addr) >> 24) == 127);
+}
+
+static void announce(const settings *from, const tmon_server *server) {
+  const char *host = from->server.host != NULL ? from->server.host : "127.0.0.1";
+  for (size_t i = 0; tmon_server_port(server, i) != 0; i++) {
+    bool six = strchr(host, ':') != NULL;
+    printf("http://%s%s%s:%u/\n", six ? "[" : "", host, six ? "]" : "", (unsigned)tmon_server_port(server, i));
+  }
+  if (!is_loopback(from->server.host)) {
+    fprintf(stderr, "trainmon-dashboard: other machines can reach this server, unencrypted; put a TLS proxy in front or use ssh -L\n");
+  }
+  (void)fflush(stdout);
+}
+
+static int serve(settings *from) {
+  tmon_store *store = NULL;
+  tmon_server *server = NULL;
+  tmon_store_options options = {.size = sizeof options, .read_only = from->server.read_only};
+  struct sigaction action = {.sa_handler = stop};
+  int code = tmon_store_open(&store, from->store, &options);
+  if (code == TMON_OK) {
+    code = tmon_server_open(&server, store, &from->server);
+  }
+  if (code == TMON_OK) {
+    running = server;
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+    announce(from, server);
+    code = tmon_server_run(server);
+    (void)signal(SIGINT, SIG_DFL);
+    (void)signal(SIGTERM, SIG_DFL);
+    running = NULL;
+  }
+  if (code != TMON_OK) {
+    fprintf(stderr, "trainmon-dashboard: %s\n", tmon_error_message());
+  }
+  tmon_server_free(server);
+  tmon_store_free(store);
+  return code == TMON_OK ? 0 : 1;
+}
+
+int main(int count, char **arguments) {
+  static settings set;
+  set.server.size = sizeof set.server;
+  for (int i = 1; i < count; i++) {
+    if (strcmp(arguments[i], "--help") == 0) {
+      (void)fputs(usage, stdout);
+      return 0;
+    }
+    if (strcmp(arguments[i], "--version") == 0) {
+      printf("trainmon-dashboard %s\n", tmon_version());
+      return 0;
+    }
+  }
+  if (!read_arguments(&set, count, arguments) || (set.token_file != NULL && !read_token(&set))) {
+    return 2;
+  }
+  if (!is_loopback(set.server.host) && set.token_file == NULL) {
+    fprintf(stderr,
+            "trainmon-dashboard: %s can be reached from other machines, which needs a token. Make one and name it:\n"
+            "  (umask 077; head -c 32 /dev/urandom | base64 | tr -d '/+=\\n' > trainmon.token)\n"
+            "  trainmon-dashboard %s --host %s --token-file trainmon.token\n",
+            set.server.host, set.store, set.server.host);
+    return 2;
+  }
+  set.server.ports = set.port_count > 0 ? set.ports : NULL;
+  set.server.port_count = set.port_count;
+  set.server.allowed_hosts = set.names;
+  set.server.allowed_host_count = set.name_count;
+  return serve(&set);
+}

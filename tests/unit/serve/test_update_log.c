@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* SPDX-FileCopyrightText: libtrainmon contributors */
+/* The shared log, its cursors, and the names of metrics. */
+#include "serve/aliases.h"
+#include "serve/update_log.h"
+
+#include "util/alloc.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static tmon_update_log updates;
+
+static void add(const char *session, bool data, size_t size) {
+  char *text = tmon_alloc_zero(size + 1, 1);
+  memset(text, 'x', size);
+  tmon_update_log_add(&updates, session, data, text, size);
+}
+
+START_TEST(a_client_gets_what_comes_after_it) {
+  const tmon_update *update = NULL;
+  add("a", true, 10);
+  tmon_cursor cursor = tmon_update_log_end(&updates);
+  ck_assert_int_eq(tmon_update_log_step(&updates, &cursor, &update), TMON_STEP_NOTHING);
+  add("b", true, 10);
+  ck_assert_int_eq(tmon_update_log_step(&updates, &cursor, &update), TMON_STEP_MESSAGE);
+  ck_assert_str_eq(update->session, "b");
+  ck_assert_int_eq(tmon_update_log_step(&updates, &cursor, &update), TMON_STEP_NOTHING);
+  tmon_update_log_clear(&updates);
+}
+END_TEST
+
+START_TEST(a_slow_client_gets_one_resync_a_session_and_every_ending) {
+  const tmon_update *update = NULL;
+  tmon_cursor cursor = tmon_update_log_end(&updates);
+  int resyncs = 0;
+  int endings = 0;
+  for (int i = 0; i < 300; i++) {
+    add(i % 2 == 0 ? "a" : "b", true, 10);
+  }
+  add("b", false, 10);
+  for (;;) {
+    tmon_step step = tmon_update_log_step(&updates, &cursor, &update);
+    if (step == TMON_STEP_NOTHING) {
+      break;
+    }
+    resyncs += step == TMON_STEP_RESYNC;
+    endings += step == TMON_STEP_MESSAGE;
+  }
+  ck_assert_int_eq(resyncs, 2);
+  ck_assert_int_eq(endings, 1);
+  add("a", true, 10);
+  ck_assert_int_eq(tmon_update_log_step(&updates, &cursor, &update), TMON_STEP_MESSAGE);
+  tmon_update_log_clear(&updates);
+}
+END_TEST
+
+START_TEST(bytes_count_as_lag_too) {
+  const tmon_update *update = NULL;
+  tmon_cursor cursor = tmon_update_log_end(&updates);
+  add("a", true, 700000);
+  add("a", true, 700000);
+  ck_assert_int_eq(tmon_update_log_step(&updates, &cursor, &update), TMON_STEP_RESYNC);
+  ck_assert_int_eq(tmon_update_log_step(&updates, &cursor, &update), TMON_STEP_NOTHING);
+  tmon_update_log_clear(&updates);
+}
+END_TEST
+
+START_TEST(the_log_is_bounded) {
+  const tmon_update *update = NULL;
+  tmon_cursor cursor = tmon_update_log_end(&updates);
+  for (int i = 0; i < 3 * TMON_UPDATE_LOG_ITEMS; i++) {
+    add("a", true, 10);
+  }
+  ck_assert_uint_le(updates.next - updates.first, TMON_UPDATE_LOG_ITEMS);
+  ck_assert_int_eq(tmon_update_log_step(&updates, &cursor, &update), TMON_STEP_LOST);
+  for (int i = 0; i < 20; i++) {
+    add("a", true, 1 << 20);
+  }
+  ck_assert_uint_le(updates.next - updates.first, TMON_UPDATE_LOG_BYTES >> 20);
+  tmon_update_log_clear(&updates);
+}
+END_TEST
+
+START_TEST(names_fill_fields) {
+  tmon_latest latest;
+  tmon_point point = {1, 100, 0.5};
+  ck_assert_int_eq(tmon_alias_field("Train/Loss"), TMON_FIELD_LOSS_TRAIN);
+  ck_assert_int_eq(tmon_alias_field("val_loss"), TMON_FIELD_LOSS_VAL);
+  ck_assert_int_eq(tmon_alias_field("lr"), TMON_FIELD_LEARNING_RATE);
+  ck_assert_int_eq(tmon_alias_field("my_loss"), TMON_FIELD_NONE);
+  tmon_latest_init(&latest);
+  ck_assert(isnan(latest.value[TMON_FIELD_LOSS_TRAIN]));
+  tmon_latest_set(&latest, "loss", &point);
+  point = (tmon_point){2, 50, 9.0};
+  tmon_latest_set(&latest, "train_loss", &point);
+  ck_assert_double_eq(latest.value[TMON_FIELD_LOSS_TRAIN], 0.5);
+  tmon_latest_set(&latest, "per_class/RAO", &point);
+  tmon_latest_set(&latest, "per_class/RVO", &point);
+  point = (tmon_point){3, 60, 1.0};
+  tmon_latest_set(&latest, "per_class/RAO", &point);
+  ck_assert_uint_eq(latest.class_count, 2);
+  ck_assert_str_eq(latest.classes[0].name, "RAO");
+  ck_assert_double_eq(latest.classes[0].value, 1.0);
+  tmon_latest_free(&latest);
+}
+END_TEST
+
+int main(void) {
+  Suite *suite = suite_create("update_log");
+  TCase *tests = tcase_create("all");
+  tcase_add_test(tests, a_client_gets_what_comes_after_it);
+  tcase_add_test(tests, a_slow_client_gets_one_resync_a_session_and_every_ending);
+  tcase_add_test(tests, bytes_count_as_lag_too);
+  tcase_add_test(tests, the_log_is_bounded);
+  tcase_add_test(tests, names_fill_fields);
+  suite_add_tcase(suite, tests);
+  SRunner *runner = srunner_create(suite);
+  srunner_run_all(runner, CK_ENV);
+  int failed = srunner_ntests_failed(runner);
+  srunner_free(runner);
+  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
