@@ -2,7 +2,7 @@
 /* SPDX-FileCopyrightText: libtrainmon contributors */
 /* Tests of allocation. */
 #define _POSIX_C_SOURCE 200809L
-#include "../fault.h"
+#include "unit/fault.h"
 #include "help.h"
 #include "util/alloc.h"
 
