@@ -265,6 +265,30 @@ class Rest(unittest.TestCase):
             websocket.receive()
         websocket.close()
 
+    def test_points_of_a_trainer(self):
+        trainer = os.path.join(os.path.dirname(PROGRAM), "../minimal/minimal")
+        if not os.path.exists(trainer):
+            self.skipTest("examples/minimal is not built")
+        websocket = WebSocket(self.server.port)
+        websocket.receive()
+        subprocess.run([trainer, self.server.folder], check=True, timeout=30, stdout=subprocess.DEVNULL)
+        status, reply = self.ask("GET", "/api/training/sessions?limit=1000")
+        session = next(row for row in reply["sessions"] if not row["rest"])
+        status, reply = self.ask("GET", f"/api/training/sessions/{session['id']}")
+        self.assertEqual(status, 200)
+        key = reply["series"][0]
+        status, series = self.ask("GET", f"/api/series?session_id={session['id']}&key={key['key'].replace('/', '%2F')}")
+        self.assertEqual(status, 200, series)
+        columns = series["series"][0]
+        self.assertEqual(sum(columns["count"]), key["count"])
+        self.assertEqual({len(columns[name]) for name in set(columns) - {"key", "bucket_width"}}, {len(columns["count"])})
+        status, history = self.ask("GET", f"/api/metrics/history?session_id={session['id']}&limit=5")
+        self.assertEqual(history["history"][key["key"]][-1]["value"], key["last_value"])
+        status, current = self.ask("GET", f"/api/metrics/current?session_id={session['id']}")
+        self.assertEqual(current["points"][key["key"]]["value"], key["last_value"])
+        self.assertLessEqual({"epoch", "batch", "total_batches", "metrics", "system", "timestamp", "session"}, set(current))
+        websocket.close()
+
     def test_large_message_ends_the_socket(self):
         websocket = WebSocket(self.server.port)
         websocket.receive()
