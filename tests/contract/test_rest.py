@@ -289,6 +289,35 @@ class Rest(unittest.TestCase):
         self.assertLessEqual({"epoch", "batch", "total_batches", "metrics", "system", "timestamp", "session"}, set(current))
         websocket.close()
 
+    def test_killed_trainer_streams_then_is_interrupted(self):
+        library = os.path.join(os.path.dirname(PROGRAM), "../../lib/libtrainmon.so")
+        if not os.path.exists(library):
+            self.skipTest("libtrainmon is not a shared library in this build")
+        websocket = WebSocket(self.server.port)
+        websocket.receive()
+        trainer = subprocess.Popen([sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), "trainer.py"), library, self.server.folder],
+                                   stdout=subprocess.PIPE, text=True)
+        session = trainer.stdout.readline().strip()
+        websocket.wait_for("training_started", session)
+        steps, count, first, begin = [], 0, 0, time.time()
+        while time.time() - begin < 2:
+            message = websocket.wait_for("metrics_update", session)
+            point = message["points"]["train/loss"]
+            steps.append(point["step"])
+            first = first or point["count"]
+            count += point["count"]
+            # The value is the time at which it was logged; only the lag of a whole machine could break this.
+            self.assertLess(time.time() - point["value"], 1)
+            self.assertEqual(message["metrics"]["loss"]["train"], point["value"])
+        self.assertEqual(steps, sorted(steps))
+        self.assertLessEqual(len(steps), 22)
+        self.assertEqual(count - first, steps[-1] - steps[0])
+        trainer.kill()
+        trainer.wait()
+        trainer.stdout.close()
+        self.assertEqual(websocket.wait_for("training_failed", session)["session"]["status"], "interrupted")
+        websocket.close()
+
     def test_large_message_ends_the_socket(self):
         websocket = WebSocket(self.server.port)
         websocket.receive()
