@@ -20,6 +20,14 @@ PROGRAM = None
 NOBODY = "00000000-0000-4000-8000-000000000000"
 
 
+def child_environment():
+    """A child that loads an instrumented library but is not instrumented itself needs the sanitizer's runtime first."""
+    for line in subprocess.run(["ldd", PROGRAM], capture_output=True, text=True).stdout.splitlines():
+        if "libasan" in line or "libtsan" in line:
+            return os.environ | {"LD_PRELOAD": line.split()[2], "ASAN_OPTIONS": "detect_leaks=0"}
+    return None
+
+
 class Server:
     def __init__(self, *arguments, store=None, environment=None):
         self.folder = store or tempfile.mkdtemp(prefix="trainmon-rest-")
@@ -271,7 +279,7 @@ class Rest(unittest.TestCase):
             self.skipTest("examples/minimal is not built")
         websocket = WebSocket(self.server.port)
         websocket.receive()
-        subprocess.run([trainer, self.server.folder], check=True, timeout=30, stdout=subprocess.DEVNULL)
+        subprocess.run([trainer, self.server.folder], check=True, timeout=30, stdout=subprocess.DEVNULL, env=child_environment())
         status, reply = self.ask("GET", "/api/training/sessions?limit=1000")
         session = next(row for row in reply["sessions"] if not row["rest"])
         status, reply = self.ask("GET", f"/api/training/sessions/{session['id']}")
@@ -296,7 +304,7 @@ class Rest(unittest.TestCase):
         websocket = WebSocket(self.server.port)
         websocket.receive()
         trainer = subprocess.Popen([sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), "trainer.py"), library, self.server.folder],
-                                   stdout=subprocess.PIPE, text=True)
+                                   stdout=subprocess.PIPE, text=True, env=child_environment())
         session = trainer.stdout.readline().strip()
         websocket.wait_for("training_started", session)
         steps, count, first, begin = [], 0, 0, time.time()
