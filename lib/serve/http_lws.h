@@ -9,7 +9,7 @@
 #include <libwebsockets.h>
 #include <stdatomic.h>
 
-enum { TMON_HTTP_CONNECTIONS = 256, TMON_HTTP_CHUNK = 32 << 10, TMON_HTTP_HEAD_BYTES = 4096 };
+enum { TMON_HTTP_CONNECTIONS = 256, TMON_HTTP_CHUNK = 32 << 10, TMON_HTTP_HEAD_BYTES = 4096, TMON_HTTP_DISCARD_LIMIT = 8 << 20 };
 
 struct tmon_http_stream {
   struct lws *wsi;

@@ -227,7 +227,8 @@ int tmon_http_lws_begin(tmon_http_connection *connection, bool upgrade) {
   if (length > TMON_HTTP_BODY_LIMIT) {
     connection->refused = connection->close_after = true;
     tmon_reply_error(&connection->response, 413, NULL, NULL, "a body of %llu bytes is over the limit of %d", length, (int)TMON_HTTP_BODY_LIMIT);
-    return send_head(connection);
+    /* A client that still sends would meet a closed connection instead of the reply, so a moderate excess is read and thrown away. */
+    return length > TMON_HTTP_DISCARD_LIMIT ? send_head(connection) : 0;
   }
   return length > 0 ? 0 : answer(connection);
 }

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* SPDX-FileCopyrightText: libtrainmon contributors */
+/* Fuzzes what a stranger can send: the first line is the query, the second the path, the third cookie and Host, the rest a body. */
+#include "serve/access.h"
+#include "serve/request.h"
+#include "util/json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static size_t line(const char **at, const char *end) {
+  const char *stop = memchr(*at, '\n', (size_t)(end - *at));
+  return (size_t)((stop != NULL ? stop : end) - *at);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  static tmon_request request;
+  static tmon_access rules;
+  const char *at = (const char *)data;
+  const char *end = at + size;
+  char value[64];
+  int64_t number = 0;
+  if (size == 0) {
+    return 0;
+  }
+  memset(&request, 0, sizeof request);
+  for (int part = 0; part < 3 && at < end; part++) {
+    size_t length = line(&at, end);
+    if (part == 0) {
+      tmon_request_set_query(&request, at, length);
+    } else if (part == 1) {
+      tmon_request_set_path(&request, at, length);
+    } else {
+      int copied = (int)(length < 250 ? length : 250);
+      (void)snprintf(request.cookie, sizeof request.cookie, "%.*s", copied, at);
+      (void)snprintf(request.host, sizeof request.host, "%.*s", copied, at);
+      (void)snprintf(request.accept_encoding, sizeof request.accept_encoding, "%.*s", copied, at);
+    }
+    at += length + (at + length < end);
+  }
+  for (size_t i = 0; i < request.parameter_count; i++) {
+    (void)tmon_request_int(&request, request.parameters[i].name, -5, 5, 0, &number);
+  }
+  (void)tmon_request_cookie(&request, "trainmon_8000", value, sizeof value);
+  (void)tmon_request_accepts_gzip(&request);
+  rules.bound = (char[]){"127.0.0.1"};
+  /* Whatever Host says, a name that is not ours is never let in. */
+  if (tmon_access_host(&rules, request.host, 8000) && strstr(request.host, ":8000") == NULL) {
+    abort();
+  }
+  tmon_json *document = NULL;
+  if (at < end && tmon_json_parse(&document, at, (size_t)(end - at)) == 0) {
+    tmon_json_free(document);
+  }
+  return 0;
+}
