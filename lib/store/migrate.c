@@ -107,7 +107,9 @@ int tmon_schema_prepare(tmon_db *db, bool network)
     result = tmon_schema_migrate(db->writer, migrations, sizeof migrations / sizeof *migrations, version, TMON_SCHEMA_VERSION);
     version = TMON_SCHEMA_VERSION;
   }
+  if (result)
+    return result;
   db->journal = network ? "delete" : "wal";
   db->schema_version = version;
-  return result;
+  return TMON_OK;
 }
