@@ -42,7 +42,7 @@ before(async () => {
   store = join(folder, "store");
   const port = await freePort();
   origin = `http://127.0.0.1:${port}`;
-  server = start(findProgram(build, "trainmon-dashboard"), ["--store", store, "--port", String(port)]);
+  server = start(findProgram(build, "trainmon-dashboard"), [store, "--port", String(port)]);
   await until("the server answers", async () => (await api("/api/status")).success);
   await openBrowser();
 });
