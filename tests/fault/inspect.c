@@ -78,18 +78,19 @@ static int follow(tmon_store *store, const char *id) {
     size_t count = 0;
     bool lapped = false;
     if (tmon_follow_next(follows, points, AT_ONCE, &count, &lapped) != TMON_OK) fault_die("next");
-    if (lapped) for (size_t i = 0; i < FAULT_THREADS; i++) last[i] = -1;
+    /* What was missed may lie before, between or after the points of this call. */
     for (size_t i = 0; i < count; i++) {
       const char *key = tmon_follow_key(follows, points[i].metric);
       if (key == NULL || key[0] != 'm' || key[1] < '0' || key[1] >= '0' + FAULT_THREADS) fault_die("key");
       int64_t *before = &last[key[1] - '0'];
       int64_t step = points[i].point.step;
-      if (*before >= 0 && step != *before + 1) {
+      if (*before >= 0 && (step <= *before || (!lapped && step != *before + 1))) {
         fprintf(stderr, "follow of %s: %lld after %lld\n", key, (long long)step, (long long)*before);
         return 1;
       }
       *before = step;
     }
+    for (size_t i = 0; lapped && i < FAULT_THREADS; i++) last[i] = -1;
     if (count == 0) fault_sleep_us(500);
   }
 }
