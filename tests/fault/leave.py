@@ -26,7 +26,7 @@ def one_round(held):
         time.sleep(0.05)
         lock = hold(place.store) if held else -1
         line = trainer.stdout.readline().split()
-        trainer.wait(timeout=30)
+        trainer.wait()  # with a timeout Python would poll, in steps of up to 50 ms
         took = time.monotonic() * 1000 - int(line[3]) / 1000
         check(trainer.returncode == 0, f"the trainer ended with {trainer.returncode}: {trainer.stderr.read()}")
         if held:
