@@ -28,11 +28,13 @@ static void finish_all(void) {
   }
 }
 
-/* A forked child closes the descriptors that carry the parent's locks, so that it can't keep a dead parent looking alive. */
+/*
+ * A forked child drops its view of the parent's rings, so that it can't keep a dead parent looking alive. The store's lock is closed by the lock table
+ * itself; the store stays as it is, because the child still frees it, once for each session and once for the caller.
+ */
 static void forget_all(void) {
   for (tmon_session *session = live; session != NULL; session = session->next) {
     tmon_ring_forget(session->ring);
-    tmon_db_forget(session->store->db);
     session->ring = NULL;
   }
   live = NULL;

@@ -10,7 +10,8 @@
 
 #include <stdatomic.h>
 
-#define FINISH_US 100000
+/* Of the 100 ms that are promised: the rest is for the wait that ends late, closing the store and the process. */
+#define FINISH_US 75000
 
 static int close_rows(tmon_session *session, tmon_status status, int64_t time, int64_t timeout_us) {
   tmon_tx *tx = NULL;
