@@ -33,6 +33,7 @@ static void forget_all(void) {
   for (tmon_session *session = live; session != NULL; session = session->next) {
     tmon_ring_forget(session->ring);
     tmon_db_forget(session->store->db);
+    session->store->db = NULL; /* shared by its sessions, and looked at again when the store is freed */
     session->ring = NULL;
   }
   live = NULL;
