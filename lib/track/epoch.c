@@ -36,48 +36,63 @@ static const char *nonfinite_name(double value) {
   return value > 0 ? "Infinity" : "-Infinity";
 }
 
-/* {"key": value, …, "nonfinite": {"key": "NaN"}}: what has no column, and what JSON and SQL can't hold as a number. */
+/*
+ * {"key": value, …, "nonfinite": {"key": "NaN"}}: what has no column, and what JSON and SQL can't hold as a number. It is a merge patch: null takes away
+ * what an earlier call said of a name. Of several values of one name the last counts.
+ */
 static int pack_extra(tmon_buffer *out, const tmon_epoch_entry *entries, size_t count) {
   tmon_json_writer json;
-  bool nonfinite = false;
   tmon_json_begin(&json, out);
   tmon_json_open(&json, NULL, '{');
   for (size_t i = 0; i < count; i++) {
-    if (!isfinite(entries[i].value)) nonfinite = true;
-    else if (find_column(entries[i].key) < 0) tmon_json_put_double(&json, entries[i].key, entries[i].value);
+    if (find_column(entries[i].key) >= 0 || strcmp(entries[i].key, "nonfinite") == 0) continue;
+    if (isfinite(entries[i].value)) tmon_json_put_double(&json, entries[i].key, entries[i].value);
+    else tmon_json_put_raw(&json, entries[i].key, "null");
   }
-  if (nonfinite) {
-    tmon_json_open(&json, "nonfinite", '{');
-    for (size_t i = 0; i < count; i++) {
-      if (!isfinite(entries[i].value)) tmon_json_put_text(&json, entries[i].key, nonfinite_name(entries[i].value));
-    }
-    tmon_json_close(&json, '}');
+  tmon_json_open(&json, "nonfinite", '{');
+  for (size_t i = 0; i < count; i++) {
+    if (isfinite(entries[i].value)) tmon_json_put_raw(&json, entries[i].key, "null");
+    else tmon_json_put_text(&json, entries[i].key, nonfinite_name(entries[i].value));
   }
+  tmon_json_close(&json, '}');
   tmon_json_close(&json, '}');
   return out->error;
 }
 
+/* Where no name is left in "nonfinite", it goes as well. */
+#define WITHOUT_EMPTY(json) "CASE json_extract(" json ", '$.nonfinite') WHEN '{}' THEN json_remove(" json ", '$.nonfinite') ELSE " json " END"
+
 int tmon_epoch_write(tmon_tx *tx, const char *session_id, const tmon_epoch_entry *entries, size_t count) {
+  /* ?18 says which columns are named: those are overwritten, also with the NULL of a value that is not finite. */
   static const char sql[] =
       "INSERT INTO training_metrics (session_id, epoch, box_loss, cls_loss, dfl_loss, total_loss, precision, recall, map50, map50_95, learning_rate,"
       " epoch_time_seconds, gpu_memory_mb, val_loss, train_accuracy, val_accuracy, extra)"
-      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (session_id, epoch) DO UPDATE SET"
-      " box_loss = coalesce(excluded.box_loss, box_loss), cls_loss = coalesce(excluded.cls_loss, cls_loss),"
-      " dfl_loss = coalesce(excluded.dfl_loss, dfl_loss), total_loss = coalesce(excluded.total_loss, total_loss),"
-      " precision = coalesce(excluded.precision, precision), recall = coalesce(excluded.recall, recall),"
-      " map50 = coalesce(excluded.map50, map50), map50_95 = coalesce(excluded.map50_95, map50_95),"
-      " learning_rate = coalesce(excluded.learning_rate, learning_rate),"
-      " epoch_time_seconds = coalesce(excluded.epoch_time_seconds, epoch_time_seconds),"
-      " gpu_memory_mb = coalesce(excluded.gpu_memory_mb, gpu_memory_mb), val_loss = coalesce(excluded.val_loss, val_loss),"
-      " train_accuracy = coalesce(excluded.train_accuracy, train_accuracy), val_accuracy = coalesce(excluded.val_accuracy, val_accuracy),"
-      " extra = json_patch(extra, excluded.extra)";
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, " WITHOUT_EMPTY("json_patch('{}', ?17)") ") ON CONFLICT (session_id, epoch) DO UPDATE SET"
+      " box_loss = CASE WHEN ?18 & 1 THEN excluded.box_loss ELSE box_loss END,"
+      " cls_loss = CASE WHEN ?18 & 2 THEN excluded.cls_loss ELSE cls_loss END,"
+      " dfl_loss = CASE WHEN ?18 & 4 THEN excluded.dfl_loss ELSE dfl_loss END,"
+      " total_loss = CASE WHEN ?18 & 8 THEN excluded.total_loss ELSE total_loss END,"
+      " precision = CASE WHEN ?18 & 16 THEN excluded.precision ELSE precision END,"
+      " recall = CASE WHEN ?18 & 32 THEN excluded.recall ELSE recall END,"
+      " map50 = CASE WHEN ?18 & 64 THEN excluded.map50 ELSE map50 END,"
+      " map50_95 = CASE WHEN ?18 & 128 THEN excluded.map50_95 ELSE map50_95 END,"
+      " learning_rate = CASE WHEN ?18 & 256 THEN excluded.learning_rate ELSE learning_rate END,"
+      " epoch_time_seconds = CASE WHEN ?18 & 512 THEN excluded.epoch_time_seconds ELSE epoch_time_seconds END,"
+      " gpu_memory_mb = CASE WHEN ?18 & 1024 THEN excluded.gpu_memory_mb ELSE gpu_memory_mb END,"
+      " val_loss = CASE WHEN ?18 & 2048 THEN excluded.val_loss ELSE val_loss END,"
+      " train_accuracy = CASE WHEN ?18 & 4096 THEN excluded.train_accuracy ELSE train_accuracy END,"
+      " val_accuracy = CASE WHEN ?18 & 8192 THEN excluded.val_accuracy ELSE val_accuracy END,"
+      " extra = " WITHOUT_EMPTY("json_patch(extra, ?17)");
+  int64_t named = 0;
   double columns[COLUMN_COUNT];
   tmon_buffer extra;
   tmon_row *row = NULL;
   for (int i = 0; i < COLUMN_COUNT; i++) columns[i] = NAN;
   for (size_t i = 0; i < count; i++) {
     int column = find_column(entries[i].key);
-    if (column >= 0 && isfinite(entries[i].value)) columns[column] = entries[i].value;
+    if (column < 0) continue;
+    named |= (int64_t)1 << column;
+    columns[column] = isfinite(entries[i].value) ? entries[i].value : NAN;
   }
   tmon_buffer_init(&extra, TMON_JSON_MAXIMUM);
   int result = pack_extra(&extra, entries, count);
@@ -87,6 +102,7 @@ int tmon_epoch_write(tmon_tx *tx, const char *session_id, const tmon_epoch_entry
     tmon_bind_int(row, 2, entries[0].epoch);
     for (int i = 0; i < COLUMN_COUNT; i++) tmon_bind_double(row, 3 + i, columns[i]);
     tmon_bind_text(row, 3 + COLUMN_COUNT, (const char *)extra.data);
+    tmon_bind_int(row, 4 + COLUMN_COUNT, named);
     result = tmon_row_run(row);
   }
   tmon_buffer_free(&extra);

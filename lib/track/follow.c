@@ -232,7 +232,7 @@ int tmon_follow_next(tmon_follow *follow, tmon_follow_point *points, size_t capa
     source *from = &follow->sources[i];
     if (result == TMON_OK && from->ring != NULL) result = take_ring(follow, from, points, capacity, count, &missed);
     else if (result == TMON_OK && due) result = take_deltas(follow, from, points, capacity, count, &missed);
-    if (!from->open && *count < capacity) drop_source(from); /* its mapping held the last points although the file is gone */
+    if (result == TMON_OK && !from->open && *count < capacity) drop_source(from); /* its mapping held the last points although the file is gone */
     else follow->sources[kept++] = *from;
   }
   follow->source_count = kept;

@@ -91,23 +91,35 @@ typedef struct summary {
   int64_t seq;
   int64_t low[2];
   int64_t high[2];
-  bool merged;
 } summary;
 
 /* Merges the cells of a row when that is exact; `merged` says whether it was. */
-static int try_cells(query *q, const tmon_snapshot_writer *writer, tmon_row *row, summary *found) {
+static int try_cells(query *q, const tmon_snapshot_writer *writer, int level, const summary *found, bool *merged) {
+  tmon_row *row = NULL;
   size_t size = 0;
   size_t count = 0;
   unsigned exponent = 0;
-  found->merged = found->high[q->axis] < q->from || found->low[q->axis] > q->to || found->low[0] >= step_end(q, writer);
-  if (found->merged) return TMON_OK;
+  *merged = found->high[q->axis] < q->from || found->low[q->axis] > q->to || found->low[0] >= step_end(q, writer);
+  if (*merged) return TMON_OK;
   bool inside = found->low[q->axis] >= q->from && found->high[q->axis] <= q->to &&
                 (step_end(q, writer) == INT64_MAX || found->high[0] < step_end(q, writer));
   if (!inside || tmon_cell_exponent(found->low[q->axis], found->high[q->axis], 512) > q->exponent) return TMON_OK;
-  const void *data = tmon_row_blob(row, q->axis == TMON_AXIS_STEP ? 6 : 7, &size);
-  int result = tmon_cells_decode(q->cells, TMON_CELLS_MAXIMUM, &count, &exponent, data, size);
-  if (result != TMON_OK || exponent > q->exponent) return result;
-  found->merged = true;
+  int result = q->axis == TMON_AXIS_STEP
+      ? tmon_tx_prepare(&row, q->snapshot.tx, "SELECT step_cells FROM summaries WHERE metric = ? AND writer = ? AND level = ? AND seq = ?")
+      : tmon_tx_prepare(&row, q->snapshot.tx, "SELECT time_cells FROM summaries WHERE metric = ? AND writer = ? AND level = ? AND seq = ?");
+  if (result != TMON_OK) return result;
+  tmon_bind_int(row, 1, q->snapshot.metric);
+  tmon_bind_int(row, 2, writer->writer);
+  tmon_bind_int(row, 3, level);
+  tmon_bind_int(row, 4, found->seq);
+  result = tmon_row_step(row);
+  if (result == TMON_OK) {
+    const void *data = tmon_row_blob(row, 0, &size);
+    result = tmon_cells_decode(q->cells, TMON_CELLS_MAXIMUM, &count, &exponent, data, size);
+  }
+  tmon_row_reset(row);
+  if (result != TMON_OK || exponent > q->exponent) return result == TMON_DONE ? TMON_OK : result;
+  *merged = true;
   return tmon_bucketer_add_cells(q->bucketer, q->cells, count);
 }
 
@@ -115,7 +127,7 @@ static int list_summaries(query *q, const tmon_snapshot_writer *writer, int leve
   tmon_row *row = NULL;
   size_t capacity = 0;
   int result = tmon_tx_prepare(&row, q->snapshot.tx,
-      "SELECT first_seq, seq, min_step, max_step, min_time, max_time, step_cells, time_cells FROM summaries"
+      "SELECT first_seq, seq, min_step, max_step, min_time, max_time FROM summaries"
       " WHERE metric = ? AND writer = ? AND level = ? AND seq > ? AND seq <= ? ORDER BY seq");
   if (result != TMON_OK) return result;
   tmon_bind_int(row, 1, q->snapshot.metric);
@@ -133,23 +145,23 @@ static int list_summaries(query *q, const tmon_snapshot_writer *writer, int leve
       }
       *out = grown;
     }
-    summary *found = *out + (*count)++;
-    *found = (summary){tmon_row_int(row, 0), tmon_row_int(row, 1), {tmon_row_int(row, 2), tmon_row_int(row, 4)},
-        {tmon_row_int(row, 3), tmon_row_int(row, 5)}, false};
-    if ((result = try_cells(q, writer, row, found)) != TMON_OK) break;
+    (*out)[(*count)++] = (summary){tmon_row_int(row, 0), tmon_row_int(row, 1), {tmon_row_int(row, 2), tmon_row_int(row, 4)},
+        {tmon_row_int(row, 3), tmon_row_int(row, 5)}};
   }
   tmon_row_reset(row);
   return result == TMON_DONE ? TMON_OK : result;
 }
 
-/* Everything of the writer with after < seq <= upto. Recursion is as deep as there are levels. */
+/* Everything of the writer with after < seq <= upto, strictly in order of arrival, which decides between points of one x. Recursion is as deep as there are levels. */
 static int visit(query *q, const tmon_snapshot_writer *writer, int level, int64_t after, int64_t upto) {
   summary *rows = NULL;
   size_t count = 0;
   if (level == 0) return visit_chunks(q, writer, after, upto);
   int result = list_summaries(q, writer, level, after, upto, &rows, &count);
   for (size_t i = 0; result == TMON_OK && i < count; i++) {
-    if (!rows[i].merged) result = visit(q, writer, level - 1, rows[i].first_seq - 1, rows[i].seq);
+    bool merged = false;
+    result = try_cells(q, writer, level, &rows[i], &merged);
+    if (result == TMON_OK && !merged) result = visit(q, writer, level - 1, rows[i].first_seq - 1, rows[i].seq);
     after = rows[i].seq;
   }
   tmon_free(rows);
@@ -162,11 +174,14 @@ static bool find_extent(query *q, int64_t *low, int64_t *high) {
   *high = INT64_MIN;
   for (size_t i = 0; i < q->snapshot.writer_count; i++) {
     const tmon_snapshot_writer *writer = &q->snapshot.writers[i];
-    if (writer->folded_count > 0) {
+    int64_t end = step_end(q, writer);
+    if (writer->folded_count > 0 && (writer->low[0] < end || end == INT64_MAX)) {
+      int64_t last = q->axis == TMON_AXIS_STEP && end != INT64_MAX && writer->high[0] >= end ? end - 1 : writer->high[q->axis];
       if (writer->low[q->axis] < *low) *low = writer->low[q->axis];
-      if (writer->high[q->axis] > *high) *high = writer->high[q->axis];
+      if (last > *high) *high = last;
     }
     for (size_t p = 0; p < writer->count; p++) {
+      if (end != INT64_MAX && writer->points[p].step >= end) continue;
       int64_t x = x_of(q, &writer->points[p]);
       if (x < *low) *low = x;
       if (x > *high) *high = x;

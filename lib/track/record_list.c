@@ -158,6 +158,7 @@ static int check_filter(tmon_record_filter *out, const tmon_record_filter *given
   if (out->limit < 0 || out->limit > LIST_MAXIMUM) {
     return tmon_error_set(TMON_EINVAL, "limit is %lld, expected 1 to %d", (long long)out->limit, LIST_MAXIMUM);
   }
+  if (out->by_status && (unsigned)out->status > TMON_STATUS_INTERRUPTED) return tmon_error_set(TMON_EINVAL, "the status %d is none", (int)out->status);
   if (out->offset < 0) return tmon_error_set(TMON_EINVAL, "offset is %lld, expected 0 or more", (long long)out->offset);
   return tmon_check_text(out->id, TMON_TEXT_MAXIMUM, "the session id");
 }

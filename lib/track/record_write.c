@@ -15,6 +15,9 @@ static int check_change(tmon_record_change *out, const tmon_record_change *given
   for (size_t i = 0; result == TMON_OK && i < sizeof texts / sizeof *texts; i++) result = tmon_check_text(texts[i].text, TMON_TEXT_MAXIMUM, texts[i].what);
   if (result == TMON_OK) result = tmon_check_json_object(out->config_json, "config");
   if (result == TMON_OK) result = tmon_check_json_object(out->hardware_json, "hardware_info");
+  if (result == TMON_OK && (out->dataset_size < 0 || out->epochs < 0 || out->batch_size < 0 || out->img_size < 0)) {
+    result = tmon_error_set(TMON_EINVAL, "dataset_size, epochs, batch_size and img_size must not be negative");
+  }
   if (result == TMON_OK && out->set_status && (out->status > TMON_STATUS_CANCELLED)) {
     result = tmon_error_set(TMON_EINVAL, "status is %s, expected pending, running, completed, failed or cancelled", tmon_status_name(out->status));
   }

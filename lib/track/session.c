@@ -201,6 +201,12 @@ int tmon_session_start(tmon_session **out, tmon_store *store, const tmon_session
   if (result == TMON_OK) result = tmon_wake_open(&session->wake);
   if (result == TMON_OK) result = make_ring(session, &chosen, ring_id);
   if (result == TMON_OK) result = write_rows(session, &chosen, ring_id);
+  if (result == TMON_EEXISTS) {
+    /* Its trainer may have died, or ended without time to commit, since the store was opened. */
+    size_t adopted = 0;
+    result = tmon_store_adopt(store, &adopted);
+    if (result == TMON_OK) result = write_rows(session, &chosen, ring_id);
+  }
   if (result == TMON_OK) result = tmon_exit_add(session);
   if (result != TMON_OK) {
     if (session->ring_path != NULL) (void)tmon_file_remove(session->ring_path);

@@ -144,7 +144,9 @@ static int read_lane(tmon_snapshot_writer *writer, const tmon_ring *ring, unsign
     int result = reserve_points(writer, count);
     if (result != TMON_OK) return result;
     for (size_t i = 0; i < count; i++) {
-      if (slots[i].kind == TMON_SLOT_POINT && slots[i].metric == id) writer->points[writer->count++] = slots[i].point;
+      if (slots[i].kind != TMON_SLOT_POINT) continue;
+      if (slots[i].point.step < writer->first_step) writer->first_step = slots[i].point.step; /* of any metric, as the drainer counts it */
+      if (slots[i].metric == id) writer->points[writer->count++] = slots[i].point;
     }
   }
   return TMON_OK;
@@ -160,8 +162,8 @@ static int read_ring(tmon_snapshot *snapshot, tmon_snapshot_writer *writer, cons
   }
   int result = read_positions(snapshot, writer->writer, positions);
   uint32_t id = tmon_ring_find(ring, key);
-  if (result != TMON_OK || id == 0) goto out;
-  snapshot->found = true;
+  if (result != TMON_OK) goto out;
+  if (id != 0) snapshot->found = true;
   slots = tmon_alloc(SLOTS_AT_ONCE * sizeof *slots);
   if (slots == NULL) result = tmon_error_no_memory();
   for (unsigned lane = 0; result == TMON_OK && !*again && lane < TMON_RING_LANES; lane++) {
@@ -179,11 +181,11 @@ static int read_all(tmon_snapshot *out, tmon_store *store, const char *session_i
   if (result == TMON_OK) result = tmon_session_key(&out->session, out->tx, session_id);
   if (result == TMON_OK) result = find_metric(out, key);
   if (result == TMON_OK) result = list_writers(out);
-  if (result == TMON_OK) mark_superseded(out);
   for (size_t i = 0; result == TMON_OK && i < out->writer_count; i++) {
     if (out->metric != 0) result = read_deltas(out, &out->writers[i]);
     if (result == TMON_OK && out->writers[i].ring_path != NULL) result = read_ring(out, &out->writers[i], key, again);
   }
+  if (result == TMON_OK) mark_superseded(out); /* last: a new attempt may lie in its ring alone */
   return result;
 }
 

@@ -96,24 +96,30 @@ static void check_once_each(tmon_ring *from, tmon_thread *thread, int64_t points
   ck_assert_uint_eq(torn, 0);
   ck_assert_uint_eq(lost, 0);
   for (int64_t i = 0; i < points; i++) ck_assert_msg(seen[i] == 1, "step %lld came %d times", (long long)i, seen[i]);
-  ck_assert_uint_eq(tmon_ring_dropped(from), 0);
   free(seen);
 }
 
 static _Atomic int64_t next_step;
 static _Atomic int failures;
-typedef struct job { int64_t count; } job;
+typedef struct job { int64_t count; int threads; _Atomic int begun; } job;
+/* All hold their lanes before any goes on, however the scheduler starts them. A machine so busy that the drainer stands still for 100 ms makes the
+ * ring drop and say so: the point is written again. */
 static void writer(void *argument) {
-  const job *work = argument;
+  job *work = argument;
   int64_t first = atomic_fetch_add(&next_step, work->count);
   for (int64_t i = first; i < first + work->count; i++) {
-    if (put(ring, i) != TMON_OK) atomic_fetch_add(&failures, 1);
+    int result;
+    while ((result = put(ring, i)) == TMON_EDROPPED) tmon_clock_sleep_us(1000);
+    if (result != TMON_OK) atomic_fetch_add(&failures, 1);
+    if (i > first) continue;
+    atomic_fetch_add(&work->begun, 1);
+    while (atomic_load(&work->begun) < work->threads) tmon_clock_sleep_us(50);
   }
 }
 
 static void run_writers(int threads, int64_t each) {
   tmon_thread *all[32] = {NULL};
-  job work = {.count = each};
+  job work = {.count = each, .threads = threads};
   ck_assert_int_le(threads, 32);
   for (int i = 0; i < threads; i++) ck_assert_int_eq(tmon_thread_start(&all[i], "writer", writer, &work), TMON_OK);
   for (int i = 0; i < threads; i++) ck_assert(tmon_thread_join(all[i], -1));

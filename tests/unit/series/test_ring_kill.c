@@ -32,7 +32,9 @@ typedef struct writer { tmon_ring *ring; uint32_t metric; int number; } writer;
 static void write_for_ever(void *argument) {
   const writer *self = argument;
   for (int64_t i = 0;; i++) {
-    if (tmon_ring_write(self->ring, TMON_SLOT_POINT, self->metric, i, i * 3, (double)i) != TMON_OK) _exit(3);
+    int result; /* a machine too busy to drain makes the ring drop and say so: such a point is logged again */
+    while ((result = tmon_ring_write(self->ring, TMON_SLOT_POINT, self->metric, i, i * 3, (double)i)) == TMON_EDROPPED) tmon_clock_sleep_us(1000);
+    if (result != TMON_OK) _exit(3);
     atomic_store_explicit(&outside->returned[self->number], i + 1, memory_order_release);
     atomic_store(&outside->started, true);
   }
@@ -136,7 +138,6 @@ START_TEST(killed_at_any_instant) {
     ck_assert(!alive);
     tmon_ring *ring = NULL;
     ck_assert_int_eq(tmon_ring_open(&ring, path, true), TMON_OK);
-    ck_assert_uint_eq(tmon_ring_dropped(ring), 0);
     check_what_is_left(ring);
     for (unsigned lane = 0; lane < TMON_RING_LANES; lane++) tmon_ring_release(ring, lane, tmon_ring_tail(ring, lane));
     ck_assert_double_le(tmon_ring_fill(ring), (WRITERS + 3.0) / 40); /* a block each, and one each that was just being linked */

@@ -123,7 +123,7 @@ START_TEST(deleting_a_session_deletes_its_points)
 {
   SHELL_IS("", "PRAGMA foreign_keys = ON; INSERT INTO training_sessions (id, session_name, key) VALUES ('a', 'a', 5); INSERT INTO metric_keys VALUES (1, 5, 'loss');"
                " INSERT INTO writers (id, session) VALUES (1, 5); INSERT INTO deltas VALUES (1, 1, 0, 1, x'00'); INSERT INTO lane_positions VALUES (1, 0, 9);"
-               " INSERT INTO folded VALUES (1, 1, 1); INSERT INTO chunks (metric, writer, seq, count, min_step, max_step, min_time, max_time, data) VALUES (1, 1, 1, 1, 0, 0, 0, 0, x'00');"
+               " INSERT INTO folded (metric, writer, seq) VALUES (1, 1, 1); INSERT INTO chunks (metric, writer, seq, count, min_step, max_step, min_time, max_time, data) VALUES (1, 1, 1, 1, 0, 0, 0, 0, x'00');"
                " INSERT INTO summaries VALUES (1, 1, 1, 1, 1, 1, 0, 0, 0, 0, x'00', x'00'); DELETE FROM training_sessions");
   SHELL_IS("0|0|0|0|0|0|0", "SELECT (SELECT count(*) FROM metric_keys), (SELECT count(*) FROM writers), (SELECT count(*) FROM deltas), (SELECT count(*) FROM lane_positions),"
                             " (SELECT count(*) FROM folded), (SELECT count(*) FROM chunks), (SELECT count(*) FROM summaries)");

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/* SPDX-FileCopyrightText: libtrainmon contributors */
+/* A session from start to finish: options, resuming, limits, control, status, and what a forked child may do. */
+#include "unit/track/help.h"
+
+#include <sys/wait.h>
+
+START_TEST(start_checks_its_options)
+{
+  tmon_store *store = test_store();
+  tmon_session *session = NULL;
+  static char long_text[4200];
+  memset(long_text, 'a', sizeof long_text - 1);
+#define BAD(...) \
+  do { \
+    tmon_session_options options = {.size = sizeof options, __VA_ARGS__}; \
+    expect(TMON_EINVAL, tmon_session_start(&session, store, &options)); \
+    ck_assert_ptr_null(session); \
+  } while (0)
+  BAD(.id = "x");
+  BAD(.name = "\xff");
+  BAD(.name = long_text);
+  BAD(.config_json = "[]");
+  BAD(.config_json = "{");
+  BAD(.hardware_json = "1");
+  BAD(.epochs = -1);
+  BAD(.learning_rate = NAN);
+  BAD(.ring_bytes = 1000);
+  BAD(.ring_bytes = (size_t)2 << 30);
+  expect(TMON_EINVAL, tmon_session_start(NULL, store, NULL));
+  expect(TMON_EINVAL, tmon_session_start(&session, NULL, NULL));
+  long_text[4096] = '\0';
+  tmon_session_options options = {.size = sizeof options, .name = long_text, .config_json = "{\"lr\":1}", .epochs = 7, .ring_bytes = 256 << 10};
+  ok(tmon_session_start(&session, store, &options));
+  tmon_record record;
+  tmon_record_list *list = test_record(&record, store, tmon_session_id(session));
+  ck_assert_str_eq(record.name, long_text);
+  ck_assert_str_eq(record.config_json, "{\"lr\":1}");
+  ck_assert_int_eq(record.epochs, 7);
+  ck_assert_int_eq(record.attempts, 1);
+  ck_assert(record.live && isnan(record.learning_rate));
+  tmon_record_list_free(list);
+  tmon_session_free(session);
+  tmon_store_free(store);
+}
+END_TEST
+
+START_TEST(resume_supersedes)
+{
+  tmon_store *store = test_store();
+  tmon_session *session = test_session(store, NULL);
+  tmon_session *second = NULL;
+  char id[40];
+  (void)snprintf(id, sizeof id, "%s", tmon_session_id(session));
+  tmon_session_options options = {.size = sizeof options, .id = id, .no_drainer = true};
+  expect(TMON_EEXISTS, tmon_session_start(&second, store, &options));
+  tmon_metric metric = test_metric(session, "m");
+  for (int i = 0; i < 100; i++)
+    ok(tmon_log(session, metric, i, i));
+  ok(tmon_session_finish(session, TMON_STATUS_FAILED));
+  ck_assert_int_eq(test_status(store, id), TMON_STATUS_FAILED);
+  tmon_session_free(session);
+  session = test_session(store, id);
+  ck_assert_int_eq(test_status(store, id), TMON_STATUS_RUNNING);
+  /* Another metric hides the old points as well: the attempt began at its step. */
+  ok(tmon_log(session, test_metric(session, "other"), 60, 1));
+  ck_assert_uint_eq(test_count(store, id, "m", false), 60);
+  ck_assert_uint_eq(test_count(store, id, "m", true), 100);
+  ok(tmon_session_flush(session));
+  metric = test_metric(session, "m");
+  for (int i = 60; i < 70; i++)
+    ok(tmon_log(session, metric, i, -i));
+  ck_assert_uint_eq(test_count(store, id, "m", false), 70);
+  ck_assert_uint_eq(test_count(store, id, "m", true), 110);
+  tmon_session_free(session);
+  tmon_record record;
+  tmon_record_list *list = test_record(&record, store, id);
+  ck_assert_int_eq(record.attempts, 2);
+  ck_assert_int_eq(record.status, TMON_STATUS_COMPLETED);
+  tmon_record_list_free(list);
+  tmon_store_free(store);
+}
+END_TEST
+
+START_TEST(a_dead_trainer_can_be_resumed_at_once)
+{
+  tmon_store *store = test_store();
+  const char *id = "01234567-89ab-4def-8123-456789abcdef";
+  pid_t child = fork();
+  if (child == 0) {
+    tmon_session *session = test_session(test_store(), id);
+    ok(tmon_log(session, test_metric(session, "m"), 1, 1));
+    _exit(0);
+  }
+  ck_assert_int_eq(waitpid(child, NULL, 0), child);
+  tmon_session *session = test_session(store, id);
+  ck_assert_uint_eq(test_count(store, id, "m", false), 1);
+  tmon_session_free(session);
+  tmon_store_free(store);
+}
+END_TEST
+
+START_TEST(after_finish_nothing_is_allowed)
+{
+  tmon_store *store = test_store();
+  tmon_session *session = test_session(store, NULL);
+  tmon_metric metric = test_metric(session, "m");
+  double value = 1;
+  int64_t step = 1;
+  tmon_progress progress = {.size = sizeof progress};
+  tmon_epoch row = {.size = sizeof row};
+  expect(TMON_EINVAL, tmon_session_finish(session, TMON_STATUS_RUNNING));
+  expect(TMON_EINVAL, tmon_session_finish(session, TMON_STATUS_INTERRUPTED));
+  expect(TMON_EINVAL, tmon_session_finish(NULL, TMON_STATUS_COMPLETED));
+  ok(tmon_session_set_error(session, "out of memory"));
+  expect(TMON_EINVAL, tmon_session_set_error(session, "\xff"));
+  ok(tmon_session_finish(session, TMON_STATUS_CANCELLED));
+  expect(TMON_ESTATE, tmon_session_finish(session, TMON_STATUS_COMPLETED));
+  expect(TMON_ESTATE, tmon_log(session, metric, 1, 1));
+  expect(TMON_ESTATE, tmon_log_batch(session, 1, &metric, &value, 1));
+  expect(TMON_ESTATE, tmon_log_series(session, metric, &step, NULL, &value, 1));
+  expect(TMON_ESTATE, tmon_session_log_epoch(session, 1, &row));
+  expect(TMON_ESTATE, tmon_session_metric(&metric, session, "n", NULL));
+  expect(TMON_ESTATE, tmon_session_report(session, &progress));
+  expect(TMON_ESTATE, tmon_session_request(session, TMON_CONTROL_STOP));
+  expect(TMON_ESTATE, tmon_session_flush(session));
+  expect(TMON_ESTATE, tmon_session_set_error(session, NULL));
+  ck_assert_int_eq(tmon_session_control(session), TMON_CONTROL_RUN);
+  ck_assert_uint_eq(tmon_session_dropped(session), 0);
+  tmon_record record;
+  tmon_record_list *list = test_record(&record, store, tmon_session_id(session));
+  ck_assert_str_eq(record.error_text, "out of memory");
+  ck_assert_int_eq(record.status, TMON_STATUS_CANCELLED);
+  ck_assert(!record.live && record.completed_at > 0);
+  tmon_record_list_free(list);
+  tmon_store_free(store); /* before its session: the order is free */
+  tmon_session_free(session);
+  tmon_session_free(NULL);
+  ck_assert_str_eq(tmon_session_id(NULL), "");
+}
+END_TEST
+
+START_TEST(progress_and_control)
+{
+  tmon_store *store = test_store();
+  tmon_session *session = test_session(store, NULL);
+  const char *id = tmon_session_id(session);
+  tmon_progress progress = {.size = sizeof progress, .epoch = 1, .epochs = 4, .batch = 5, .batches = 10};
+  ok(tmon_session_report(session, &progress));
+  tmon_record record;
+  tmon_record_list *list = test_record(&record, store, id);
+  ck_assert_double_eq_tol(record.percent, 37.5, 1e-9);
+  tmon_record_list_free(list);
+  progress.fraction = 1.5;
+  expect(TMON_EINVAL, tmon_session_report(session, &progress));
+  progress.fraction = NAN;
+  expect(TMON_EINVAL, tmon_session_report(session, &progress));
+  progress.fraction = 0;
+  progress.batch = -1;
+  expect(TMON_EINVAL, tmon_session_report(session, &progress));
+  expect(TMON_EINVAL, tmon_session_request(session, (tmon_control)3));
+  ok(tmon_session_request(session, TMON_CONTROL_PAUSE));
+  ck_assert_int_eq(tmon_session_control(session), TMON_CONTROL_PAUSE);
+  ck_assert_int_eq(tmon_session_wait_while_paused(session, 30), TMON_CONTROL_PAUSE);
+  list = test_record(&record, store, id);
+  ck_assert(record.paused);
+  tmon_record_list_free(list);
+  ok(tmon_record_request(store, id, TMON_CONTROL_STOP));
+  ck_assert_int_eq(tmon_session_wait_while_paused(session, 0), TMON_CONTROL_STOP);
+  tmon_session_free(session);
+  tmon_store_free(store);
+}
+END_TEST
+
+START_TEST(with_a_drainer_points_arrive_by_themselves)
+{
+  tmon_store *store = test_store();
+  tmon_session *session = NULL;
+  ok(tmon_session_start(&session, store, NULL));
+  tmon_metric metric = test_metric(session, "m");
+  for (int i = 0; i < 300000; i++)
+    ok(tmon_log(session, metric, i, i));
+  ck_assert_uint_eq(test_count(store, tmon_session_id(session), "m", false), 300000);
+  ok(tmon_session_flush(session));
+  ok(tmon_session_finish(session, TMON_STATUS_COMPLETED));
+  ck_assert_uint_eq(test_count(store, tmon_session_id(session), "m", false), 300000);
+  tmon_session_free(session);
+  tmon_store_free(store);
+}
+END_TEST
+
+START_TEST(forked_child_touches_nothing)
+{
+  tmon_store *store = test_store();
+  tmon_session *session = test_session(store, NULL);
+  tmon_session *other = test_session(store, NULL);
+  tmon_metric metric = test_metric(session, "m");
+  tmon_store_info info;
+  pid_t child = fork();
+  if (child == 0) {
+    bool right = tmon_log(session, metric, 1, 1) == TMON_EFORKED && tmon_session_flush(session) == TMON_EFORKED &&
+                 tmon_session_finish(session, TMON_STATUS_FAILED) == TMON_EFORKED && tmon_store_get_info(&info, store) == TMON_EFORKED;
+    tmon_session_free(session);
+    tmon_session_free(other);
+    tmon_store_free(store);
+    _exit(right ? 0 : 1);
+  }
+  int status = 0;
+  ck_assert_int_eq(waitpid(child, &status, 0), child);
+  ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  ok(tmon_log(session, metric, 2, 2));
+  ck_assert_uint_eq(test_count(store, tmon_session_id(session), "m", false), 1);
+  tmon_session_free(session);
+  tmon_session_free(other);
+  tmon_store_free(store);
+}
+END_TEST
+
+int main(void)
+{
+  TCase *tests = tcase_create("session");
+  tcase_add_test(tests, start_checks_its_options);
+  tcase_add_test(tests, resume_supersedes);
+  tcase_add_test(tests, a_dead_trainer_can_be_resumed_at_once);
+  tcase_add_test(tests, after_finish_nothing_is_allowed);
+  tcase_add_test(tests, progress_and_control);
+  tcase_add_test(tests, with_a_drainer_points_arrive_by_themselves);
+  tcase_add_test(tests, forked_child_touches_nothing);
+  return test_run(suite_create("track/session"), tests);
+}
