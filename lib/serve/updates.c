@@ -232,7 +232,8 @@ void tmon_updates_poll(tmon_updates *updates, int64_t now_us) {
     run_round(updates);
     /* A round that said nothing does not hold up the next point. */
     if (updates->log.next != before) {
-      updates->round_us = now_us;
+      /* From when it was due, not from the poll that saw it: else each round would be late by up to a poll. */
+      updates->round_us = now_us - updates->round_us < 2 * interval ? updates->round_us + interval : now_us;
       tmon_clients_wake(updates->server);
     } else if (now_us - updates->round_us >= REFRESH_US) {
       updates->round_us = now_us - interval;

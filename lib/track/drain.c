@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define DELTA_BYTES_MAXIMUM (64u << 20)
+#define KEEP_FILL 0.2 /* below the quarter at which the drainer commits early */
 
 void tmon_drain_init(tmon_drain *drain, tmon_db *db, tmon_ring *ring, int64_t writer, int64_t session, const char *session_id) {
   memset(drain, 0, sizeof *drain);
@@ -294,8 +295,10 @@ static int commit_slots(tmon_drain *drain, const uint64_t *positions, size_t cou
   drain->first_step = first_step;
   drain->progress = progress;
   drain->dropped = dropped;
+  /* While there is room, slots stay one commit longer, so that a follow that looks each 20 ms is not lapped by a commit. */
+  const uint64_t *given_back = tmon_ring_fill(drain->ring) < KEEP_FILL ? drain->positions : positions;
+  for (unsigned lane = 0; lane < TMON_RING_LANES; lane++) tmon_ring_release(drain->ring, lane, given_back[lane]);
   memcpy(drain->positions, positions, sizeof drain->positions);
-  for (unsigned lane = 0; lane < TMON_RING_LANES; lane++) tmon_ring_release(drain->ring, lane, positions[lane]);
 out:
   tmon_tx_abort(tx);
   tmon_free(starts);
