@@ -110,7 +110,7 @@ TMON_API int tmon_session_metric(tmon_metric *out, tmon_session *session, const 
  * Logs one point. Any step and any value is allowed: steps that repeat or go back, NaN and infinities are kept as they are.
  * Any thread; takes tens of nanoseconds, no lock and no system call while the drainer keeps up. A point whose call returned TMON_OK
  * survives a kill of the process. TMON_EDROPPED: nothing has drained the full ring for 100 ms; the point is counted as dropped. TMON_EINVAL: no session
- * or no such metric. TMON_ESTATE: the session is finished. TMON_EFORKED: in a forked child; counted, nothing logged. Since 0.1.
+ * or no such metric. TMON_ESTATE: the session is finished. TMON_EFORKED: in a forked child; nothing is logged. Since 0.1.
  */
 TMON_API int tmon_log(tmon_session *session, tmon_metric metric, int64_t step, double value);
 

@@ -2,7 +2,7 @@
 /* SPDX-FileCopyrightText: libtrainmon contributors */
 /*
  * Ending a session. The final status goes into the ring before anything else, so that a kill at any later instant still leaves a clean end; then the points
- * are committed for at most 100 ms. What is not committed by then stays in the ring file, which the next process that opens the store adopts.
+ * are committed for at most 75 ms, which leaves the rest of 100 ms to the exit itself. What is not committed by then stays in the ring file, which the next process that opens the store adopts.
  */
 #include "track/session.h"
 
