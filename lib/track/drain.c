@@ -34,13 +34,6 @@ void tmon_drain_free(tmon_drain *drain) {
   memset(drain, 0, sizeof *drain);
 }
 
-bool tmon_drain_has_points(const tmon_drain *drain) {
-  for (unsigned lane = 0; lane < TMON_RING_LANES; lane++) {
-    if (tmon_ring_tail(drain->ring, lane) > drain->positions[lane]) return true;
-  }
-  return false;
-}
-
 static int reserve(void **memory, size_t *capacity, size_t count, size_t size) {
   if (count <= *capacity) return TMON_OK;
   size_t wanted = *capacity < 64 ? 64 : *capacity;

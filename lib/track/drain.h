@@ -50,7 +50,6 @@ void tmon_drain_free(tmon_drain *drain);
 int tmon_drain_load(tmon_drain *drain, tmon_tx *tx);
 /* Commits what is in the ring now, in transactions of TMON_DRAIN_SLOTS. `timeout_us` bounds the wait for locks (< 0: the store's own). */
 int tmon_drain_run(tmon_drain *drain, int64_t timeout_us, int64_t deadline_us);
-bool tmon_drain_has_points(const tmon_drain *drain);
 int tmon_drain_reserve_metrics(tmon_drain *drain, size_t count);
 int tmon_drain_add_delta(tmon_drain *drain, int64_t seq, size_t points, size_t live);
 

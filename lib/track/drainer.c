@@ -58,8 +58,6 @@ int tmon_drainer_start(tmon_session *session) {
   return result;
 }
 
-void tmon_drainer_wake(tmon_session *session) { tmon_wake_signal(&session->wake); }
-
 int tmon_drainer_drain(tmon_session *session, int64_t timeout_us, int64_t deadline_us) {
   if (timeout_us < 0) tmon_mutex_lock(session->mutex);
   else if (!tmon_mutex_try_lock_for(session->mutex, timeout_us)) return tmon_error_set(TMON_EBUSY, "another thread is draining session %s", session->id);

@@ -50,14 +50,13 @@ static int pack_cells(tmon_buffer *out, tmon_bucket cells[2], const tmon_point *
   return tmon_buffer_append(out, cells, 2 * sizeof *cells);
 }
 
-static int extend_folded(tmon_drain *drain, tmon_tx *tx, int64_t metric_row, int64_t seq, const tmon_bucket cells[2]) {
+static int extend_folded(tmon_drain *drain, tmon_tx *tx, int64_t metric_row, const tmon_bucket cells[2]) {
   tmon_row *row = NULL;
   int result = tmon_tx_prepare(&row, tx,
       "INSERT INTO folded (metric, writer, seq, chunks, count, min_step, max_step, min_time, max_time) VALUES (?, ?, 0, 1, ?, ?, ?, ?, ?)"
       " ON CONFLICT (metric, writer) DO UPDATE SET chunks = chunks + 1, count = count + excluded.count,"
       " min_step = min(min_step, excluded.min_step), max_step = max(max_step, excluded.max_step),"
       " min_time = min(min_time, excluded.min_time), max_time = max(max_time, excluded.max_time)");
-  (void)seq;
   if (result != TMON_OK) return result;
   tmon_bind_int(row, 1, metric_row);
   tmon_bind_int(row, 2, drain->writer);
@@ -97,7 +96,7 @@ int tmon_fold_add_chunk(
     tmon_bind_blob(row, 10, packed.data, packed.size);
     result = tmon_row_run(row);
   }
-  if (result == TMON_OK) result = extend_folded(drain, tx, metric->row, seq, cells);
+  if (result == TMON_OK) result = extend_folded(drain, tx, metric->row, cells);
   tmon_buffer_free(&figures);
   tmon_buffer_free(&packed);
   if (result != TMON_OK) return result;

@@ -17,7 +17,6 @@ struct tmon_session {
   int64_t key;                /* short number of the session */
   int64_t writer;
   int64_t epochs;
-  _Atomic int64_t monitored;  /* time of the last log call that the drainer saw; keeps nothing alive, only heartbeats */
   /* drainer.c; the mutex guards `drain`, `thread` and `error_text` */
   tmon_mutex *mutex;
   tmon_drain drain;
@@ -27,13 +26,11 @@ struct tmon_session {
   _Atomic bool stopping;
   bool no_drainer;
   char *error_text;
-  bool error_changed;
   struct tmon_session *next;  /* list of the live sessions of this process (exit.c) */
 };
 
 int tmon_session_check(const tmon_session *session); /* NULL, forked, finished */
 int tmon_drainer_start(tmon_session *session);       /* lazily, with the first log */
-void tmon_drainer_wake(tmon_session *session);
 int tmon_drainer_stop(tmon_session *session, int64_t timeout_us, bool *stopped);
 int tmon_drainer_drain(tmon_session *session, int64_t timeout_us, int64_t deadline_us); /* takes the mutex */
 
