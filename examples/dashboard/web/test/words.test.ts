@@ -106,4 +106,6 @@ test("the back-off grows to its limit and never vanishes", () => {
   assert.equal(backOff(0, 0), 250);
   assert.equal(backOff(3, 1), 4000);
   assert.equal(backOff(50, 1), 15_000);
+  assert.equal(backOff(0, 1, true), 2_000);
+  assert.equal(backOff(50, 1, true), 60_000);
 });

@@ -6,9 +6,9 @@
  */
 import uPlot from "uplot";
 import type { Axis } from "../api/types";
-import { number } from "../pure/format";
 import type { Line } from "../pure/line";
 import { cursorX, range, type Range } from "../state/view";
+import { axesOf } from "./axes";
 import { chartData, columnsPerLine } from "./data";
 import { drawMarks } from "./marks";
 
@@ -30,18 +30,6 @@ const smallestDrag = 5;
 
 function colour(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-}
-
-/** Local time of day; the date where the ticks are days apart. */
-function timeTicks(_: uPlot, ticks: number[], __: number, ___: number, increment: number): string[] {
-  const two = (value: number): string => String(value).padStart(2, "0");
-  return ticks.map((tick) => {
-    const at = new Date(tick * 1000);
-    if (increment >= 86_400) return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
-    const minutes = `${two(at.getHours())}:${two(at.getMinutes())}`;
-    if (increment >= 60) return minutes;
-    return `${minutes}:${two(at.getSeconds())}${increment < 1 ? (tick % 1).toFixed(3).slice(1) : ""}`;
-  });
 }
 
 export class Plot {
@@ -108,13 +96,10 @@ export class Plot {
   }
 
   private options(): uPlot.Options {
-    const grid = { stroke: colour("--grid"), width: 1 };
-    const text = { stroke: colour("--text-secondary"), grid, ticks: grid };
     const bands = this.shape.keys.map((_, index): uPlot.Band => {
       const low = index * columnsPerLine + 3;
       return { series: [low + 1, low], fill: `${this.colours[index % this.colours.length]}2b` };
     });
-    const labels = (_: uPlot, ticks: (number | null)[]): string[] => ticks.map((tick) => (tick === null ? "" : number(tick)));
     return {
       width: Math.max(this.place.clientWidth, 200),
       height,
@@ -125,10 +110,7 @@ export class Plot {
         x: { time: this.shape.axis === "time", range: (_, min, max) => this.xRange(min, max) },
         y: { distr: this.shape.log ? 3 : 1 },
       },
-      axes: [
-        { ...text, size: 34, ...(this.shape.axis === "time" ? { space: 80, values: timeTicks } : {}) },
-        { ...text, size: 60, ...(this.shape.log ? {} : { values: labels }) },
-      ],
+      axes: axesOf({ text: colour("--text-secondary"), grid: colour("--grid"), time: this.shape.axis === "time", log: this.shape.log }),
       cursor: {
         sync: { key: "trainmon", setSeries: false, scales: ["x", null] },
         drag: { x: true, y: false, setScale: false },

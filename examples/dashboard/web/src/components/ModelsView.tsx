@@ -7,7 +7,7 @@ import { number } from "../pure/format";
 import { sessionPath } from "../pure/route";
 import { nameOf } from "../pure/session";
 import { open } from "../state/current";
-import { loaded, loadSessions, ordered } from "../state/sessions";
+import { loaded, loadOf, ordered } from "../state/sessions";
 
 /** Highest mAP first; among sessions without one the lowest loss. */
 function better(a: Session, b: Session): number {
@@ -18,7 +18,7 @@ function better(a: Session, b: Session): number {
 export function ModelsView() {
   useEffect(() => {
     open(null);
-    void loadSessions();
+    void loadOf("completed");
   }, []);
   const models = ordered.value.filter((session) => session.status === "completed").sort(better);
   if (!loaded.value) return <p class="dim">Reading the sessions…</p>;
@@ -41,7 +41,9 @@ export function ModelsView() {
             {models.map((model) => (
               <tr key={model.id}>
                 <th scope="row">
-                  <a href={sessionPath(model.id)}>{nameOf(model)}</a>
+                  <a href={sessionPath(model.id)}>
+                    <bdi>{nameOf(model)}</bdi>
+                  </a>
                 </th>
                 <td data-label="Model">{model.model_type ?? "–"}</td>
                 <td data-label="Data set">{model.dataset_name ?? "–"}</td>

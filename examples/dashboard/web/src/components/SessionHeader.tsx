@@ -25,11 +25,11 @@ export function SessionHeader(props: { session: Session }) {
   return (
     <header class="session">
       <div class="row">
-        <div>
+        <div class="words">
           <h1>
-            {nameOf(session)} <StatusChip session={session} />
+            <bdi>{nameOf(session)}</bdi> <StatusChip session={session} />
           </h1>
-          {about ? <p class="dim">{about}</p> : null}
+          {about ? <p class="dim" dir="auto">{about}</p> : null}
         </div>
         <Controls session={session} />
       </div>

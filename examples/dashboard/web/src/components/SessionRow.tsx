@@ -16,8 +16,10 @@ export function SessionRow(props: { session: Session }) {
   return (
     <tr data-session={session.id}>
       <th scope="row">
-        <a href={sessionPath(session.id)}>{nameOf(session)}</a>
-        {about ? <div class="dim small">{about}</div> : null}
+        <a href={sessionPath(session.id)}>
+          <bdi>{nameOf(session)}</bdi>
+        </a>
+        {about ? <div class="dim small" dir="auto">{about}</div> : null}
       </th>
       <td data-label="Status">
         <StatusChip session={session} />
