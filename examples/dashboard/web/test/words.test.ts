@@ -12,7 +12,7 @@ import { commandsOf, inOrder, matches, statusWord } from "../src/pure/session";
 
 test("numbers", () => {
   const cases: [number | null | undefined, string][] = [
-    [null, "–"], [undefined, "–"], [NaN, "–"], [0, "0"], [3, "3"], [0.123456, "0.1235"], [12345.678, "12350"], [0.00001234, "1.23e-5"],
+    [null, "–"], [undefined, "–"], [NaN, "–"], [0, "0"], [3, "3"], [0.123456, "0.1235"], [12345.678, "12345.7"], [1234567.8, "1234568"], [0.00001234, "1.23e-5"],
     [-2.5, "-2.5"], [123456789, "1.23e+8"],
   ];
   for (const [value, text] of cases) assert.equal(number(value), text);

@@ -3,7 +3,8 @@
 /* Name, status, progress and times of a session, with its commands. */
 import type { Session } from "../api/types";
 import { count, dateTime, outOf } from "../pure/format";
-import { nameOf } from "../pure/session";
+import { nameOf, statusWord } from "../pure/session";
+import { About } from "./About";
 import { Elapsed, Remaining } from "./Clock";
 import { Controls } from "./Controls";
 import { ProgressBar } from "./ProgressBar";
@@ -13,7 +14,6 @@ import { SystemFigures } from "./SystemFigures";
 export function SessionHeader(props: { session: Session }) {
   const { session } = props;
   const progress = session.progress;
-  const about = [session.model_type, session.dataset_name].filter(Boolean).join(" · ");
   const facts = [
     ["Epoch", outOf(progress?.epoch, progress?.epochs ?? session.epochs)],
     ["Batch", outOf(progress?.batch, progress?.batches)],
@@ -29,7 +29,10 @@ export function SessionHeader(props: { session: Session }) {
           <h1>
             <bdi>{nameOf(session)}</bdi> <StatusChip session={session} />
           </h1>
-          {about ? <p class="dim" dir="auto">{about}</p> : null}
+          <About session={session} />
+          <p class="hidden" role="status">
+            Status: {statusWord(session)}
+          </p>
         </div>
         <Controls session={session} />
       </div>
