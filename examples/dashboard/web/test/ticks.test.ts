@@ -36,5 +36,5 @@ test("no two neighbours share their words, whatever the size", () => {
 });
 
 test("logarithmic ticks", () => {
-  assert.deepEqual(logLabels([1e-7, null, 0.0001, 0.01, 1, 1000, 1e9]), ["1e-7", "", "1e-4", "0.01", "1", "1000", "1.00e+9"]);
+  assert.deepEqual(logLabels([1e-7, null, 0.0001, 0.01, 1, 1000, 1e9]), ["1e-7", "", "1e-4", "0.01", "1", "1000", "1e+9"]);
 });

@@ -32,6 +32,13 @@ function colour(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
+/** A range of a few rounding errors gives ticks that no double can tell apart; it is drawn as one constant. */
+function yRange(_: uPlot, min: number | null, max: number | null): uPlot.Range.MinMax {
+  if (min === null || max === null) return [null, null];
+  const flat = max - min < 1e-9 * Math.max(Math.abs(min), Math.abs(max));
+  return uPlot.rangeNum(min, flat ? min : max, 0.1, true);
+}
+
 export class Plot {
   private readonly plot: uPlot;
   private readonly sizes: ResizeObserver;
@@ -86,7 +93,7 @@ export class Plot {
     this.shape.keys.forEach((_, index) => {
       const stroke = this.colours[index % this.colours.length] as string;
       // A lone point has no line; it must be seen all the same.
-      const points: uPlot.Series.Points = { show: (u, at) => (u.data[at]?.length ?? 0) <= 40, size: 4 };
+      const points: uPlot.Series.Points = { show: (u, at) => (u.data[at]?.length ?? 0) <= 40, size: 5 };
       all.push({ stroke, width: 1.75, points });
       all.push({ stroke: `${stroke}55`, width: 1, show: this.shape.smooth, points: { show: false } });
       all.push({ stroke: "", width: 0, points: { show: false } });
@@ -107,8 +114,8 @@ export class Plot {
       bands,
       legend: { show: false },
       scales: {
-        x: { time: this.shape.axis === "time", range: (_, min, max) => this.xRange(min, max) },
-        y: { distr: this.shape.log ? 3 : 1 },
+        x: { time: this.shape.axis === "time", range: (u, min, max) => this.xRange(u, min, max) },
+        y: this.shape.log ? { distr: 3 } : { range: yRange },
       },
       axes: axesOf({ text: colour("--text-secondary"), grid: colour("--grid"), time: this.shape.axis === "time", log: this.shape.log }),
       cursor: {
@@ -125,10 +132,13 @@ export class Plot {
     };
   }
 
-  private xRange(min: number | null, max: number | null): uPlot.Range.MinMax {
+  private xRange(u: uPlot, min: number | null, max: number | null): uPlot.Range.MinMax {
     const { zoom } = this.content;
     if (zoom) return [zoom.from / this.unit, zoom.to / this.unit];
     if (min === null || max === null) return [0, 1];
+    // uPlot widens a lone x to a hundred steps or a day and puts it at the edge.
+    const [only] = u.data[0];
+    if (only !== undefined && u.data[0].length === 1) return [only - 1, only + 1];
     return min === max ? [min - 1, max + 1] : [min, max];
   }
 

@@ -31,5 +31,9 @@ export function tickLabels(ticks: readonly (number | null)[], increment: number)
 
 /** Ticks of a logarithmic axis are whole multiples of a power of ten. */
 export function logLabels(ticks: readonly (number | null)[]): string[] {
-  return ticks.map((tick) => (tick === null ? "" : tick !== 0 && Math.abs(tick) < 1e-3 ? tick.toExponential(0) : number(tick)));
+  return ticks.map((tick) => {
+    if (tick === null) return "";
+    const size = Math.abs(tick);
+    return size >= largePlain || (size > 0 && size < 1e-3) ? tick.toExponential(0) : number(tick);
+  });
 }
