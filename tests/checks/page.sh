@@ -19,6 +19,7 @@ if grep -q '"resolved"' package-lock.json; then
 fi
 npm ci --no-audit --no-fund --loglevel=error
 npm run --silent check
+npm run --silent lint
 npm test --silent
 npx vite build --logLevel warn
 npm run --silent size

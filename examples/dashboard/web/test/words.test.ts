@@ -12,7 +12,7 @@ import { commandsOf, inOrder, matches, statusWord } from "../src/pure/session";
 
 test("numbers", () => {
   const cases: [number | null | undefined, string][] = [
-    [null, "–"], [undefined, "–"], [NaN, "–"], [0, "0"], [3, "3"], [0.123456, "0.1235"], [12345.678, "12350"], [0.00001234, "1.23e-5"],
+    [null, "–"], [undefined, "–"], [NaN, "–"], [0, "0"], [3, "3"], [0.123456, "0.1235"], [12345.678, "12345.7"], [1234567.8, "1234568"], [0.00001234, "1.23e-5"],
     [-2.5, "-2.5"], [123456789, "1.23e+8"],
   ];
   for (const [value, text] of cases) assert.equal(number(value), text);
@@ -106,4 +106,6 @@ test("the back-off grows to its limit and never vanishes", () => {
   assert.equal(backOff(0, 0), 250);
   assert.equal(backOff(3, 1), 4000);
   assert.equal(backOff(50, 1), 15_000);
+  assert.equal(backOff(0, 1, true), 2_000);
+  assert.equal(backOff(50, 1, true), 60_000);
 });

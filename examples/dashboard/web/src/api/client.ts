@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* SPDX-FileCopyrightText: libtrainmon contributors */
 /* The REST calls of the page; each gives the reply or throws an ApiError with the server's words. */
-import type { Axis, Control, SeriesReply, Session, SessionDetail } from "./types";
+import type { Axis, Control, SeriesReply, Session, SessionDetail, Status } from "./types";
 
 export class ApiError extends Error {
   constructor(
@@ -45,8 +45,8 @@ export interface SessionsReply {
   total: number;
 }
 
-export const getSessions = (limit: number, offset: number): Promise<SessionsReply> =>
-  request(`/api/training/sessions?limit=${limit}&offset=${offset}`);
+export const getSessions = (limit: number, offset: number, status?: Status): Promise<SessionsReply> =>
+  request(`/api/training/sessions?limit=${limit}&offset=${offset}${status ? `&status=${status}` : ""}`);
 
 export const getActive = (): Promise<{ sessions: Session[]; count: number }> => request("/api/training/active");
 

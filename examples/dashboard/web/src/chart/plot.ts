@@ -6,9 +6,9 @@
  */
 import uPlot from "uplot";
 import type { Axis } from "../api/types";
-import { number } from "../pure/format";
 import type { Line } from "../pure/line";
 import { cursorX, range, type Range } from "../state/view";
+import { axesOf } from "./axes";
 import { chartData, columnsPerLine } from "./data";
 import { drawMarks } from "./marks";
 
@@ -32,16 +32,11 @@ function colour(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-/** Local time of day; the date where the ticks are days apart. */
-function timeTicks(_: uPlot, ticks: number[], __: number, ___: number, increment: number): string[] {
-  const two = (value: number): string => String(value).padStart(2, "0");
-  return ticks.map((tick) => {
-    const at = new Date(tick * 1000);
-    if (increment >= 86_400) return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
-    const minutes = `${two(at.getHours())}:${two(at.getMinutes())}`;
-    if (increment >= 60) return minutes;
-    return `${minutes}:${two(at.getSeconds())}${increment < 1 ? (tick % 1).toFixed(3).slice(1) : ""}`;
-  });
+/** A range of a few rounding errors gives ticks that no double can tell apart; it is drawn as one constant. */
+function yRange(_: uPlot, min: number | null, max: number | null): uPlot.Range.MinMax {
+  if (min === null || max === null) return [null, null];
+  const flat = max - min < 1e-9 * Math.max(Math.abs(min), Math.abs(max));
+  return uPlot.rangeNum(min, flat ? min : max, 0.1, true);
 }
 
 export class Plot {
@@ -98,7 +93,7 @@ export class Plot {
     this.shape.keys.forEach((_, index) => {
       const stroke = this.colours[index % this.colours.length] as string;
       // A lone point has no line; it must be seen all the same.
-      const points: uPlot.Series.Points = { show: (u, at) => (u.data[at]?.length ?? 0) <= 40, size: 4 };
+      const points: uPlot.Series.Points = { show: (u, at) => (u.data[at]?.length ?? 0) <= 40, size: 5 };
       all.push({ stroke, width: 1.75, points });
       all.push({ stroke: `${stroke}55`, width: 1, show: this.shape.smooth, points: { show: false } });
       all.push({ stroke: "", width: 0, points: { show: false } });
@@ -108,13 +103,10 @@ export class Plot {
   }
 
   private options(): uPlot.Options {
-    const grid = { stroke: colour("--grid"), width: 1 };
-    const text = { stroke: colour("--text-secondary"), grid, ticks: grid };
     const bands = this.shape.keys.map((_, index): uPlot.Band => {
       const low = index * columnsPerLine + 3;
       return { series: [low + 1, low], fill: `${this.colours[index % this.colours.length]}2b` };
     });
-    const labels = (_: uPlot, ticks: (number | null)[]): string[] => ticks.map((tick) => (tick === null ? "" : number(tick)));
     return {
       width: Math.max(this.place.clientWidth, 200),
       height,
@@ -122,13 +114,10 @@ export class Plot {
       bands,
       legend: { show: false },
       scales: {
-        x: { time: this.shape.axis === "time", range: (_, min, max) => this.xRange(min, max) },
-        y: { distr: this.shape.log ? 3 : 1 },
+        x: { time: this.shape.axis === "time", range: (u, min, max) => this.xRange(u, min, max) },
+        y: this.shape.log ? { distr: 3 } : { range: yRange },
       },
-      axes: [
-        { ...text, size: 34, ...(this.shape.axis === "time" ? { space: 80, values: timeTicks } : {}) },
-        { ...text, size: 60, ...(this.shape.log ? {} : { values: labels }) },
-      ],
+      axes: axesOf({ text: colour("--text-secondary"), grid: colour("--grid"), time: this.shape.axis === "time", log: this.shape.log }),
       cursor: {
         sync: { key: "trainmon", setSeries: false, scales: ["x", null] },
         drag: { x: true, y: false, setScale: false },
@@ -143,10 +132,13 @@ export class Plot {
     };
   }
 
-  private xRange(min: number | null, max: number | null): uPlot.Range.MinMax {
+  private xRange(u: uPlot, min: number | null, max: number | null): uPlot.Range.MinMax {
     const { zoom } = this.content;
     if (zoom) return [zoom.from / this.unit, zoom.to / this.unit];
     if (min === null || max === null) return [0, 1];
+    // uPlot widens a lone x to a hundred steps or a day and puts it at the edge.
+    const [only] = u.data[0];
+    if (only !== undefined && u.data[0].length === 1) return [only - 1, only + 1];
     return min === max ? [min - 1, max + 1] : [min, max];
   }
 

@@ -20,7 +20,7 @@ export function ChartLegend(props: { lines: Line[] }) {
         return (
           <li key={line.key}>
             <span class="swatch" data-line={index % 6} aria-hidden="true" />
-            <span class="name">{line.key}</span> <span class="figure">{number(x === null ? latest(line) : at(line, x))}</span>
+            <bdi class="name">{line.key}</bdi> <span class="figure">{number(x === null ? latest(line) : at(line, x))}</span>
             {odd ? <span class="odd">{odd}</span> : null}
           </li>
         );

@@ -15,7 +15,9 @@ export function ChartPanel(props: { group: Group }) {
   return (
     <figure class="chart panel">
       <figcaption class="row">
-        <h2>{group.name}</h2>
+        <h2 class="words">
+          <bdi>{group.name}</bdi>
+        </h2>
         <button type="button" class="quiet small" aria-pressed={table} onClick={() => setTable(!table)}>
           {table ? "View as chart" : "View as table"}
         </button>

@@ -15,7 +15,7 @@ function sinceHeard(session: Session): number {
 export function Elapsed(props: { session: Session }) {
   const { session } = props;
   const known = session.progress?.elapsed_seconds ?? session.duration_seconds;
-  if (known === null || known === undefined) return <>–</>;
+  if (known === null) return <>–</>;
   return <>{duration(Math.floor(known + sinceHeard(session)))}</>;
 }
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* SPDX-FileCopyrightText: libtrainmon contributors */
 /* Models that sessions left behind, the best first. */
-import { useEffect } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import type { Session } from "../api/types";
 import { number } from "../pure/format";
 import { sessionPath } from "../pure/route";
 import { nameOf } from "../pure/session";
 import { open } from "../state/current";
-import { loaded, loadSessions, ordered } from "../state/sessions";
+import { loaded, loadOf, ordered } from "../state/sessions";
 
 /** Highest mAP first; among sessions without one the lowest loss. */
 function better(a: Session, b: Session): number {
@@ -15,10 +15,13 @@ function better(a: Session, b: Session): number {
   return map !== 0 ? map : (a.final_loss ?? Infinity) - (b.final_loss ?? Infinity) || 0;
 }
 
+const step = 100;
+
 export function ModelsView() {
+  const [limit, setLimit] = useState(step);
   useEffect(() => {
     open(null);
-    void loadSessions();
+    void loadOf("completed");
   }, []);
   const models = ordered.value.filter((session) => session.status === "completed").sort(better);
   if (!loaded.value) return <p class="dim">Reading the sessions…</p>;
@@ -38,13 +41,15 @@ export function ModelsView() {
             </tr>
           </thead>
           <tbody>
-            {models.map((model) => (
+            {models.slice(0, limit).map((model) => (
               <tr key={model.id}>
                 <th scope="row">
-                  <a href={sessionPath(model.id)}>{nameOf(model)}</a>
+                  <a href={sessionPath(model.id)}>
+                    <bdi>{nameOf(model)}</bdi>
+                  </a>
                 </th>
-                <td data-label="Model">{model.model_type ?? "–"}</td>
-                <td data-label="Data set">{model.dataset_name ?? "–"}</td>
+                <td data-label="Model"><bdi>{model.model_type ?? "–"}</bdi></td>
+                <td data-label="Data set"><bdi>{model.dataset_name ?? "–"}</bdi></td>
                 <td data-label="mAP50-95">{number(model.final_map50_95)}</td>
                 <td data-label="mAP50">{number(model.final_map50)}</td>
                 <td data-label="Loss">{number(model.final_loss)}</td>
@@ -54,6 +59,11 @@ export function ModelsView() {
             ))}
           </tbody>
         </table>
+      ) : null}
+      {models.length > limit ? (
+        <button type="button" class="more" onClick={() => setLimit(limit + step)}>
+          Show more ({models.length - limit})
+        </button>
       ) : null}
     </section>
   );

@@ -3,7 +3,8 @@
 /* Name, status, progress and times of a session, with its commands. */
 import type { Session } from "../api/types";
 import { count, dateTime, outOf } from "../pure/format";
-import { nameOf } from "../pure/session";
+import { nameOf, statusWord } from "../pure/session";
+import { About } from "./About";
 import { Elapsed, Remaining } from "./Clock";
 import { Controls } from "./Controls";
 import { ProgressBar } from "./ProgressBar";
@@ -13,7 +14,6 @@ import { SystemFigures } from "./SystemFigures";
 export function SessionHeader(props: { session: Session }) {
   const { session } = props;
   const progress = session.progress;
-  const about = [session.model_type, session.dataset_name].filter(Boolean).join(" · ");
   const facts = [
     ["Epoch", outOf(progress?.epoch, progress?.epochs ?? session.epochs)],
     ["Batch", outOf(progress?.batch, progress?.batches)],
@@ -25,11 +25,14 @@ export function SessionHeader(props: { session: Session }) {
   return (
     <header class="session">
       <div class="row">
-        <div>
+        <div class="words">
           <h1>
-            {nameOf(session)} <StatusChip session={session} />
+            <bdi>{nameOf(session)}</bdi> <StatusChip session={session} />
           </h1>
-          {about ? <p class="dim">{about}</p> : null}
+          <About session={session} />
+          <p class="hidden" role="status">
+            Status: {statusWord(session)}
+          </p>
         </div>
         <Controls session={session} />
       </div>

@@ -5,6 +5,7 @@ import type { Session } from "../api/types";
 import { dateTime, outOf } from "../pure/format";
 import { sessionPath } from "../pure/route";
 import { nameOf } from "../pure/session";
+import { About } from "./About";
 import { Elapsed } from "./Clock";
 import { Figures } from "./Figures";
 import { ProgressBar } from "./ProgressBar";
@@ -12,12 +13,13 @@ import { StatusChip } from "./StatusChip";
 
 export function SessionRow(props: { session: Session }) {
   const { session } = props;
-  const about = [session.model_type, session.dataset_name].filter(Boolean).join(" · ");
   return (
     <tr data-session={session.id}>
       <th scope="row">
-        <a href={sessionPath(session.id)}>{nameOf(session)}</a>
-        {about ? <div class="dim small">{about}</div> : null}
+        <a href={sessionPath(session.id)}>
+          <bdi>{nameOf(session)}</bdi>
+        </a>
+        <About session={session} small />
       </th>
       <td data-label="Status">
         <StatusChip session={session} />
@@ -25,11 +27,11 @@ export function SessionRow(props: { session: Session }) {
       <td data-label="Progress">
         <ProgressBar session={session} />
       </td>
-      <td data-label="Epochs">{outOf(session.progress?.epoch, session.progress?.epochs ?? session.epochs)}</td>
+      <td data-label="Epochs" class="whole">{outOf(session.progress?.epoch, session.progress?.epochs ?? session.epochs)}</td>
       <td data-label="Figures">
         <Figures session={session} />
       </td>
-      <td data-label="Started">{dateTime(session.started_at ?? session.created_at)}</td>
+      <td data-label="Started" class="whole">{dateTime(session.started_at ?? session.created_at)}</td>
       <td data-label="Duration">
         <Elapsed session={session} />
       </td>

@@ -2,13 +2,14 @@
 /* SPDX-FileCopyrightText: libtrainmon contributors */
 /* A table of sessions; on a narrow screen each row becomes a card. */
 import type { Session } from "../api/types";
+import { count } from "../pure/format";
 import { SessionRow } from "./SessionRow";
 
-export function SessionTable(props: { title: string; sessions: Session[] }) {
+export function SessionTable(props: { title: string; sessions: Session[]; count: number }) {
   return (
     <section>
       <h2>
-        {props.title} <span class="dim">{props.sessions.length}</span>
+        {props.title} <span class="dim">{count(props.count)}</span>
       </h2>
       <table class="sessions cards">
         <thead>

@@ -12,7 +12,7 @@ export function StopDialog(props: { session: Session; close: () => void; confirm
   }, []);
   return (
     <dialog ref={dialog} aria-labelledby="stop-title" onClose={props.close}>
-      <h2 id="stop-title">Stop “{nameOf(props.session)}”?</h2>
+      <h2 id="stop-title">Stop “<bdi>{nameOf(props.session)}</bdi>”?</h2>
       <p>The program ends after its current batch. What was recorded stays.</p>
       <div class="controls">
         <button type="button" autofocus onClick={() => dialog.current?.close()}>

@@ -11,7 +11,9 @@ export function number(value: Maybe): string {
   const size = Math.abs(value);
   if (size >= 1e7 || size < 1e-4) return value.toExponential(2);
   if (Number.isInteger(value)) return String(value);
-  return String(Number(value.toPrecision(4)));
+  // Four digits tell little of 12345.6; large numbers keep all before the point.
+  const digits = size < 1e3 ? 4 : size < 1e6 ? 6 : 7;
+  return String(Number(value.toPrecision(digits)));
 }
 
 export function count(value: Maybe): string {

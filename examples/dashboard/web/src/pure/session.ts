@@ -62,5 +62,5 @@ export function figures(session: Session): [string, string][] {
     ["recall", session.final_recall],
     ["best epoch", session.best_epoch],
   ];
-  return all.filter((pair) => pair[1] !== null && pair[1] !== undefined).map(([name, value]) => [name, number(value)]);
+  return all.filter((pair) => pair[1] !== null).map(([name, value]) => [name, number(value)]);
 }

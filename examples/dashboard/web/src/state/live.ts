@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* SPDX-FileCopyrightText: libtrainmon contributors */
-/* Brings the messages of the WebSocket to the sessions and to the open session. */
+/* Brings the live messages to the sessions and to the open session. */
 import { batch, effect, signal } from "@preact/signals";
 import { Live, type Connection } from "../api/live";
 import type { Message, Session } from "../api/types";
@@ -21,17 +21,17 @@ function receive(message: Message): void {
   switch (message.type) {
     case "metrics_update":
       batch(() => {
-        if (message.session) heard(message.session);
+        heard(message.session);
         take(message);
       });
       break;
     case "training_started":
     case "training_progress":
-      if (message.session) heard(message.session);
+      heard(message.session);
       break;
     case "training_completed":
     case "training_failed":
-      if (message.session) heard(message.session);
+      heard(message.session);
       if (message.session_id === openId.peek()) void refresh();
       break;
     case "resync":

@@ -10,6 +10,8 @@ export function navigate(path: string): void {
   if (path !== location.pathname) history.pushState(null, "", path);
   route.value = parseRoute(path);
   scrollTo(0, 0);
+  // The link that was followed may be gone; the keyboard goes on at the new view.
+  document.getElementById("main")?.focus({ preventScroll: true });
 }
 
 export function startRouting(): void {

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* SPDX-FileCopyrightText: libtrainmon contributors */
 /* All sessions that the page knows, by id, as the server last said. */
-import { computed, signal } from "@preact/signals";
+import { batch, computed, signal } from "@preact/signals";
 import { command, getActive, getSession, getSessions, type Command } from "../api/client";
-import type { Session } from "../api/types";
+import type { Session, Status } from "../api/types";
 import { inOrder, statusWord } from "../pure/session";
 import { explain } from "./access";
 import { say } from "./toast";
 
 const pageSize = 100;
+const bulkSize = 1000;
 const longestSettle = 60;
 
 export const sessions = signal<ReadonlyMap<string, Session>>(new Map());
@@ -30,13 +31,49 @@ export function putSessions(list: Iterable<Session>): void {
   sessions.value = map;
 }
 
+/** How far down the server's list was read. Live messages bring sessions from anywhere in it, so the size of the map does not tell. */
+let depth = 0;
+
+export const allRead = signal(false);
+
+async function readPage(size: number, offset: number): Promise<void> {
+  const page = await getSessions(size, offset);
+  depth = Math.max(depth, offset + page.sessions.length);
+  batch(() => {
+    putSessions(page.sessions);
+    total.value = Math.max(page.total, sessions.value.size);
+    allRead.value = page.sessions.length === 0 || depth >= page.total;
+  });
+}
+
 export async function loadSessions(more = false): Promise<void> {
   try {
-    const offset = more ? sessions.value.size : 0;
-    const [page, active] = await Promise.all([getSessions(pageSize, offset), getActive()]);
-    putSessions([...page.sessions, ...active.sessions]);
-    total.value = page.total;
+    const active = getActive();
+    await readPage(pageSize, more ? depth : 0);
+    putSessions((await active).sessions);
     listError.value = null;
+    loaded.value = true;
+  } catch (error) {
+    listError.value = explain(error);
+  }
+}
+
+/** Reads the whole list: a filter has to look at every session, not only at those on the page. */
+export async function loadAll(): Promise<void> {
+  try {
+    while (!allRead.peek()) await readPage(bulkSize, depth);
+  } catch (error) {
+    listError.value = explain(error);
+  }
+}
+
+export async function loadOf(status: Status): Promise<void> {
+  try {
+    for (let offset = 0, length = bulkSize; length === bulkSize; offset += bulkSize) {
+      const page = await getSessions(bulkSize, offset, status);
+      length = page.sessions.length;
+      putSessions(page.sessions);
+    }
     loaded.value = true;
   } catch (error) {
     listError.value = explain(error);
