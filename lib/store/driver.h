@@ -70,6 +70,10 @@ struct tmon_db {
 /* sqlite_error.c */
 int tmon_sqlite_code(sqlite3 *handle, int result);                     /* a SQLite result as a tmon_error */
 int tmon_sqlite_error(sqlite3 *handle, int result, const char *doing); /* the same with its text */
+#ifdef __clang_analyzer__
+/* As in util/error.h: a reported error is not TMON_OK. */
+#define tmon_sqlite_error(handle, result, doing) (tmon_sqlite_error((handle), (result), (doing)), TMON_EIO)
+#endif
 
 /* connection.c */
 int tmon_connection_open(tmon_connection **out, const tmon_db *db, bool write);
