@@ -12,8 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static int64_t size_of(const char *path, const char *suffix)
-{
+static int64_t size_of(const char *path, const char *suffix) {
   tmon_buffer name;
   tmon_buffer_init(&name, 65536);
   tmon_buffer_append_text(&name, path);
@@ -24,64 +23,48 @@ static int64_t size_of(const char *path, const char *suffix)
   return size;
 }
 
-static int make_handle(tmon_db **out, const char *folder, int64_t lock_timeout_us)
-{
+static int make_handle(tmon_db **out, const char *folder, int64_t lock_timeout_us) {
   tmon_db *db = tmon_alloc_zero(1, sizeof *db);
   *out = db;
-  if (!db)
-    return tmon_error_no_memory();
+  if (!db) return tmon_error_no_memory();
   db->lock.fd = -1;
   db->pid = tmon_process_id();
   db->lock_timeout_us = lock_timeout_us > 0 ? lock_timeout_us : 0;
   db->journal = "wal";
   int result = tmon_path_absolute(&db->folder, folder);
-  if (result)
-    return result;
+  if (result) return result;
   db->path = tmon_path_join(db->folder, "trainmon.db");
-  if (!db->path)
-    return tmon_error_no_memory();
+  if (!db->path) return tmon_error_no_memory();
   result = tmon_mutex_make(&db->write_mutex);
   return result ? result : tmon_mutex_make(&db->pool_mutex);
 }
 
-static int look_for(const tmon_db *db, bool create)
-{
-  if (tmon_file_exists(db->path))
-    return TMON_OK;
-  if (!create)
-    return tmon_error_set(TMON_ENOTFOUND, "there is no store at %s", db->folder);
+static int look_for(const tmon_db *db, bool create) {
+  if (tmon_file_exists(db->path)) return TMON_OK;
+  if (!create) return tmon_error_set(TMON_ENOTFOUND, "there is no store at %s", db->folder);
   return tmon_folder_make(db->folder);
 }
 
-static int open_writing(tmon_db *db)
-{
+static int open_writing(tmon_db *db) {
   char *path = tmon_path_join(db->folder, "trainmon.lock");
-  if (!path)
-    return tmon_error_no_memory();
+  if (!path) return tmon_error_no_memory();
   int result = tmon_lock_open(&db->lock, path, true);
   tmon_free(path);
-  if (result)
-    return result;
+  if (result) return result;
   result = tmon_db_lock(db, db->lock_timeout_us);
-  if (result)
-    return result;
+  if (result) return result;
   result = tmon_connection_open(&db->writer, db, true);
-  if (!result && sqlite3_db_readonly(db->writer->handle, "main") == 1)
-    result = tmon_error_set(TMON_EREADONLY, "%s can't be written", db->path);
-  if (!result)
-    result = tmon_schema_prepare(db, tmon_folder_is_network(db->folder));
+  if (!result && sqlite3_db_readonly(db->writer->handle, "main") == 1) result = tmon_error_set(TMON_EREADONLY, "%s can't be written", db->path);
+  if (!result) result = tmon_schema_prepare(db, tmon_folder_is_network(db->folder));
   tmon_db_unlock(db);
   return result;
 }
 
-static int open_reader_checked(tmon_db *db)
-{
+static int open_reader_checked(tmon_db *db) {
   tmon_connection *reader = NULL;
   int result = tmon_connection_open(&reader, db, false);
-  if (!result)
-    result = tmon_schema_check(&db->schema_version, reader, db->path);
-  if (!result && db->schema_version == 0)
-    result = tmon_error_set(TMON_ENOTFOUND, "there is no store at %s: the database is empty", db->folder);
+  if (!result) result = tmon_schema_check(&db->schema_version, reader, db->path);
+  if (!result && db->schema_version == 0) result = tmon_error_set(TMON_ENOTFOUND, "there is no store at %s: the database is empty", db->folder);
   if (result) {
     tmon_connection_close(reader);
     return result;
@@ -93,8 +76,7 @@ static int open_reader_checked(tmon_db *db)
 
 /* Without a WAL no writer lives, so in a folder where none could be made the file is read as it is. With one, its index must be mapped; where
  * that can't be had and the WAL is empty, the file is whole by itself. */
-static int open_reading(tmon_db *db, bool writable)
-{
+static int open_reading(tmon_db *db, bool writable) {
   int64_t wal = size_of(db->path, "-wal");
   db->access = !writable && wal < 0 ? TMON_ACCESS_IMMUTABLE : TMON_ACCESS_READ;
   int result = open_reader_checked(db);
@@ -102,32 +84,23 @@ static int open_reading(tmon_db *db, bool writable)
     db->access = TMON_ACCESS_IMMUTABLE;
     result = open_reader_checked(db);
   }
-  if (db->access == TMON_ACCESS_IMMUTABLE)
-    db->journal = "immutable";
-  else if (tmon_folder_is_network(db->folder))
-    db->journal = "delete";
+  if (db->access == TMON_ACCESS_IMMUTABLE) db->journal = "immutable";
+  else if (tmon_folder_is_network(db->folder)) db->journal = "delete";
   return result;
 }
 
-int tmon_db_open(tmon_db **out, const char *folder, bool read_only, bool must_exist, int64_t lock_timeout_us)
-{
+int tmon_db_open(tmon_db **out, const char *folder, bool read_only, bool must_exist, int64_t lock_timeout_us) {
   *out = NULL;
-  if (!folder || !*folder)
-    return tmon_error_set(TMON_EINVAL, "the folder of the store is empty");
+  if (!folder || !*folder) return tmon_error_set(TMON_EINVAL, "the folder of the store is empty");
   tmon_db *db = NULL;
   int result = make_handle(&db, folder, lock_timeout_us);
-  if (!result)
-    result = look_for(db, !read_only && !must_exist);
-  if (result)
-    goto out;
+  if (!result) result = look_for(db, !read_only && !must_exist);
+  if (result) goto out;
   bool writable = tmon_folder_is_writable(db->folder);
   bool exists = tmon_file_exists(db->path);
-  if (!read_only && !exists && !writable)
-    result = tmon_error_set(TMON_EACCESS, "the folder %s can't be written", db->folder);
-  else if (!read_only && writable)
-    result = open_writing(db);
-  else
-    result = open_reading(db, writable);
+  if (!read_only && !exists && !writable) result = tmon_error_set(TMON_EACCESS, "the folder %s can't be written", db->folder);
+  else if (!read_only && writable) result = open_writing(db);
+  else result = open_reading(db, writable);
   /* The folder can be written, the file itself can't. */
   if (result == TMON_EREADONLY && !read_only && writable) {
     tmon_connection_close(db->writer);
@@ -144,17 +117,14 @@ out:
   return result;
 }
 
-static void free_memory(tmon_db *db)
-{
+static void free_memory(tmon_db *db) {
   tmon_free(db->path);
   tmon_free(db->folder);
   tmon_free(db);
 }
 
-void tmon_db_close(tmon_db *db)
-{
-  if (!db)
-    return;
+void tmon_db_close(tmon_db *db) {
+  if (!db) return;
   if (db->pid != tmon_process_id()) {
     tmon_db_forget(db);
     return;
@@ -178,30 +148,16 @@ void tmon_db_close(tmon_db *db)
 }
 
 /* The mutexes may be held by threads that do not exist here, and SQLite forbids its connections in a child: both stay, a few kilobytes. */
-void tmon_db_forget(tmon_db *db)
-{
-  if (!db)
-    return;
+void tmon_db_forget(tmon_db *db) {
+  if (!db) return;
   tmon_lock_close(&db->lock);
   free_memory(db);
 }
 
-const char *tmon_db_folder(const tmon_db *db)
-{
-  return db->folder;
-}
+const char *tmon_db_folder(const tmon_db *db) { return db->folder; }
 
-const char *tmon_db_journal(const tmon_db *db)
-{
-  return db->journal;
-}
+const char *tmon_db_journal(const tmon_db *db) { return db->journal; }
 
-bool tmon_db_is_read_only(const tmon_db *db)
-{
-  return db->access != TMON_ACCESS_WRITE;
-}
+bool tmon_db_is_read_only(const tmon_db *db) { return db->access != TMON_ACCESS_WRITE; }
 
-int64_t tmon_db_schema_version(const tmon_db *db)
-{
-  return db->schema_version;
-}
+int64_t tmon_db_schema_version(const tmon_db *db) { return db->schema_version; }

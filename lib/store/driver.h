@@ -17,25 +17,25 @@
 #define TMON_SCHEMA_VERSION 1000       /* user_version: major * 1000 + minor. A newer minor only adds, and is opened */
 #define TMON_PAGE_BYTES 16384
 #define TMON_CHECKPOINT_BYTES (4 << 20)
-#define TMON_POOL_READERS 8            /* idle reading connections that are kept */
+#define TMON_POOL_READERS 8 /* idle reading connections that are kept */
 
-extern const char tmon_sql_schema[];   /* schema.sql */
+extern const char tmon_sql_schema[]; /* schema.sql */
 
 struct tmon_row {
   sqlite3_stmt *statement;
-  const char *sql;                     /* the literal: its address is the key */
-  tmon_tx *tx;                         /* the transaction that prepared it last */
-  int error;                           /* first failed binding, a SQLite code */
+  const char *sql; /* the literal: its address is the key */
+  tmon_tx *tx;     /* the transaction that prepared it last */
+  int error;       /* first failed binding, a SQLite code */
 };
 
 typedef struct tmon_connection {
   sqlite3 *handle;
-  tmon_row **rows;                     /* open addressing by the address of the literal; capacity is 0 or a power of two */
+  tmon_row **rows; /* open addressing by the address of the literal; capacity is 0 or a power of two */
   size_t row_count;
   size_t row_capacity;
-  int wal_frames;                      /* as of the latest commit of this connection */
+  int wal_frames; /* as of the latest commit of this connection */
   int64_t data_version;
-  int64_t stamp;                       /* what tmon_tx_data_version told last */
+  int64_t stamp; /* what tmon_tx_data_version told last */
   struct tmon_connection *next;
 } tmon_connection;
 
@@ -43,7 +43,7 @@ struct tmon_tx {
   tmon_db *db;
   tmon_connection *connection;
   bool write;
-  int error;                           /* set: rolled back or doomed; every further step returns it */
+  int error; /* set: rolled back or doomed; every further step returns it */
   char message[200];
 };
 
@@ -51,30 +51,34 @@ typedef enum tmon_access { TMON_ACCESS_WRITE, TMON_ACCESS_READ, TMON_ACCESS_IMMU
 
 struct tmon_db {
   char *folder;
-  char *path;                          /* of trainmon.db */
+  char *path; /* of trainmon.db */
   tmon_access access;
   const char *journal;
   int64_t schema_version;
   int64_t lock_timeout_us;
-  int64_t pid;                         /* of the process that opened it */
-  tmon_mutex *write_mutex;             /* guards writer, write_tx and lock; taken before the store's lock */
+  int64_t pid;             /* of the process that opened it */
+  tmon_mutex *write_mutex; /* guards writer, write_tx and lock; taken before the store's lock */
   tmon_lock lock;
-  tmon_connection *writer;             /* NULL when read-only */
+  tmon_connection *writer; /* NULL when read-only */
   tmon_tx write_tx;
-  tmon_mutex *pool_mutex;              /* guards idle and idle_count */
+  tmon_mutex *pool_mutex; /* guards idle and idle_count */
   tmon_connection *idle;
   size_t idle_count;
-  _Atomic int64_t stamp;               /* relaxed: a source of distinct numbers only */
+  _Atomic int64_t stamp; /* relaxed: a source of distinct numbers only */
 };
 
 /* sqlite_error.c */
-int tmon_sqlite_code(sqlite3 *handle, int result);                       /* a SQLite result as a tmon_error */
-int tmon_sqlite_error(sqlite3 *handle, int result, const char *doing);   /* the same with its text */
+int tmon_sqlite_code(sqlite3 *handle, int result);                     /* a SQLite result as a tmon_error */
+int tmon_sqlite_error(sqlite3 *handle, int result, const char *doing); /* the same with its text */
+#ifdef __clang_analyzer__
+/* As in util/error.h: a reported error is not TMON_OK. */
+#define tmon_sqlite_error(handle, result, doing) (tmon_sqlite_error((handle), (result), (doing)), TMON_EIO)
+#endif
 
 /* connection.c */
 int tmon_connection_open(tmon_connection **out, const tmon_db *db, bool write);
-void tmon_connection_close(tmon_connection *connection);                 /* NULL is fine; no checkpoint */
-void tmon_connection_reset(tmon_connection *connection);                 /* all statements */
+void tmon_connection_close(tmon_connection *connection); /* NULL is fine; no checkpoint */
+void tmon_connection_reset(tmon_connection *connection); /* all statements */
 int tmon_connection_run(tmon_connection *connection, const char *sql, const char *doing);
 int tmon_connection_int(int64_t *out, tmon_connection *connection, const char *sql, const char *doing);
 
@@ -88,7 +92,11 @@ void tmon_checkpoint_after_commit(tmon_connection *connection);
 void tmon_checkpoint_and_close(tmon_connection *connection);
 
 /* migrate.c: with the lock held */
-typedef struct tmon_migration { int64_t from; int64_t to; const char *sql; } tmon_migration;
+typedef struct tmon_migration {
+  int64_t from;
+  int64_t to;
+  const char *sql;
+} tmon_migration;
 int tmon_schema_check(int64_t *version, tmon_connection *connection, const char *path); /* reads only; version 0: empty */
 int tmon_schema_migrate(tmon_connection *connection, const tmon_migration *steps, size_t count, int64_t from, int64_t to);
 int tmon_schema_prepare(tmon_db *db, bool network);

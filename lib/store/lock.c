@@ -19,29 +19,23 @@
 
 enum { HOLDER_BYTES = 21 }; /* fixed width, so that one write replaces what stood there */
 
-static int64_t read_holder(const tmon_lock *lock)
-{
+static int64_t read_holder(const tmon_lock *lock) {
   char text[HOLDER_BYTES + 1] = {0};
-  if (pread(lock->fd, text, HOLDER_BYTES, 0) <= 0)
-    return 0;
+  if (pread(lock->fd, text, HOLDER_BYTES, 0) <= 0) return 0;
   text[strcspn(text, " \n")] = 0;
   int64_t pid = 0;
   return tmon_text_to_int(text, &pid) ? pid : 0;
 }
 
 /* Only information: on a full disk the lock holds without it. Rewritten only when another process held it last, to keep the file clean. */
-static void write_holder(const tmon_lock *lock, int64_t pid)
-{
-  if (read_holder(lock) == pid)
-    return;
+static void write_holder(const tmon_lock *lock, int64_t pid) {
+  if (read_holder(lock) == pid) return;
   char text[HOLDER_BYTES + 1];
   snprintf(text, sizeof text, "%-*" PRId64 "\n", HOLDER_BYTES - 1, pid);
-  if (pwrite(lock->fd, text, HOLDER_BYTES, 0) != HOLDER_BYTES)
-    return;
+  if (pwrite(lock->fd, text, HOLDER_BYTES, 0) != HOLDER_BYTES) return;
 }
 
-int tmon_db_lock(tmon_db *db, int64_t timeout_us)
-{
+int tmon_db_lock(tmon_db *db, int64_t timeout_us) {
   int64_t end = tmon_clock_monotonic_us() + timeout_us;
   if (!tmon_mutex_try_lock_for(db->write_mutex, timeout_us))
     return tmon_error_set(TMON_EBUSY, "another thread of this process (%" PRId64 ") held the store's lock for %" PRId64 " ms", db->pid, timeout_us / 1000);
@@ -59,8 +53,7 @@ int tmon_db_lock(tmon_db *db, int64_t timeout_us)
   return result;
 }
 
-void tmon_db_unlock(tmon_db *db)
-{
+void tmon_db_unlock(tmon_db *db) {
   tmon_lock_release(&db->lock);
   tmon_mutex_unlock(db->write_mutex);
 }

@@ -6,8 +6,10 @@
 
 #include <errno.h>
 
-static int code_of_os(sqlite3 *handle, int otherwise)
-{
+/* driver.h explains it to the analyzer; here is the function itself. */
+#undef tmon_sqlite_error
+
+static int code_of_os(sqlite3 *handle, int otherwise) {
   switch (handle ? sqlite3_system_errno(handle) : 0) {
   case ENOSPC:
   case EDQUOT: return TMON_EFULL;
@@ -20,21 +22,17 @@ static int code_of_os(sqlite3 *handle, int otherwise)
 }
 
 /* A full disk under the WAL index or a file that grows comes as IOERR; the system's own number tells it apart. */
-static int code_of_io(sqlite3 *handle, int result)
-{
-  if (result == SQLITE_IOERR_NOMEM)
-    return TMON_ENOMEM;
+static int code_of_io(sqlite3 *handle, int result) {
+  if (result == SQLITE_IOERR_NOMEM) return TMON_ENOMEM;
   int code = code_of_os(handle, TMON_EIO);
   return code == TMON_EFULL ? code : TMON_EIO;
 }
 
-static int code_of_constraint(int result)
-{
+static int code_of_constraint(int result) {
   return result == SQLITE_CONSTRAINT_UNIQUE || result == SQLITE_CONSTRAINT_PRIMARYKEY || result == SQLITE_CONSTRAINT_ROWID ? TMON_EEXISTS : TMON_EINVAL;
 }
 
-int tmon_sqlite_code(sqlite3 *handle, int result)
-{
+int tmon_sqlite_code(sqlite3 *handle, int result) {
   switch (result & 0xff) {
   case SQLITE_OK: return TMON_OK;
   case SQLITE_FULL: return TMON_EFULL;
@@ -58,12 +56,9 @@ int tmon_sqlite_code(sqlite3 *handle, int result)
   }
 }
 
-int tmon_sqlite_error(sqlite3 *handle, int result, const char *doing)
-{
+int tmon_sqlite_error(sqlite3 *handle, int result, const char *doing) {
   int code = tmon_sqlite_code(handle, result);
-  if (code == TMON_OK)
-    return TMON_OK;
-  if (code == TMON_EBUSY)
-    return tmon_error_set(code, "%s: a program outside the library holds the database (%s)", doing, sqlite3_errstr(result));
+  if (code == TMON_OK) return TMON_OK;
+  if (code == TMON_EBUSY) return tmon_error_set(code, "%s: a program outside the library holds the database (%s)", doing, sqlite3_errstr(result));
   return tmon_error_set(code, "%s: %s", doing, handle ? sqlite3_errmsg(handle) : sqlite3_errstr(result));
 }

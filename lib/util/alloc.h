@@ -9,7 +9,7 @@
 void *tmon_alloc(size_t size);
 void *tmon_alloc_zero(size_t count, size_t size);
 void *tmon_realloc(void *memory, size_t count, size_t size);
-char *tmon_strdup(const char *text);                /* NULL in, NULL out */
+char *tmon_strdup(const char *text); /* NULL in, NULL out */
 char *tmon_strndup(const char *text, size_t length);
-void tmon_free(void *memory);                       /* NULL is fine */
+void tmon_free(void *memory); /* NULL is fine */
 #endif

@@ -13,36 +13,36 @@
 #include <stdio.h>
 #include <string.h>
 
+/* error.h explains them to the analyzer; here are the functions themselves. */
+#undef tmon_error_set
+#undef tmon_error_set_os
+#undef tmon_error_no_memory
+
 enum { ERROR_TEXT_BYTES = 512 };
 
 static _Thread_local char error_text[ERROR_TEXT_BYTES];
 
 /* Takes the text over from a second buffer, because an argument of the format may be the present text itself. */
-static void store_text(char *text)
-{
+static void store_text(char *text) {
   for (char *at = text; *at; at++)
-    if ((unsigned char)*at < 0x20 || *at == 0x7f)
-      *at = ' ';
+    if ((unsigned char)*at < 0x20 || *at == 0x7f) *at = ' ';
   tmon_text_copy(error_text, sizeof error_text, text);
 }
 
 /* One byte larger than the store, so that tmon_text_copy sees a text that was cut and cuts it at a character. */
 typedef char draft[ERROR_TEXT_BYTES + 1];
 
-int tmon_error_set(int code, const char *format, ...)
-{
+int tmon_error_set(int code, const char *format, ...) {
   draft text;
   va_list arguments;
   va_start(arguments, format);
-  if (vsnprintf(text, sizeof text, format, arguments) < 0)
-    text[0] = 0;
+  if (vsnprintf(text, sizeof text, format, arguments) < 0) text[0] = 0;
   va_end(arguments);
   store_text(text);
   return code;
 }
 
-static int code_of_errno(int os_errno)
-{
+static int code_of_errno(int os_errno) {
   switch (os_errno) {
   case ENOSPC:
   case EDQUOT: return TMON_EFULL;
@@ -56,8 +56,7 @@ static int code_of_errno(int os_errno)
   }
 }
 
-int tmon_error_set_os(int os_errno, const char *format, ...)
-{
+int tmon_error_set_os(int os_errno, const char *format, ...) {
   draft text;
   va_list arguments;
   va_start(arguments, format);
@@ -78,25 +77,16 @@ int tmon_error_set_os(int os_errno, const char *format, ...)
   return code_of_errno(os_errno);
 }
 
-int tmon_error_no_memory(void)
-{
-  return tmon_error_set(TMON_ENOMEM, "out of memory");
-}
+int tmon_error_no_memory(void) { return tmon_error_set(TMON_ENOMEM, "out of memory"); }
 
-const char *tmon_error_message(void)
-{
-  return error_text;
-}
+const char *tmon_error_message(void) { return error_text; }
 
-size_t tmon_error_copy(char *out, size_t size)
-{
-  if (out && size)
-    tmon_text_copy(out, size, error_text);
+size_t tmon_error_copy(char *out, size_t size) {
+  if (out && size) tmon_text_copy(out, size, error_text);
   return strlen(error_text);
 }
 
-const char *tmon_error_name(int code)
-{
+const char *tmon_error_name(int code) {
   switch (code) {
   case TMON_DONE: return "TMON_DONE";
   case TMON_OK: return "TMON_OK";

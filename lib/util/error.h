@@ -11,4 +11,11 @@ int tmon_error_set(int code, const char *format, ...) __attribute__((format(prin
  * EROFS: EREADONLY, ENOMEM: ENOMEM, else EIO) and appends ": strerror". */
 int tmon_error_set_os(int os_errno, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int tmon_error_no_memory(void); /* TMON_ENOMEM with its text */
+
+#ifdef __clang_analyzer__
+/* The analyzer sees one file at a time; told nothing, it follows paths on which a call that reports an error returns TMON_OK. */
+#define tmon_error_set(code, ...) (tmon_error_set((code), __VA_ARGS__), (code))
+#define tmon_error_set_os(os_errno, ...) (tmon_error_set_os((os_errno), __VA_ARGS__), TMON_EIO)
+#define tmon_error_no_memory() (tmon_error_no_memory(), TMON_ENOMEM)
+#endif
 #endif

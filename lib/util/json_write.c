@@ -8,15 +8,13 @@
 #include <math.h>
 #include <string.h>
 
-void tmon_json_begin(tmon_json_writer *writer, tmon_buffer *out)
-{
+void tmon_json_begin(tmon_json_writer *writer, tmon_buffer *out) {
   writer->out = out;
   writer->comma = false;
 }
 
 /* The escape of an ASCII character that may not stand in text as it is; NULL when it may. */
-static const char *escape_of(unsigned char byte, char numbered[7])
-{
+static const char *escape_of(unsigned char byte, char numbered[7]) {
   static const char digits[] = "0123456789abcdef";
   switch (byte) {
   case '"': return "\\\"";
@@ -28,8 +26,7 @@ static const char *escape_of(unsigned char byte, char numbered[7])
   case '\f': return "\\f";
   default: break;
   }
-  if (byte >= 0x20)
-    return NULL;
+  if (byte >= 0x20) return NULL;
   memcpy(numbered, "\\u00", 4);
   numbered[4] = digits[byte >> 4];
   numbered[5] = digits[byte & 15];
@@ -37,8 +34,7 @@ static const char *escape_of(unsigned char byte, char numbered[7])
   return numbered;
 }
 
-static void put_quoted(tmon_buffer *out, const char *text)
-{
+static void put_quoted(tmon_buffer *out, const char *text) {
   size_t left = strlen(text);
   tmon_buffer_append(out, "\"", 1);
   const char *plain = text; /* start of the run that needs no escape; copied in one piece */
@@ -47,8 +43,7 @@ static void put_quoted(tmon_buffer *out, const char *text)
     char numbered[7];
     size_t size = tmon_text_next(&codepoint, text, left);
     const char *instead = size ? (size == 1 ? escape_of((unsigned char)*text, numbered) : NULL) : "\xef\xbf\xbd";
-    if (!size)
-      size = 1;
+    if (!size) size = 1;
     if (instead) {
       tmon_buffer_append(out, plain, (size_t)(text - plain));
       tmon_buffer_append_text(out, instead);
@@ -61,10 +56,8 @@ static void put_quoted(tmon_buffer *out, const char *text)
   tmon_buffer_append(out, "\"", 1);
 }
 
-static void put_prefix(tmon_json_writer *writer, const char *key)
-{
-  if (writer->comma)
-    tmon_buffer_append(writer->out, ",", 1);
+static void put_prefix(tmon_json_writer *writer, const char *key) {
+  if (writer->comma) tmon_buffer_append(writer->out, ",", 1);
   writer->comma = true;
   if (key) {
     put_quoted(writer->out, key);
@@ -72,21 +65,18 @@ static void put_prefix(tmon_json_writer *writer, const char *key)
   }
 }
 
-void tmon_json_open(tmon_json_writer *writer, const char *key, char bracket)
-{
+void tmon_json_open(tmon_json_writer *writer, const char *key, char bracket) {
   put_prefix(writer, key);
   tmon_buffer_append(writer->out, &bracket, 1);
   writer->comma = false;
 }
 
-void tmon_json_close(tmon_json_writer *writer, char bracket)
-{
+void tmon_json_close(tmon_json_writer *writer, char bracket) {
   tmon_buffer_append(writer->out, &bracket, 1);
   writer->comma = true;
 }
 
-void tmon_json_put_text(tmon_json_writer *writer, const char *key, const char *text)
-{
+void tmon_json_put_text(tmon_json_writer *writer, const char *key, const char *text) {
   if (!text) {
     tmon_json_put_null(writer, key);
     return;
@@ -95,14 +85,12 @@ void tmon_json_put_text(tmon_json_writer *writer, const char *key, const char *t
   put_quoted(writer->out, text);
 }
 
-void tmon_json_put_int(tmon_json_writer *writer, const char *key, int64_t value)
-{
+void tmon_json_put_int(tmon_json_writer *writer, const char *key, int64_t value) {
   put_prefix(writer, key);
   tmon_buffer_append_format(writer->out, "%" PRId64, value);
 }
 
-void tmon_json_put_double(tmon_json_writer *writer, const char *key, double value)
-{
+void tmon_json_put_double(tmon_json_writer *writer, const char *key, double value) {
   if (!isfinite(value)) {
     tmon_json_put_null(writer, key);
     return;
@@ -112,18 +100,11 @@ void tmon_json_put_double(tmon_json_writer *writer, const char *key, double valu
   tmon_json_put_raw(writer, key, text);
 }
 
-void tmon_json_put_bool(tmon_json_writer *writer, const char *key, bool value)
-{
-  tmon_json_put_raw(writer, key, value ? "true" : "false");
-}
+void tmon_json_put_bool(tmon_json_writer *writer, const char *key, bool value) { tmon_json_put_raw(writer, key, value ? "true" : "false"); }
 
-void tmon_json_put_null(tmon_json_writer *writer, const char *key)
-{
-  tmon_json_put_raw(writer, key, "null");
-}
+void tmon_json_put_null(tmon_json_writer *writer, const char *key) { tmon_json_put_raw(writer, key, "null"); }
 
-void tmon_json_put_raw(tmon_json_writer *writer, const char *key, const char *json)
-{
+void tmon_json_put_raw(tmon_json_writer *writer, const char *key, const char *json) {
   put_prefix(writer, key);
   tmon_buffer_append_text(writer->out, json ? json : "null");
 }

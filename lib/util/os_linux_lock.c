@@ -23,44 +23,34 @@
 enum { FIRST_TRY_US = 100, LAST_TRY_US = 5000 };
 
 static pthread_mutex_t table_mutex = PTHREAD_MUTEX_INITIALIZER;
-static int *table;             /* guarded by table_mutex: descriptors of open locks, in no order */
+static int *table; /* guarded by table_mutex: descriptors of open locks, in no order */
 static size_t table_count;
 static size_t table_capacity;
 
-void tmon_lock_before_fork(void)
-{
-  pthread_mutex_lock(&table_mutex);
-}
+void tmon_lock_before_fork(void) { pthread_mutex_lock(&table_mutex); }
 
-void tmon_lock_after_fork(bool child)
-{
+void tmon_lock_after_fork(bool child) {
   if (child) {
-    for (size_t i = 0; i < table_count; i++)
-      close(table[i]);
+    for (size_t i = 0; i < table_count; i++) close(table[i]);
     table_count = 0;
   }
   pthread_mutex_unlock(&table_mutex);
 }
 
-static bool note_has_room(void)
-{
-  if (table_count < table_capacity)
-    return true;
+static bool note_has_room(void) {
+  if (table_count < table_capacity) return true;
   size_t capacity = table_capacity ? table_capacity * 2 : 8;
   int *larger = tmon_realloc(table, capacity, sizeof *table);
-  if (!larger)
-    return false;
+  if (!larger) return false;
   table = larger;
   table_capacity = capacity;
   return true;
 }
 
 /* False when the descriptor is not in the table: a fork handler has closed it already. */
-static bool strike(int fd)
-{
+static bool strike(int fd) {
   for (size_t i = 0; i < table_count; i++) {
-    if (table[i] != fd)
-      continue;
+    if (table[i] != fd) continue;
     table[i] = table[--table_count];
     if (!table_count) {
       tmon_free(table);
@@ -72,11 +62,9 @@ static bool strike(int fd)
   return false;
 }
 
-int tmon_lock_open(tmon_lock *lock, const char *path, bool create)
-{
+int tmon_lock_open(tmon_lock *lock, const char *path, bool create) {
   lock->fd = -1;
-  if (!tmon_fork_watch())
-    return tmon_error_no_memory();
+  if (!tmon_fork_watch()) return tmon_error_no_memory();
   int result = TMON_OK;
   pthread_mutex_lock(&table_mutex);
   if (!note_has_room()) {
@@ -95,48 +83,37 @@ out:
   return result;
 }
 
-static int set_lock(int fd, short type)
-{
+static int set_lock(int fd, short type) {
   struct flock range = {.l_type = type, .l_whence = SEEK_SET};
   int result;
-  do
-    result = fcntl(fd, F_OFD_SETLK, &range);
+  do result = fcntl(fd, F_OFD_SETLK, &range);
   while (result != 0 && errno == EINTR);
   return result;
 }
 
-int tmon_lock_acquire(tmon_lock *lock, int64_t timeout_us)
-{
-  if (lock->fd < 0)
-    return tmon_error_set(TMON_ESTATE, "the lock is not open");
+int tmon_lock_acquire(tmon_lock *lock, int64_t timeout_us) {
+  if (lock->fd < 0) return tmon_error_set(TMON_ESTATE, "the lock is not open");
   int64_t start = tmon_clock_monotonic_us();
   /* F_OFD_SETLKW can't be bounded without signals, so the lock is asked for again and again, less and less often. */
   for (int64_t pause = FIRST_TRY_US;; pause = pause * 2 < LAST_TRY_US ? pause * 2 : LAST_TRY_US) {
-    if (set_lock(lock->fd, F_WRLCK) == 0)
-      return TMON_OK;
-    if (errno != EAGAIN && errno != EACCES)
-      return tmon_error_set_os(errno, "the lock can't be taken");
+    if (set_lock(lock->fd, F_WRLCK) == 0) return TMON_OK;
+    if (errno != EAGAIN && errno != EACCES) return tmon_error_set_os(errno, "the lock can't be taken");
     int64_t passed = tmon_clock_monotonic_us() - start;
     if (passed >= timeout_us)
-      return tmon_error_set(TMON_EBUSY, "another process holds the lock and did not release it within %lld ms",
-                            (long long)(timeout_us > 0 ? timeout_us / 1000 : 0));
+      return tmon_error_set(
+          TMON_EBUSY, "another process holds the lock and did not release it within %lld ms", (long long)(timeout_us > 0 ? timeout_us / 1000 : 0));
     tmon_clock_sleep_us(pause < timeout_us - passed ? pause : timeout_us - passed);
   }
 }
 
-void tmon_lock_release(tmon_lock *lock)
-{
-  if (lock->fd >= 0)
-    (void)set_lock(lock->fd, F_UNLCK);
+void tmon_lock_release(tmon_lock *lock) {
+  if (lock->fd >= 0) (void)set_lock(lock->fd, F_UNLCK);
 }
 
-void tmon_lock_close(tmon_lock *lock)
-{
-  if (lock->fd < 0)
-    return;
+void tmon_lock_close(tmon_lock *lock) {
+  if (lock->fd < 0) return;
   pthread_mutex_lock(&table_mutex);
-  if (strike(lock->fd))
-    close(lock->fd);
+  if (strike(lock->fd)) close(lock->fd);
   pthread_mutex_unlock(&table_mutex);
   lock->fd = -1;
 }

@@ -31,19 +31,16 @@ struct tmon_mutex {
   pthread_mutex_t handle;
 };
 
-static struct timespec deadline_after(int64_t timeout_us)
-{
+static struct timespec deadline_after(int64_t timeout_us) {
   /* About a century: longer waits would overflow and mean the same. */
   const int64_t longest = INT64_C(3000000000000000);
   int64_t end = tmon_clock_monotonic_us() + (timeout_us < 0 ? 0 : timeout_us < longest ? timeout_us : longest);
   return (struct timespec){.tv_sec = (time_t)(end / 1000000), .tv_nsec = (long)(end % 1000000) * 1000};
 }
 
-static void *run(void *argument)
-{
+static void *run(void *argument) {
   tmon_thread *thread = argument;
-  if (thread->name[0])
-    (void)pthread_setname_np(pthread_self(), thread->name);
+  if (thread->name[0]) (void)pthread_setname_np(pthread_self(), thread->name);
   thread->body(thread->argument);
   pthread_mutex_lock(&thread->mutex);
   thread->ended = true;
@@ -53,37 +50,29 @@ static void *run(void *argument)
 }
 
 /* The condition waits by the monotonic clock: the wall clock may jump. */
-static int prepare(tmon_thread *thread)
-{
+static int prepare(tmon_thread *thread) {
   pthread_condattr_t attributes;
   int failure = pthread_condattr_init(&attributes);
-  if (failure)
-    return failure;
+  if (failure) return failure;
   failure = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-  if (!failure)
-    failure = pthread_cond_init(&thread->end, &attributes);
+  if (!failure) failure = pthread_cond_init(&thread->end, &attributes);
   pthread_condattr_destroy(&attributes);
-  if (failure)
-    return failure;
+  if (failure) return failure;
   failure = pthread_mutex_init(&thread->mutex, NULL);
-  if (failure)
-    pthread_cond_destroy(&thread->end);
+  if (failure) pthread_cond_destroy(&thread->end);
   return failure;
 }
 
-static void dispose(tmon_thread *thread)
-{
+static void dispose(tmon_thread *thread) {
   pthread_mutex_destroy(&thread->mutex);
   pthread_cond_destroy(&thread->end);
   tmon_free(thread);
 }
 
-int tmon_thread_start(tmon_thread **out, const char *name, void (*body)(void *argument), void *argument)
-{
+int tmon_thread_start(tmon_thread **out, const char *name, void (*body)(void *argument), void *argument) {
   *out = NULL;
   tmon_thread *thread = tmon_alloc_zero(1, sizeof *thread);
-  if (!thread)
-    return tmon_error_no_memory();
+  if (!thread) return tmon_error_no_memory();
   thread->body = body;
   thread->argument = argument;
   (void)tmon_text_copy(thread->name, sizeof thread->name, name);
@@ -106,12 +95,9 @@ int tmon_thread_start(tmon_thread **out, const char *name, void (*body)(void *ar
   return TMON_OK;
 }
 
-bool tmon_thread_join(tmon_thread *thread, int64_t timeout_us)
-{
-  if (!thread)
-    return true;
-  if (pthread_equal(pthread_self(), thread->handle))
-    return false;
+bool tmon_thread_join(tmon_thread *thread, int64_t timeout_us) {
+  if (!thread) return true;
+  if (pthread_equal(pthread_self(), thread->handle)) return false;
   struct timespec deadline = deadline_after(timeout_us);
   int failure = 0;
   pthread_mutex_lock(&thread->mutex);
@@ -119,24 +105,18 @@ bool tmon_thread_join(tmon_thread *thread, int64_t timeout_us)
     failure = timeout_us < 0 ? pthread_cond_wait(&thread->end, &thread->mutex) : pthread_cond_timedwait(&thread->end, &thread->mutex, &deadline);
   bool ended = thread->ended;
   pthread_mutex_unlock(&thread->mutex);
-  if (!ended)
-    return false;
+  if (!ended) return false;
   pthread_join(thread->handle, NULL);
   dispose(thread);
   return true;
 }
 
-void tmon_thread_forget(tmon_thread *thread)
-{
-  tmon_free(thread);
-}
+void tmon_thread_forget(tmon_thread *thread) { tmon_free(thread); }
 
-int tmon_mutex_make(tmon_mutex **out)
-{
+int tmon_mutex_make(tmon_mutex **out) {
   *out = NULL;
   tmon_mutex *mutex = tmon_alloc(sizeof *mutex);
-  if (!mutex)
-    return tmon_error_no_memory();
+  if (!mutex) return tmon_error_no_memory();
   int failure = pthread_mutex_init(&mutex->handle, NULL);
   if (failure) {
     tmon_free(mutex);
@@ -146,34 +126,24 @@ int tmon_mutex_make(tmon_mutex **out)
   return TMON_OK;
 }
 
-void tmon_mutex_lock(tmon_mutex *mutex)
-{
-  pthread_mutex_lock(&mutex->handle);
-}
+void tmon_mutex_lock(tmon_mutex *mutex) { pthread_mutex_lock(&mutex->handle); }
 
-bool tmon_mutex_try_lock_for(tmon_mutex *mutex, int64_t timeout_us)
-{
+bool tmon_mutex_try_lock_for(tmon_mutex *mutex, int64_t timeout_us) {
   /* Asked for again and again: pthread_mutex_timedlock goes by the wall clock, which may jump, and the thread sanitizer of GCC 12 does not see
    * pthread_mutex_clocklock. */
   int64_t start = tmon_clock_monotonic_us();
   while (pthread_mutex_trylock(&mutex->handle) != 0) {
     int64_t left = timeout_us - (tmon_clock_monotonic_us() - start);
-    if (left <= 0)
-      return false;
+    if (left <= 0) return false;
     tmon_clock_sleep_us(left < MUTEX_TRY_US ? left : MUTEX_TRY_US);
   }
   return true;
 }
 
-void tmon_mutex_unlock(tmon_mutex *mutex)
-{
-  pthread_mutex_unlock(&mutex->handle);
-}
+void tmon_mutex_unlock(tmon_mutex *mutex) { pthread_mutex_unlock(&mutex->handle); }
 
-void tmon_mutex_free(tmon_mutex *mutex)
-{
-  if (!mutex)
-    return;
+void tmon_mutex_free(tmon_mutex *mutex) {
+  if (!mutex) return;
   pthread_mutex_destroy(&mutex->handle);
   tmon_free(mutex);
 }

@@ -14,13 +14,9 @@ static double read_clock(clockid_t id) {
   return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-double bench_seconds(void) {
-  return read_clock(CLOCK_MONOTONIC);
-}
+double bench_seconds(void) { return read_clock(CLOCK_MONOTONIC); }
 
-double bench_thread_seconds(void) {
-  return read_clock(CLOCK_THREAD_CPUTIME_ID);
-}
+double bench_thread_seconds(void) { return read_clock(CLOCK_THREAD_CPUTIME_ID); }
 
 int64_t bench_now_us(void) {
   struct timespec t;

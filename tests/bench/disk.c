@@ -43,9 +43,7 @@ int bench_disk(char **arguments) {
   return 0;
 }
 
-int bench_fill(char **arguments) {
-  return bench_disk(arguments);
-}
+int bench_fill(char **arguments) { return bench_disk(arguments); }
 
 static double written(void) {
   char line[128];

@@ -15,7 +15,9 @@
 #define ROUNDS 60
 #define MOST_THREADS 16
 
-typedef struct slot { int64_t words[4]; } slot;
+typedef struct slot {
+  int64_t words[4];
+} slot;
 
 typedef struct worker {
   pthread_t thread;

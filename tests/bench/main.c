@@ -10,9 +10,17 @@ static const struct {
   const char *name;
   int (*run)(char **arguments);
 } benches[] = {
-    {"log", bench_log}, {"drain", bench_drain}, {"disk", bench_disk}, {"write", bench_write}, {"fill", bench_fill},
-    {"query", bench_query}, {"peer-fill", bench_peer_fill}, {"peer-query", bench_peer_query}, {"live", bench_live},
-    {"exit", bench_exit}, {"client", bench_client},
+    {"log", bench_log},
+    {"drain", bench_drain},
+    {"disk", bench_disk},
+    {"write", bench_write},
+    {"fill", bench_fill},
+    {"query", bench_query},
+    {"peer-fill", bench_peer_fill},
+    {"peer-query", bench_peer_query},
+    {"live", bench_live},
+    {"exit", bench_exit},
+    {"client", bench_client},
 };
 
 int main(int count, char **arguments) {

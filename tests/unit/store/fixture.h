@@ -20,40 +20,42 @@
 
 static char scratch[64];
 
-static inline void make_scratch(void)
-{
+static inline void make_scratch(void) {
   snprintf(scratch, sizeof scratch, "/tmp/trainmon-store-XXXXXX");
   ck_assert_ptr_nonnull(mkdtemp(scratch));
 }
 
-static inline void drop_scratch(void)
-{
+static inline void drop_scratch(void) {
   char command[120];
   snprintf(command, sizeof command, "rm -rf '%s'", scratch);
   ck_assert_int_eq(system(command), 0);
 }
 
-#define OK(call) do { int ok_ = (call); ck_assert_msg(ok_ == TMON_OK, "%s: %s, %s", #call, tmon_error_name(ok_), tmon_error_message()); } while (0)
-#define FAILS(code, call) do { int got_ = (call); ck_assert_msg(got_ == (code), "%s: %s, expected %s", #call, tmon_error_name(got_), tmon_error_name(code)); } while (0)
+#define OK(call)                                                                                                                                          \
+  do {                                                                                                                                                    \
+    int ok_ = (call);                                                                                                                                     \
+    ck_assert_msg(ok_ == TMON_OK, "%s: %s, %s", #call, tmon_error_name(ok_), tmon_error_message());                                                       \
+  } while (0)
+#define FAILS(code, call)                                                                                                                                 \
+  do {                                                                                                                                                    \
+    int got_ = (call);                                                                                                                                    \
+    ck_assert_msg(got_ == (code), "%s: %s, expected %s", #call, tmon_error_name(got_), tmon_error_name(code));                                            \
+  } while (0)
 
-static inline tmon_db *open_db(void)
-{
+static inline tmon_db *open_db(void) {
   tmon_db *db = NULL;
   OK(tmon_db_open(&db, scratch, false, false, 5000000));
   return db;
 }
 
 /* Runs one statement in a transaction of its own. */
-static inline int write_sql(tmon_db *db, const char *sql)
-{
+static inline int write_sql(tmon_db *db, const char *sql) {
   tmon_tx *tx = NULL;
   tmon_row *row = NULL;
   int result = tmon_tx_begin(&tx, db, true, -1);
-  if (result)
-    return result;
+  if (result) return result;
   result = tmon_tx_prepare(&row, tx, sql);
-  if (!result)
-    result = tmon_row_run(row);
+  if (!result) result = tmon_row_run(row);
   if (result) {
     tmon_tx_abort(tx);
     return result;
@@ -61,8 +63,7 @@ static inline int write_sql(tmon_db *db, const char *sql)
   return tmon_tx_commit(tx);
 }
 
-static inline double read_number(tmon_db *db, const char *sql)
-{
+static inline double read_number(tmon_db *db, const char *sql) {
   tmon_tx *tx = NULL;
   tmon_row *row = NULL;
   OK(tmon_tx_begin(&tx, db, false, -1));
@@ -74,8 +75,7 @@ static inline double read_number(tmon_db *db, const char *sql)
 }
 
 /* Through the sqlite3 shell: what it prints, without the last newline. */
-static inline char *shell(const char *sql)
-{
+static inline char *shell(const char *sql) {
   char command[4096];
   snprintf(command, sizeof command, "sqlite3 -bail '%s/trainmon.db' \"%s\" 2>&1", scratch, sql);
   FILE *pipe = popen(command, "r");
@@ -84,13 +84,11 @@ static inline char *shell(const char *sql)
   size_t size = fread(text, 1, sizeof text - 1, pipe);
   text[size] = 0;
   pclose(pipe);
-  while (size && text[size - 1] == '\n')
-    text[--size] = 0;
+  while (size && text[size - 1] == '\n') text[--size] = 0;
   return text;
 }
 
-static inline int run_suite(Suite *suite)
-{
+static inline int run_suite(Suite *suite) {
   SRunner *runner = srunner_create(suite);
   srunner_run_all(runner, CK_ENV);
   int failed = srunner_ntests_failed(runner);

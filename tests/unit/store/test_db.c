@@ -7,28 +7,25 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-static char *path_of(const char *name)
-{
+static char *path_of(const char *name) {
   static char path[128];
   snprintf(path, sizeof path, "%s/%s", scratch, name);
   return path;
 }
 
-START_TEST(creates_the_documented_file)
-{
+START_TEST(creates_the_documented_file) {
   tmon_db *db = open_db();
   ck_assert_str_eq(tmon_db_journal(db), "wal");
   ck_assert(!tmon_db_is_read_only(db));
   ck_assert_int_eq(tmon_db_schema_version(db), TMON_SCHEMA_VERSION);
   ck_assert_str_eq(tmon_db_folder(db), scratch);
   tmon_db_close(db);
-  ck_assert_str_eq(shell("PRAGMA page_size; PRAGMA auto_vacuum; PRAGMA application_id; PRAGMA user_version; PRAGMA integrity_check"),
-      "16384\n2\n1953329006\n1000\nok");
+  ck_assert_str_eq(
+      shell("PRAGMA page_size; PRAGMA auto_vacuum; PRAGMA application_id; PRAGMA user_version; PRAGMA integrity_check"), "16384\n2\n1953329006\n1000\nok");
 }
 END_TEST
 
-START_TEST(close_leaves_one_file)
-{
+START_TEST(close_leaves_one_file) {
   tmon_db *db = open_db();
   OK(write_sql(db, "INSERT INTO training_sessions (session_name) VALUES ('a')"));
   ck_assert(tmon_file_exists(path_of("trainmon.db-wal")));
@@ -38,8 +35,7 @@ START_TEST(close_leaves_one_file)
 }
 END_TEST
 
-START_TEST(missing_store)
-{
+START_TEST(missing_store) {
   tmon_db *db = NULL;
   char *folder = path_of("none");
   FAILS(TMON_ENOTFOUND, tmon_db_open(&db, folder, true, false, 0));
@@ -53,8 +49,7 @@ END_TEST
 static const char other_database[] = "CREATE TABLE t(a); INSERT INTO t VALUES (1)";
 static const char newer_store[] = "PRAGMA application_id = 1953329006; PRAGMA user_version = 2000; CREATE TABLE t(a)";
 
-static void refused_untouched(int code)
-{
+static void refused_untouched(int code) {
   char *before = NULL;
   char *after = NULL;
   size_t before_size = 0;
@@ -71,22 +66,19 @@ static void refused_untouched(int code)
   tmon_free(after);
 }
 
-START_TEST(newer_version_is_untouched)
-{
+START_TEST(newer_version_is_untouched) {
   shell(newer_store);
   refused_untouched(TMON_EVERSION);
 }
 END_TEST
 
-START_TEST(other_database_is_untouched)
-{
+START_TEST(other_database_is_untouched) {
   shell(other_database);
   refused_untouched(TMON_ECORRUPT);
 }
 END_TEST
 
-START_TEST(no_database_is_untouched)
-{
+START_TEST(no_database_is_untouched) {
   char junk[20000];
   memset(junk, 'x', sizeof junk);
   OK(tmon_file_write_atomic(path_of("trainmon.db"), junk, sizeof junk, 0644));
@@ -94,8 +86,7 @@ START_TEST(no_database_is_untouched)
 }
 END_TEST
 
-START_TEST(newer_minor_is_opened)
-{
+START_TEST(newer_minor_is_opened) {
   tmon_db_close(open_db());
   shell("PRAGMA user_version = 1007; ALTER TABLE training_sessions ADD COLUMN later TEXT");
   tmon_db *db = open_db();
@@ -105,8 +96,7 @@ START_TEST(newer_minor_is_opened)
 }
 END_TEST
 
-START_TEST(major_changes_below_an_open_store)
-{
+START_TEST(major_changes_below_an_open_store) {
   tmon_db *db = open_db();
   shell("PRAGMA user_version = 2000");
   FAILS(TMON_EVERSION, write_sql(db, "INSERT INTO training_sessions (session_name) VALUES ('a')"));
@@ -115,8 +105,7 @@ START_TEST(major_changes_below_an_open_store)
 }
 END_TEST
 
-START_TEST(migrations_are_one_transaction)
-{
+START_TEST(migrations_are_one_transaction) {
   tmon_db *db = open_db();
   const tmon_migration broken[] = {{1000, 1001, "CREATE TABLE more(a) STRICT"}, {1001, 1002, "CREATE TABLE later(a INTEGER) STRICT; SELECT nonsense"}};
   ck_assert_int_ne(tmon_schema_migrate(db->writer, broken, 2, 1000, 1002), TMON_OK);
@@ -129,8 +118,7 @@ START_TEST(migrations_are_one_transaction)
 }
 END_TEST
 
-START_TEST(network_journal)
-{
+START_TEST(network_journal) {
   tmon_db *db = open_db();
   OK(tmon_schema_prepare(db, true));
   ck_assert_str_eq(tmon_db_journal(db), "delete");
@@ -141,20 +129,15 @@ START_TEST(network_journal)
 END_TEST
 
 /* In a child without root's rights; exits with 0 when the store reads one session and refuses a write. */
-static int read_as_nobody(const char *journal)
-{
+static int read_as_nobody(const char *journal) {
   pid_t child = fork();
   if (child == 0) {
     tmon_db *db = NULL;
     tmon_tx *tx = NULL;
-    if (setgid(65534) || setuid(65534))
-      _exit(10);
-    if (tmon_db_open(&db, scratch, false, false, 0))
-      _exit(11);
-    if (!tmon_db_is_read_only(db) || strcmp(tmon_db_journal(db), journal) != 0)
-      _exit(12);
-    if (tmon_tx_begin(&tx, db, true, -1) != TMON_EREADONLY)
-      _exit(13);
+    if (setgid(65534) || setuid(65534)) _exit(10);
+    if (tmon_db_open(&db, scratch, false, false, 0)) _exit(11);
+    if (!tmon_db_is_read_only(db) || strcmp(tmon_db_journal(db), journal) != 0) _exit(12);
+    if (tmon_tx_begin(&tx, db, true, -1) != TMON_EREADONLY) _exit(13);
     int count = (int)read_number(db, "SELECT count(*) FROM training_sessions");
     tmon_db_close(db);
     _exit(count == 1 ? 0 : 14);
@@ -164,10 +147,8 @@ static int read_as_nobody(const char *journal)
   return WIFEXITED(status) ? WEXITSTATUS(status) : 99;
 }
 
-START_TEST(unwritable_folder_at_rest_and_live)
-{
-  if (getuid() != 0)
-    return;
+START_TEST(unwritable_folder_at_rest_and_live) {
+  if (getuid() != 0) return;
   ck_assert_int_eq(chmod(scratch, 0755), 0);
   tmon_db *db = open_db();
   OK(write_sql(db, "INSERT INTO training_sessions (session_name) VALUES ('a')"));
@@ -177,10 +158,8 @@ START_TEST(unwritable_folder_at_rest_and_live)
 }
 END_TEST
 
-START_TEST(unwritable_file_in_a_writable_folder)
-{
-  if (getuid() != 0)
-    return;
+START_TEST(unwritable_file_in_a_writable_folder) {
+  if (getuid() != 0) return;
   tmon_db *db = open_db();
   OK(write_sql(db, "INSERT INTO training_sessions (session_name) VALUES ('a')"));
   tmon_db_close(db);
@@ -190,8 +169,7 @@ START_TEST(unwritable_file_in_a_writable_folder)
 }
 END_TEST
 
-START_TEST(fork_refuses_and_forgets)
-{
+START_TEST(fork_refuses_and_forgets) {
   tmon_db *db = open_db();
   pid_t child = fork();
   if (child == 0) {
@@ -209,16 +187,13 @@ START_TEST(fork_refuses_and_forgets)
 END_TEST
 
 /* On a memory file system of 3 MiB: the write fails, nothing of it stays, and after room is made the same connection writes. */
-START_TEST(full_disk)
-{
-  if (getuid() != 0 || mount("tmpfs", scratch, "tmpfs", 0, "size=3m") != 0)
-    return;
+START_TEST(full_disk) {
+  if (getuid() != 0 || mount("tmpfs", scratch, "tmpfs", 0, "size=3m") != 0) return;
   tmon_db *db = open_db();
   FILE *filler = fopen(path_of("filler"), "w");
   static char zeros[65536];
   setvbuf(filler, NULL, _IONBF, 0);
-  while (fwrite(zeros, 1, sizeof zeros, filler) == sizeof zeros)
-    continue;
+  while (fwrite(zeros, 1, sizeof zeros, filler) == sizeof zeros) continue;
   fclose(filler);
   static const char sql[] = "INSERT INTO events (time, kind, message) VALUES (1, 'x', hex(zeroblob(400000)))";
   FAILS(TMON_EFULL, write_sql(db, sql));
@@ -233,10 +208,8 @@ START_TEST(full_disk)
 }
 END_TEST
 
-START_TEST(creation_on_a_full_disk)
-{
-  if (getuid() != 0 || mount("tmpfs", scratch, "tmpfs", 0, "size=500k") != 0)
-    return;
+START_TEST(creation_on_a_full_disk) {
+  if (getuid() != 0 || mount("tmpfs", scratch, "tmpfs", 0, "size=500k") != 0) return;
   tmon_db *db = NULL;
   FAILS(TMON_EFULL, tmon_db_open(&db, scratch, false, false, 1000000));
   ck_assert_ptr_null(db);
@@ -248,8 +221,7 @@ START_TEST(creation_on_a_full_disk)
 }
 END_TEST
 
-int main(void)
-{
+int main(void) {
   Suite *suite = suite_create("db");
   TCase *cases = tcase_create("db");
   tcase_add_checked_fixture(cases, make_scratch, drop_scratch);

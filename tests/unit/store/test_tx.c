@@ -9,8 +9,7 @@
 static const char insert_event[] = "INSERT INTO events (time, kind, message) VALUES (?, 'x', ?)";
 static const char count_events[] = "SELECT count(*) FROM events";
 
-START_TEST(values_come_back)
-{
+START_TEST(values_come_back) {
   tmon_db *db = open_db();
   tmon_tx *tx = NULL;
   tmon_row *row = NULL;
@@ -39,8 +38,7 @@ START_TEST(values_come_back)
 }
 END_TEST
 
-START_TEST(abort_leaves_nothing_and_commit_stays)
-{
+START_TEST(abort_leaves_nothing_and_commit_stays) {
   tmon_db *db = open_db();
   tmon_tx *tx = NULL;
   tmon_row *row = NULL;
@@ -51,10 +49,8 @@ START_TEST(abort_leaves_nothing_and_commit_stays)
     OK(tmon_row_run(row));
     ck_assert_int_eq(tmon_tx_changes(tx), 1);
     ck_assert_int_eq(tmon_tx_last_rowid(tx), 1);
-    if (pass)
-      OK(tmon_tx_commit(tx));
-    else
-      tmon_tx_abort(tx);
+    if (pass) OK(tmon_tx_commit(tx));
+    else tmon_tx_abort(tx);
     ck_assert_double_eq(read_number(db, count_events), pass);
   }
   tmon_tx_abort(NULL);
@@ -62,8 +58,7 @@ START_TEST(abort_leaves_nothing_and_commit_stays)
 }
 END_TEST
 
-START_TEST(a_failed_row_leaves_the_transaction)
-{
+START_TEST(a_failed_row_leaves_the_transaction) {
   tmon_db *db = open_db();
   tmon_tx *tx = NULL;
   tmon_row *row = NULL;
@@ -82,8 +77,7 @@ START_TEST(a_failed_row_leaves_the_transaction)
 }
 END_TEST
 
-START_TEST(a_read_is_a_snapshot_and_can_not_write)
-{
+START_TEST(a_read_is_a_snapshot_and_can_not_write) {
   tmon_db *db = open_db();
   tmon_tx *tx = NULL;
   tmon_row *row = NULL;
@@ -100,8 +94,7 @@ START_TEST(a_read_is_a_snapshot_and_can_not_write)
 }
 END_TEST
 
-static int64_t version_now(tmon_db *db)
-{
+static int64_t version_now(tmon_db *db) {
   tmon_tx *tx = NULL;
   OK(tmon_tx_begin(&tx, db, false, -1));
   int64_t version = tmon_tx_data_version(tx);
@@ -109,8 +102,7 @@ static int64_t version_now(tmon_db *db)
   return version;
 }
 
-START_TEST(data_version_tells_changes)
-{
+START_TEST(data_version_tells_changes) {
   tmon_db *db = open_db();
   int64_t first = version_now(db);
   ck_assert_int_eq(version_now(db), first);
@@ -123,8 +115,7 @@ START_TEST(data_version_tells_changes)
 }
 END_TEST
 
-START_TEST(statements_are_kept)
-{
+START_TEST(statements_are_kept) {
   tmon_db *db = open_db();
   tmon_tx *tx = NULL;
   tmon_row *rows[200];
@@ -146,8 +137,7 @@ START_TEST(statements_are_kept)
 }
 END_TEST
 
-START_TEST(wait_names_the_thread)
-{
+START_TEST(wait_names_the_thread) {
   tmon_db *db = open_db();
   tmon_tx *tx = NULL;
   tmon_tx *other = NULL;
@@ -162,8 +152,7 @@ START_TEST(wait_names_the_thread)
 END_TEST
 
 /* A child that holds the lock in an open transaction until it is killed. */
-static pid_t start_holder(void)
-{
+static pid_t start_holder(void) {
   int ready[2];
   ck_assert_int_eq(pipe(ready), 0);
   pid_t child = fork();
@@ -171,13 +160,10 @@ static pid_t start_holder(void)
     tmon_db *db = NULL;
     tmon_tx *tx = NULL;
     tmon_row *row = NULL;
-    if (tmon_db_open(&db, scratch, false, false, 1000000) || tmon_tx_begin(&tx, db, true, -1) || tmon_tx_prepare(&row, tx, insert_event))
-      _exit(1);
+    if (tmon_db_open(&db, scratch, false, false, 1000000) || tmon_tx_begin(&tx, db, true, -1) || tmon_tx_prepare(&row, tx, insert_event)) _exit(1);
     tmon_bind_int(row, 1, 13);
-    if (tmon_row_run(row) || write(ready[1], "r", 1) != 1)
-      _exit(1);
-    for (;;)
-      pause();
+    if (tmon_row_run(row) || write(ready[1], "r", 1) != 1) _exit(1);
+    for (;;) pause();
   }
   close(ready[1]);
   char byte = 0;
@@ -186,8 +172,7 @@ static pid_t start_holder(void)
   return child;
 }
 
-START_TEST(killed_holder)
-{
+START_TEST(killed_holder) {
   pid_t holder = start_holder();
   tmon_db *db = NULL;
   char pid[40];
@@ -207,8 +192,7 @@ START_TEST(killed_holder)
 }
 END_TEST
 
-START_TEST(a_foreign_writer_is_named_so)
-{
+START_TEST(a_foreign_writer_is_named_so) {
   tmon_db *db = open_db();
   sqlite3 *foreign = NULL;
   char path[120];
@@ -227,35 +211,29 @@ END_TEST
 
 enum { WRITERS = 8, COMMITS = 40 };
 
-static void write_many(int writer)
-{
+static void write_many(int writer) {
   tmon_db *db = NULL;
-  if (tmon_db_open(&db, scratch, false, false, 20000000))
-    _exit(1);
+  if (tmon_db_open(&db, scratch, false, false, 20000000)) _exit(1);
   static char text[20000];
   memset(text, 'a' + writer, sizeof text - 1);
   for (int i = 0; i < COMMITS; i++) {
     tmon_tx *tx = NULL;
     tmon_row *row = NULL;
-    if (tmon_tx_begin(&tx, db, true, -1) || tmon_tx_prepare(&row, tx, insert_event))
-      _exit(2);
+    if (tmon_tx_begin(&tx, db, true, -1) || tmon_tx_prepare(&row, tx, insert_event)) _exit(2);
     tmon_bind_int(row, 1, writer * 1000 + i);
     tmon_bind_text(row, 2, text);
-    if (tmon_row_run(row) || tmon_tx_commit(tx))
-      _exit(3);
+    if (tmon_row_run(row) || tmon_tx_commit(tx)) _exit(3);
   }
   tmon_db_close(db);
   _exit(0);
 }
 
 /* They also race for the creation; together they write more than one checkpoint's worth. */
-START_TEST(eight_processes)
-{
+START_TEST(eight_processes) {
   pid_t children[WRITERS];
   for (int i = 0; i < WRITERS; i++) {
     children[i] = fork();
-    if (children[i] == 0)
-      write_many(i);
+    if (children[i] == 0) write_many(i);
   }
   for (int i = 0; i < WRITERS; i++) {
     int status = 1;
@@ -266,8 +244,7 @@ START_TEST(eight_processes)
 }
 END_TEST
 
-START_TEST(wal_stays_small)
-{
+START_TEST(wal_stays_small) {
   tmon_db *db = open_db();
   static char text[200000];
   memset(text, 'x', sizeof text - 1);
@@ -290,8 +267,7 @@ START_TEST(wal_stays_small)
 }
 END_TEST
 
-int main(void)
-{
+int main(void) {
   Suite *suite = suite_create("tx");
   TCase *cases = tcase_create("tx");
   tcase_add_checked_fixture(cases, make_scratch, drop_scratch);

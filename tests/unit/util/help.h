@@ -12,20 +12,17 @@
 enum { TEST_PATH_BYTES = 512 };
 
 /* A new empty folder below $TMPDIR or /tmp. */
-static inline void make_test_folder(char out[TEST_PATH_BYTES])
-{
+static inline void make_test_folder(char out[TEST_PATH_BYTES]) {
   const char *base = getenv("TMPDIR");
   (void)snprintf(out, TEST_PATH_BYTES, "%s/trainmon-XXXXXX", base && *base ? base : "/tmp");
   ck_assert_ptr_nonnull(mkdtemp(out));
 }
 
-static inline void test_path(char out[TEST_PATH_BYTES * 2], const char *folder, const char *name)
-{
+static inline void test_path(char out[TEST_PATH_BYTES * 2], const char *folder, const char *name) {
   (void)snprintf(out, TEST_PATH_BYTES * 2, "%s/%s", folder, name);
 }
 
-static inline int run_suite(Suite *suite)
-{
+static inline int run_suite(Suite *suite) {
   SRunner *runner = srunner_create(suite);
   srunner_run_all(runner, CK_ENV);
   int failed = srunner_ntests_failed(runner);

@@ -9,8 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
-START_TEST(overflow_and_zero)
-{
+START_TEST(overflow_and_zero) {
   ck_assert_ptr_null(tmon_alloc_zero(SIZE_MAX / 2, 3));
   ck_assert_ptr_null(tmon_realloc(NULL, SIZE_MAX / 2, 3));
   void *empty = tmon_alloc(0);
@@ -20,14 +19,12 @@ START_TEST(overflow_and_zero)
   tmon_free(empty);
   tmon_free(NULL);
   unsigned char *zeroes = tmon_alloc_zero(3, 5);
-  for (int i = 0; i < 15; i++)
-    ck_assert_uint_eq(zeroes[i], 0);
+  for (int i = 0; i < 15; i++) ck_assert_uint_eq(zeroes[i], 0);
   tmon_free(zeroes);
 }
 END_TEST
 
-START_TEST(text_copies)
-{
+START_TEST(text_copies) {
   ck_assert_ptr_null(tmon_strdup(NULL));
   ck_assert_ptr_null(tmon_strndup(NULL, 3));
   char *copy = tmon_strdup("abc");
@@ -42,8 +39,7 @@ START_TEST(text_copies)
 }
 END_TEST
 
-START_TEST(the_hosts_allocator_is_used)
-{
+START_TEST(the_hosts_allocator_is_used) {
   tmon_fault fault = {.fail_at = 3};
   tmon_fault_install(&fault);
   char *first = tmon_strdup("a");
@@ -62,16 +58,14 @@ START_TEST(the_hosts_allocator_is_used)
 }
 END_TEST
 
-START_TEST(an_incomplete_allocator_is_refused)
-{
+START_TEST(an_incomplete_allocator_is_refused) {
   tmon_allocator allocator = {tmon_fault_allocate, NULL, tmon_fault_release, NULL};
   ck_assert_int_eq(tmon_allocator_set(&allocator), TMON_EINVAL);
   ck_assert(strstr(tmon_error_message(), "resize") != NULL);
 }
 END_TEST
 
-int main(void)
-{
+int main(void) {
   Suite *suite = suite_create("util/alloc");
   TCase *tests = tcase_create("all");
   tcase_add_test(tests, overflow_and_zero);

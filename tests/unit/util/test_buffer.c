@@ -9,12 +9,10 @@
 
 #include <string.h>
 
-START_TEST(appends_stay_text)
-{
+START_TEST(appends_stay_text) {
   tmon_buffer buffer;
   tmon_buffer_init(&buffer, 1000);
-  for (int i = 0; i < 100; i++)
-    ck_assert_int_eq(tmon_buffer_append_format(&buffer, "%d,", i % 10), TMON_OK);
+  for (int i = 0; i < 100; i++) ck_assert_int_eq(tmon_buffer_append_format(&buffer, "%d,", i % 10), TMON_OK);
   ck_assert_uint_eq(buffer.size, 200);
   ck_assert_uint_eq(strlen((char *)buffer.data), 200);
   ck_assert_int_eq(memcmp(buffer.data, "0,1,2,3,4,5,6,7,8,9,0,", 22), 0);
@@ -30,8 +28,7 @@ START_TEST(appends_stay_text)
 }
 END_TEST
 
-START_TEST(the_limit_is_exact_and_sticks)
-{
+START_TEST(the_limit_is_exact_and_sticks) {
   tmon_buffer buffer;
   tmon_buffer_init(&buffer, 10);
   ck_assert_int_eq(tmon_buffer_append_text(&buffer, "123456789"), TMON_OK);
@@ -49,8 +46,7 @@ START_TEST(the_limit_is_exact_and_sticks)
 }
 END_TEST
 
-START_TEST(huge_requests_do_not_overflow)
-{
+START_TEST(huge_requests_do_not_overflow) {
   tmon_buffer buffer;
   tmon_buffer_init(&buffer, SIZE_MAX);
   tmon_buffer_append_text(&buffer, "abc");
@@ -59,8 +55,7 @@ START_TEST(huge_requests_do_not_overflow)
 }
 END_TEST
 
-START_TEST(take_gives_the_memory_away)
-{
+START_TEST(take_gives_the_memory_away) {
   tmon_buffer buffer;
   tmon_buffer_init(&buffer, 100);
   char *empty = tmon_buffer_take(&buffer);
@@ -75,29 +70,22 @@ START_TEST(take_gives_the_memory_away)
 }
 END_TEST
 
-static int fill(void *argument)
-{
+static int fill(void *argument) {
   tmon_buffer buffer;
   (void)argument;
   tmon_buffer_init(&buffer, 100000);
-  for (int i = 0; i < 500; i++)
-    tmon_buffer_append_format(&buffer, "%d", i);
+  for (int i = 0; i < 500; i++) tmon_buffer_append_format(&buffer, "%d", i);
   tmon_buffer_append_text(&buffer, "end");
   int result = buffer.error;
-  if (!result)
-    ck_assert_uint_eq(buffer.size, 10 + 180 + 1200 + 3);
+  if (!result) ck_assert_uint_eq(buffer.size, 10 + 180 + 1200 + 3);
   tmon_buffer_free(&buffer);
   return result;
 }
 
-START_TEST(out_of_memory_sticks)
-{
-  tmon_fault_loop(fill, NULL);
-}
+START_TEST(out_of_memory_sticks) { tmon_fault_loop(fill, NULL); }
 END_TEST
 
-int main(void)
-{
+int main(void) {
   Suite *suite = suite_create("util/buffer");
   TCase *tests = tcase_create("all");
   tcase_add_test(tests, appends_stay_text);

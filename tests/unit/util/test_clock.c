@@ -10,13 +10,9 @@
 #include <string.h>
 #include <time.h>
 
-static int64_t fixed_time(void)
-{
-  return 1736937045123456;
-}
+static int64_t fixed_time(void) { return 1736937045123456; }
 
-START_TEST(clocks_run)
-{
+START_TEST(clocks_run) {
   ck_assert_int_le(llabs((long long)(tmon_clock_now_us() / 1000000 - (int64_t)time(NULL))), 2);
   int64_t before = tmon_clock_monotonic_us();
   tmon_clock_sleep_us(20000);
@@ -27,8 +23,7 @@ START_TEST(clocks_run)
 }
 END_TEST
 
-START_TEST(the_wall_clock_can_be_replaced)
-{
+START_TEST(the_wall_clock_can_be_replaced) {
   tmon_clock_replace(fixed_time);
   ck_assert_int_eq(tmon_clock_now_us(), 1736937045123456);
   tmon_clock_replace(NULL);
@@ -36,8 +31,7 @@ START_TEST(the_wall_clock_can_be_replaced)
 }
 END_TEST
 
-START_TEST(random_bytes_differ)
-{
+START_TEST(random_bytes_differ) {
   unsigned char first[64] = {0};
   unsigned char second[64] = {0};
   ck_assert_int_eq(tmon_random_bytes(first, 63), TMON_OK);
@@ -47,8 +41,7 @@ START_TEST(random_bytes_differ)
 }
 END_TEST
 
-START_TEST(made_ids_are_uuids_of_version_4)
-{
+START_TEST(made_ids_are_uuids_of_version_4) {
   char id[TMON_ID_BYTES];
   char other[TMON_ID_BYTES];
   for (int i = 0; i < 100; i++) {
@@ -57,16 +50,14 @@ START_TEST(made_ids_are_uuids_of_version_4)
     ck_assert_int_eq(tmon_id_is_valid(id), 1);
     ck_assert_int_eq(id[14], '4');
     ck_assert(strchr("89ab", id[19]) != NULL);
-    for (int at = 0; at < 36; at++)
-      ck_assert(!isupper((unsigned char)id[at]));
+    for (int at = 0; at < 36; at++) ck_assert(!isupper((unsigned char)id[at]));
   }
   tmon_id_make(other);
   ck_assert_str_ne(id, other);
 }
 END_TEST
 
-START_TEST(ids_are_read_and_written)
-{
+START_TEST(ids_are_read_and_written) {
   uint8_t id[16];
   char text[TMON_ID_BYTES];
   static const uint8_t expected[16] = {0x12, 0x3e, 0x45, 0x67, 0xe8, 0x9b, 0x12, 0xd3, 0xa4, 0x56, 0x42, 0x66, 0x14, 0x17, 0x40, 0x00};
@@ -77,10 +68,10 @@ START_TEST(ids_are_read_and_written)
 }
 END_TEST
 
-START_TEST(what_is_no_id)
-{
+START_TEST(what_is_no_id) {
   static const char *const bad[] = {"", "123e4567", "123e4567-e89b-12d3-a456-42661417400", "123e4567-e89b-12d3-a456-4266141740000",
-    "123e4567e89b12d3a456426614174000", "g23e4567-e89b-12d3-a456-426614174000", "123e4567-e89b-12d3-a456_426614174000", "../../../../../../../../../../../../etc"};
+      "123e4567e89b12d3a456426614174000", "g23e4567-e89b-12d3-a456-426614174000", "123e4567-e89b-12d3-a456_426614174000",
+      "../../../../../../../../../../../../etc"};
   uint8_t id[16];
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     ck_assert_int_eq(tmon_id_is_valid(bad[i]), 0);
@@ -91,8 +82,7 @@ START_TEST(what_is_no_id)
 }
 END_TEST
 
-int main(void)
-{
+int main(void) {
   Suite *suite = suite_create("util/clock");
   TCase *tests = tcase_create("all");
   tcase_add_test(tests, clocks_run);

@@ -11,8 +11,7 @@
 #include <pthread.h>
 #include <string.h>
 
-START_TEST(set_stores_text_and_returns_code)
-{
+START_TEST(set_stores_text_and_returns_code) {
   ck_assert_str_eq(tmon_error_message(), "");
   ck_assert_int_eq(tmon_error_set(TMON_EINVAL, "step is %d, at least %d was expected", -4, 0), TMON_EINVAL);
   ck_assert_str_eq(tmon_error_message(), "step is -4, at least 0 was expected");
@@ -21,18 +20,15 @@ START_TEST(set_stores_text_and_returns_code)
 }
 END_TEST
 
-START_TEST(text_is_one_line)
-{
+START_TEST(text_is_one_line) {
   tmon_error_set(TMON_EINVAL, "a\nb\tc");
   ck_assert_str_eq(tmon_error_message(), "a b c");
 }
 END_TEST
 
-START_TEST(long_text_is_cut_at_a_character)
-{
+START_TEST(long_text_is_cut_at_a_character) {
   char text[700];
-  for (size_t i = 0; i + 2 < sizeof text; i += 2)
-    memcpy(text + i, "\xc3\xa9", 2);
+  for (size_t i = 0; i + 2 < sizeof text; i += 2) memcpy(text + i, "\xc3\xa9", 2);
   text[698] = 0;
   tmon_error_set(TMON_EINVAL, "%s", text);
   ck_assert_uint_eq(strlen(tmon_error_message()), 510);
@@ -44,19 +40,19 @@ START_TEST(long_text_is_cut_at_a_character)
 }
 END_TEST
 
-START_TEST(os_errors_map_to_codes)
-{
-  static const struct { int os; int code; } pairs[] = {{ENOSPC, TMON_EFULL}, {EDQUOT, TMON_EFULL}, {EACCES, TMON_EACCESS}, {EPERM, TMON_EACCESS},
-    {ENOENT, TMON_ENOTFOUND}, {EEXIST, TMON_EEXISTS}, {EROFS, TMON_EREADONLY}, {ENOMEM, TMON_ENOMEM}, {EBADF, TMON_EIO}};
-  for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
-    ck_assert_int_eq(tmon_error_set_os(pairs[i].os, "x"), pairs[i].code);
+START_TEST(os_errors_map_to_codes) {
+  static const struct {
+    int os;
+    int code;
+  } pairs[] = {{ENOSPC, TMON_EFULL}, {EDQUOT, TMON_EFULL}, {EACCES, TMON_EACCESS}, {EPERM, TMON_EACCESS}, {ENOENT, TMON_ENOTFOUND}, {EEXIST, TMON_EEXISTS},
+      {EROFS, TMON_EREADONLY}, {ENOMEM, TMON_ENOMEM}, {EBADF, TMON_EIO}};
+  for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) ck_assert_int_eq(tmon_error_set_os(pairs[i].os, "x"), pairs[i].code);
   tmon_error_set_os(ENOENT, "file '%s'", "a.db");
   ck_assert_str_eq(tmon_error_message(), "file 'a.db': No such file or directory");
 }
 END_TEST
 
-START_TEST(copy_cuts_and_tells_the_length)
-{
+START_TEST(copy_cuts_and_tells_the_length) {
   char out[6] = "?????";
   tmon_error_set(TMON_EINVAL, "abcd\xc3\xa9z");
   ck_assert_uint_eq(tmon_error_copy(NULL, 10), 7);
@@ -67,15 +63,13 @@ START_TEST(copy_cuts_and_tells_the_length)
 }
 END_TEST
 
-static void *other_thread(void *argument)
-{
+static void *other_thread(void *argument) {
   *(bool *)argument = strcmp(tmon_error_message(), "") == 0;
   tmon_error_set(TMON_EIO, "other");
   return NULL;
 }
 
-START_TEST(each_thread_has_its_own)
-{
+START_TEST(each_thread_has_its_own) {
   pthread_t thread;
   bool empty = false;
   tmon_error_set(TMON_EIO, "mine");
@@ -86,19 +80,16 @@ START_TEST(each_thread_has_its_own)
 }
 END_TEST
 
-START_TEST(names)
-{
+START_TEST(names) {
   ck_assert_str_eq(tmon_error_name(1), "TMON_DONE");
   ck_assert_str_eq(tmon_error_name(0), "TMON_OK");
   ck_assert_str_eq(tmon_error_name(-17), "TMON_EACCESS");
   ck_assert_str_eq(tmon_error_name(-18), "TMON_EUNKNOWN");
-  for (int code = -17; code <= 1; code++)
-    ck_assert_str_ne(tmon_error_name(code), "TMON_EUNKNOWN");
+  for (int code = -17; code <= 1; code++) ck_assert_str_ne(tmon_error_name(code), "TMON_EUNKNOWN");
 }
 END_TEST
 
-START_TEST(version_agrees_with_the_header)
-{
+START_TEST(version_agrees_with_the_header) {
   char text[32];
   (void)snprintf(text, sizeof text, "%d.%d.%d", TMON_VERSION_MAJOR, TMON_VERSION_MINOR, TMON_VERSION_PATCH);
   ck_assert_str_eq(tmon_version(), text);
@@ -106,8 +97,7 @@ START_TEST(version_agrees_with_the_header)
 }
 END_TEST
 
-int main(void)
-{
+int main(void) {
   Suite *suite = suite_create("util/error");
   TCase *tests = tcase_create("all");
   tcase_add_test(tests, set_stores_text_and_returns_code);

@@ -13,20 +13,17 @@
 static char folder[TEST_PATH_BYTES];
 static char path[TEST_PATH_BYTES * 2];
 
-static void set_up(void)
-{
+static void set_up(void) {
   make_test_folder(folder);
   test_path(path, folder, "file");
 }
 
-static void tear_down(void)
-{
+static void tear_down(void) {
   unlink(path);
   rmdir(folder);
 }
 
-static int entries(void)
-{
+static int entries(void) {
   int count = 0;
   DIR *open_folder = opendir(folder);
   ck_assert_ptr_nonnull(open_folder);
@@ -36,15 +33,21 @@ static int entries(void)
   return count;
 }
 
-START_TEST(paths)
-{
-  static const struct { const char *folder; const char *name; const char *joined; } joins[] = {{"a", "b", "a/b"}, {"a/", "b", "a/b"}, {"", "b", "b"}, {"/", "b", "/b"}};
+START_TEST(paths) {
+  static const struct {
+    const char *folder;
+    const char *name;
+    const char *joined;
+  } joins[] = {{"a", "b", "a/b"}, {"a/", "b", "a/b"}, {"", "b", "b"}, {"/", "b", "/b"}};
   for (size_t i = 0; i < sizeof joins / sizeof *joins; i++) {
     char *joined = tmon_path_join(joins[i].folder, joins[i].name);
     ck_assert_str_eq(joined, joins[i].joined);
     tmon_free(joined);
   }
-  static const struct { const char *path; const char *absolute; } pairs[] = {{"/x/../y", "/x/../y"}, {"a", "/a"}, {"./a", "/a"}, {".//a/b", "/a/b"}, {".", "/"}};
+  static const struct {
+    const char *path;
+    const char *absolute;
+  } pairs[] = {{"/x/../y", "/x/../y"}, {"a", "/a"}, {"./a", "/a"}, {".//a/b", "/a/b"}, {".", "/"}};
   ck_assert_int_eq(chdir("/"), 0);
   for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
     char *absolute;
@@ -58,8 +61,7 @@ START_TEST(paths)
 }
 END_TEST
 
-START_TEST(folders_are_made_with_parents)
-{
+START_TEST(folders_are_made_with_parents) {
   char deep[TEST_PATH_BYTES * 2];
   test_path(deep, folder, "a/b//c/");
   ck_assert_int_eq(tmon_folder_make(deep), TMON_OK);
@@ -76,8 +78,7 @@ START_TEST(folders_are_made_with_parents)
 }
 END_TEST
 
-START_TEST(files_are_written_and_read)
-{
+START_TEST(files_are_written_and_read) {
   char *text = NULL;
   size_t size = 0;
   struct stat status;
@@ -103,8 +104,7 @@ START_TEST(files_are_written_and_read)
 }
 END_TEST
 
-START_TEST(a_failed_write_leaves_nothing)
-{
+START_TEST(a_failed_write_leaves_nothing) {
   char inside[TEST_PATH_BYTES * 2];
   test_path(inside, folder, "none/file");
   ck_assert_int_eq(tmon_file_write_atomic(inside, "x", 1, 0600), TMON_ENOTFOUND);
@@ -115,12 +115,10 @@ START_TEST(a_failed_write_leaves_nothing)
 }
 END_TEST
 
-START_TEST(large_files_are_read_whole)
-{
+START_TEST(large_files_are_read_whole) {
   size_t size = 300000;
   char *data = malloc(size);
-  for (size_t i = 0; i < size; i++)
-    data[i] = (char)(i * 7 % 251);
+  for (size_t i = 0; i < size; i++) data[i] = (char)(i * 7 % 251);
   ck_assert_int_eq(tmon_file_write_atomic(path, data, size, 0600), TMON_OK);
   char *text;
   size_t got;
@@ -132,34 +130,25 @@ START_TEST(large_files_are_read_whole)
 }
 END_TEST
 
-static int write_and_read(void *argument)
-{
+static int write_and_read(void *argument) {
   char *text = NULL;
   char *absolute = NULL;
   (void)argument;
   int result = tmon_folder_make(folder);
-  if (!result)
-    result = tmon_path_absolute(&absolute, "x/y");
+  if (!result) result = tmon_path_absolute(&absolute, "x/y");
   tmon_free(absolute);
-  if (!result)
-    result = tmon_file_write_atomic(path, "abc", 3, 0600);
-  if (!result)
-    result = tmon_file_read(&text, NULL, path, 100);
-  if (!result)
-    ck_assert_str_eq(text, "abc");
+  if (!result) result = tmon_file_write_atomic(path, "abc", 3, 0600);
+  if (!result) result = tmon_file_read(&text, NULL, path, 100);
+  if (!result) ck_assert_str_eq(text, "abc");
   tmon_free(text);
   ck_assert_int_le(entries(), 1);
   return result;
 }
 
-START_TEST(out_of_memory_is_clean)
-{
-  tmon_fault_loop(write_and_read, NULL);
-}
+START_TEST(out_of_memory_is_clean) { tmon_fault_loop(write_and_read, NULL); }
 END_TEST
 
-int main(void)
-{
+int main(void) {
   Suite *suite = suite_create("util/file");
   TCase *tests = tcase_create("all");
   tcase_add_checked_fixture(tests, set_up, tear_down);

@@ -10,15 +10,13 @@
 #include <math.h>
 #include <string.h>
 
-static tmon_json *parse(const char *text)
-{
+static tmon_json *parse(const char *text) {
   tmon_json *document;
   ck_assert_msg(tmon_json_parse(&document, text, strlen(text)) == TMON_OK, "%s: %s", text, tmon_error_message());
   return document;
 }
 
-START_TEST(values_are_read)
-{
+START_TEST(values_are_read) {
   tmon_json *document = parse(" {\"n\":-2.5e1,\"i\":9007199254740992,\"t\":\"a\\n\\u00e9\\ud83d\\ude42\",\"b\":true,\"z\":null,\"a\":[1,2,3],\"N\":1} ");
   int64_t whole = 7;
   ck_assert_double_eq(tmon_json_number(tmon_json_get(document, "n"), 0), -25);
@@ -28,8 +26,7 @@ START_TEST(values_are_read)
   ck_assert(tmon_json_bool(tmon_json_get(document, "b"), false));
   ck_assert_int_eq(tmon_json_type(tmon_json_get(document, "z")), TMON_JSON_NULL);
   double sum = 0;
-  for (const tmon_json *item = tmon_json_first(tmon_json_get(document, "a")); item; item = tmon_json_next(item))
-    sum += tmon_json_number(item, 100);
+  for (const tmon_json *item = tmon_json_first(tmon_json_get(document, "a")); item; item = tmon_json_next(item)) sum += tmon_json_number(item, 100);
   ck_assert_double_eq(sum, 6);
   ck_assert_str_eq(tmon_json_key(tmon_json_first(document)), "n");
   ck_assert_int_eq(tmon_json_type(document), TMON_JSON_OBJECT);
@@ -37,8 +34,7 @@ START_TEST(values_are_read)
 }
 END_TEST
 
-START_TEST(absent_values_are_fine)
-{
+START_TEST(absent_values_are_fine) {
   int64_t whole = 7;
   ck_assert_int_eq(tmon_json_type(NULL), TMON_JSON_ABSENT);
   ck_assert_ptr_null(tmon_json_get(NULL, "a"));
@@ -51,19 +47,20 @@ START_TEST(absent_values_are_fine)
   ck_assert(!tmon_json_int(NULL, &whole));
   tmon_json_free(NULL);
   tmon_json *document = parse("[1.5,1e300,\"x\"]");
-  for (const tmon_json *item = tmon_json_first(document); item; item = tmon_json_next(item))
-    ck_assert(!tmon_json_int(item, &whole));
+  for (const tmon_json *item = tmon_json_first(document); item; item = tmon_json_next(item)) ck_assert(!tmon_json_int(item, &whole));
   ck_assert_ptr_null(tmon_json_get(document, "a"));
   ck_assert_int_eq(whole, 7);
   tmon_json_free(document);
 }
 END_TEST
 
-START_TEST(what_is_not_json)
-{
-  static const struct { const char *text; size_t at; } bad[] = {{"", 0}, {"  ", 2}, {"{", 1}, {"[1,]", 3}, {"{\"a\":1,}", 7}, {"{\"a\" 1}", 5}, {"[1 2]", 3},
-    {"01", 2}, {"1.", 2}, {"-", 1}, {"+1", 0}, {"1e", 2}, {"nul", 0}, {"true false", 5}, {"\"a", 2}, {"\"\x01\"", 1}, {"\"\\x\"", 2}, {"\"\\u12g4\"", 5},
-    {"\"\\ud800\"", 7}, {"\"\\udc00\"", 7}, {"\"\\u0000\"", 7}, {"\"\xff\"", 1}, {"[}", 1}, {"{]", 1}, {"]", 0}, {"{1:2}", 1}, {"'a'", 0}, {"NaN", 0}, {"\xef\xbb\xbf{}", 0}};
+START_TEST(what_is_not_json) {
+  static const struct {
+    const char *text;
+    size_t at;
+  } bad[] = {{"", 0}, {"  ", 2}, {"{", 1}, {"[1,]", 3}, {"{\"a\":1,}", 7}, {"{\"a\" 1}", 5}, {"[1 2]", 3}, {"01", 2}, {"1.", 2}, {"-", 1}, {"+1", 0},
+      {"1e", 2}, {"nul", 0}, {"true false", 5}, {"\"a", 2}, {"\"\x01\"", 1}, {"\"\\x\"", 2}, {"\"\\u12g4\"", 5}, {"\"\\ud800\"", 7}, {"\"\\udc00\"", 7},
+      {"\"\\u0000\"", 7}, {"\"\xff\"", 1}, {"[}", 1}, {"{]", 1}, {"]", 0}, {"{1:2}", 1}, {"'a'", 0}, {"NaN", 0}, {"\xef\xbb\xbf{}", 0}};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     tmon_json *document;
     char place[40];
@@ -79,8 +76,7 @@ START_TEST(what_is_not_json)
 }
 END_TEST
 
-START_TEST(depth_is_at_most_64)
-{
+START_TEST(depth_is_at_most_64) {
   char text[140];
   for (size_t depth = 64; depth <= 65; depth++) {
     tmon_json *document;
@@ -94,8 +90,7 @@ START_TEST(depth_is_at_most_64)
 }
 END_TEST
 
-START_TEST(the_length_is_obeyed)
-{
+START_TEST(the_length_is_obeyed) {
   tmon_json *document;
   ck_assert_int_eq(tmon_json_parse(&document, "12345", 2), TMON_OK);
   ck_assert_double_eq(tmon_json_number(document, 0), 12);
@@ -104,8 +99,7 @@ START_TEST(the_length_is_obeyed)
 }
 END_TEST
 
-START_TEST(long_numbers)
-{
+START_TEST(long_numbers) {
   char digits[65];
   tmon_json *document;
   memset(digits, '1', 64);
@@ -115,8 +109,7 @@ START_TEST(long_numbers)
 }
 END_TEST
 
-static int write_all(tmon_buffer *out)
-{
+static int write_all(tmon_buffer *out) {
   tmon_json_writer writer;
   tmon_json_begin(&writer, out);
   tmon_json_open(&writer, NULL, '{');
@@ -137,11 +130,11 @@ static int write_all(tmon_buffer *out)
   return out->error;
 }
 
-static const char expected[] = "{\"text\":\"q\\\"b\\\\n\\n\\u0001\x7f\xc3\xa9 bad:\xef\xbf\xbd.\",\"no\\\"ne\":null,\"list\":[-9223372036854775808,0.1,null,null,{},false],"
-                               "\"raw\":[1],\"absent\":null}";
+static const char expected[] =
+    "{\"text\":\"q\\\"b\\\\n\\n\\u0001\x7f\xc3\xa9 bad:\xef\xbf\xbd.\",\"no\\\"ne\":null,\"list\":[-9223372036854775808,0.1,null,null,{},false],"
+    "\"raw\":[1],\"absent\":null}";
 
-START_TEST(values_are_written)
-{
+START_TEST(values_are_written) {
   tmon_buffer out;
   tmon_buffer_init(&out, 1000);
   ck_assert_int_eq(write_all(&out), TMON_OK);
@@ -154,8 +147,7 @@ START_TEST(values_are_written)
 }
 END_TEST
 
-START_TEST(print_gives_what_was_read)
-{
+START_TEST(print_gives_what_was_read) {
   static const char text[] = "{\"a\":[1,0.30000000000000004,-2.5e-10,true,false,null,\"x\\n\"],\"b\":{\"c\":{}}}";
   tmon_json *document = parse(text);
   char *printed = tmon_json_print(document);
@@ -168,16 +160,14 @@ START_TEST(print_gives_what_was_read)
 }
 END_TEST
 
-static int round_trip(void *argument)
-{
+static int round_trip(void *argument) {
   tmon_buffer out;
   tmon_json *document = NULL;
   char *printed = NULL;
   (void)argument;
   tmon_buffer_init(&out, 10000);
   int result = write_all(&out);
-  if (!result)
-    result = tmon_json_parse(&document, (char *)out.data, out.size);
+  if (!result) result = tmon_json_parse(&document, (char *)out.data, out.size);
   if (!result) {
     printed = tmon_json_print(document);
     result = printed ? TMON_OK : TMON_ENOMEM;
@@ -188,14 +178,10 @@ static int round_trip(void *argument)
   return result;
 }
 
-START_TEST(out_of_memory_is_clean)
-{
-  tmon_fault_loop(round_trip, NULL);
-}
+START_TEST(out_of_memory_is_clean) { tmon_fault_loop(round_trip, NULL); }
 END_TEST
 
-int main(void)
-{
+int main(void) {
   Suite *suite = suite_create("util/json");
   TCase *tests = tcase_create("all");
   tcase_add_test(tests, values_are_read);

@@ -16,20 +16,17 @@
 static char folder[TEST_PATH_BYTES];
 static char path[TEST_PATH_BYTES * 2];
 
-static void set_up(void)
-{
+static void set_up(void) {
   make_test_folder(folder);
   test_path(path, folder, "file");
 }
 
-static void tear_down(void)
-{
+static void tear_down(void) {
   unlink(path);
   rmdir(folder);
 }
 
-START_TEST(a_mapping_is_made_with_its_space)
-{
+START_TEST(a_mapping_is_made_with_its_space) {
   tmon_mapping made, seen;
   struct stat status;
   uint64_t device, inode;
@@ -54,8 +51,7 @@ START_TEST(a_mapping_is_made_with_its_space)
 }
 END_TEST
 
-START_TEST(only_our_regular_files_are_mapped)
-{
+START_TEST(only_our_regular_files_are_mapped) {
   tmon_mapping mapping;
   char link_path[TEST_PATH_BYTES * 2];
   test_path(link_path, folder, "link");
@@ -78,19 +74,16 @@ START_TEST(only_our_regular_files_are_mapped)
 END_TEST
 
 /* A child process that takes the lock, tells so over a pipe, and waits to be killed. */
-static pid_t start_holder(void)
-{
+static pid_t start_holder(void) {
   int ready[2];
   char byte = 0;
   ck_assert_int_eq(pipe(ready), 0);
   pid_t child = fork();
   if (child == 0) {
     tmon_lock lock;
-    if (tmon_lock_open(&lock, path, true) == TMON_OK && tmon_lock_acquire(&lock, 0) == TMON_OK)
-      byte = 1;
+    if (tmon_lock_open(&lock, path, true) == TMON_OK && tmon_lock_acquire(&lock, 0) == TMON_OK) byte = 1;
     (void)!write(ready[1], &byte, 1);
-    for (;;)
-      pause();
+    for (;;) pause();
   }
   ck_assert_int_eq(read(ready[0], &byte, 1), 1);
   ck_assert_int_eq(byte, 1);
@@ -99,8 +92,7 @@ static pid_t start_holder(void)
   return child;
 }
 
-START_TEST(a_killed_holder_releases_its_lock)
-{
+START_TEST(a_killed_holder_releases_its_lock) {
   tmon_lock lock;
   ck_assert_int_eq(tmon_lock_open(&lock, path, false), TMON_ENOTFOUND);
   ck_assert_int_eq(lock.fd, -1);
@@ -119,8 +111,7 @@ START_TEST(a_killed_holder_releases_its_lock)
 }
 END_TEST
 
-START_TEST(locks_exclude_within_a_process_too)
-{
+START_TEST(locks_exclude_within_a_process_too) {
   tmon_lock first, second;
   ck_assert_int_eq(tmon_lock_open(&first, path, true), TMON_OK);
   ck_assert_int_eq(tmon_lock_open(&second, path, false), TMON_OK);
@@ -134,24 +125,21 @@ START_TEST(locks_exclude_within_a_process_too)
 END_TEST
 
 /* A trainer that holds a lock, forks a worker and is killed must read as dead while the worker lives; and the worker must not unlock it before. */
-START_TEST(a_forked_worker_does_not_hold_the_lock)
-{
+START_TEST(a_forked_worker_does_not_hold_the_lock) {
   int ready[2];
   pid_t worker = 0;
   ck_assert_int_eq(pipe(ready), 0);
   pid_t trainer = fork();
   if (trainer == 0) {
     tmon_lock lock;
-    if (tmon_lock_open(&lock, path, true) || tmon_lock_acquire(&lock, 0))
-      _exit(1);
+    if (tmon_lock_open(&lock, path, true) || tmon_lock_acquire(&lock, 0)) _exit(1);
     worker = fork();
     if (worker == 0) {
       tmon_lock_close(&lock);
       worker = getpid();
       (void)!write(ready[1], &worker, sizeof worker);
     }
-    for (;;)
-      pause();
+    for (;;) pause();
   }
   ck_assert_int_eq(read(ready[0], &worker, sizeof worker), (ssize_t)sizeof worker);
   tmon_lock lock;
@@ -169,8 +157,7 @@ START_TEST(a_forked_worker_does_not_hold_the_lock)
 }
 END_TEST
 
-START_TEST(a_process_knows_itself)
-{
+START_TEST(a_process_knows_itself) {
   tmon_process mine, same;
   ck_assert_int_eq(tmon_process_self(&mine), TMON_OK);
   ck_assert_int_eq(mine.pid, getpid());
@@ -186,22 +173,19 @@ END_TEST
 static volatile int64_t pid_in_handler;
 static volatile int handler_calls;
 
-static void in_child(void)
-{
+static void in_child(void) {
   handler_calls++;
   pid_in_handler = tmon_process_id();
 }
 
-START_TEST(forked_children_are_told)
-{
+START_TEST(forked_children_are_told) {
   int status;
   ck_assert_int_eq(tmon_process_id(), getpid());
   ck_assert_int_eq(tmon_fork_register(NULL), TMON_EINVAL);
   ck_assert_int_eq(tmon_fork_register(in_child), TMON_OK);
   ck_assert_int_eq(tmon_fork_register(in_child), TMON_OK);
   pid_t child = fork();
-  if (child == 0)
-    _exit(handler_calls == 1 && pid_in_handler == getpid() && tmon_process_id() == getpid() ? 0 : 1);
+  if (child == 0) _exit(handler_calls == 1 && pid_in_handler == getpid() && tmon_process_id() == getpid() ? 0 : 1);
   waitpid(child, &status, 0);
   ck_assert(WIFEXITED(status));
   ck_assert_int_eq(WEXITSTATUS(status), 0);
@@ -216,8 +200,7 @@ typedef struct probe {
   bool named;
 } probe;
 
-static void wait_for_wake(void *argument)
-{
+static void wait_for_wake(void *argument) {
   probe *seen = argument;
   sigset_t mask;
   char name[16];
@@ -227,8 +210,7 @@ static void wait_for_wake(void *argument)
   tmon_wake_wait(&seen->wake, -1);
 }
 
-START_TEST(a_thread_is_joined_in_time)
-{
+START_TEST(a_thread_is_joined_in_time) {
   probe seen = {.blocked = false};
   tmon_thread *thread;
   sigset_t mask;
@@ -250,8 +232,7 @@ START_TEST(a_thread_is_joined_in_time)
 }
 END_TEST
 
-START_TEST(a_wake_up_is_kept_and_used_up)
-{
+START_TEST(a_wake_up_is_kept_and_used_up) {
   tmon_wake wake;
   ck_assert_int_eq(tmon_wake_open(&wake), TMON_OK);
   tmon_wake_signal(&wake);
@@ -267,8 +248,7 @@ START_TEST(a_wake_up_is_kept_and_used_up)
 }
 END_TEST
 
-static void try_mutex(void *argument)
-{
+static void try_mutex(void *argument) {
   tmon_mutex *mutex = argument;
   int64_t before = tmon_clock_monotonic_us();
   ck_assert(!tmon_mutex_try_lock_for(mutex, 0));
@@ -276,8 +256,7 @@ static void try_mutex(void *argument)
   ck_assert_int_ge(tmon_clock_monotonic_us() - before, 30000);
 }
 
-START_TEST(a_mutex_excludes)
-{
+START_TEST(a_mutex_excludes) {
   tmon_mutex *mutex;
   tmon_thread *thread;
   ck_assert_int_eq(tmon_mutex_make(&mutex), TMON_OK);
@@ -292,8 +271,7 @@ START_TEST(a_mutex_excludes)
 }
 END_TEST
 
-START_TEST(folders_tell_what_they_are_on)
-{
+START_TEST(folders_tell_what_they_are_on) {
   ck_assert_int_gt(tmon_folder_free_bytes(folder), 0);
   ck_assert_int_eq(tmon_folder_free_bytes("/nonexistent/folder"), -1);
   ck_assert(!tmon_folder_is_network("/proc"));
@@ -301,8 +279,7 @@ START_TEST(folders_tell_what_they_are_on)
 }
 END_TEST
 
-int main(void)
-{
+int main(void) {
   Suite *suite = suite_create("util/os");
   TCase *tests = tcase_create("all");
   tcase_add_checked_fixture(tests, set_up, tear_down);
