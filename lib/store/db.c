@@ -46,6 +46,10 @@ static int make_handle(tmon_db **out, const char *folder, int64_t lock_timeout_u
 
 static int look_for(const tmon_db *db, bool create)
 {
+  struct stat status;
+  /* SQLite would keep the WAL beside the target, where nothing here looks for it. */
+  if (lstat(db->path, &status) == 0 && S_ISLNK(status.st_mode))
+    return tmon_error_set(TMON_EINVAL, "%s is a symbolic link, a file was expected: open the folder of its target, or link the folder", db->path);
   if (tmon_file_exists(db->path))
     return TMON_OK;
   if (!create)

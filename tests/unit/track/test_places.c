@@ -316,6 +316,13 @@ START_TEST(one_store_by_two_names)
     tmon_session_free(sessions[i]);
   for (int i = 0; i < 3; i++)
     tmon_store_free(stores[i]);
+  char database[500];
+  tmon_store *store = NULL;
+  (void)snprintf(link, sizeof link, "%s/rings/trainmon.db", test_folder);
+  (void)snprintf(database, sizeof database, "%s/trainmon.db", place);
+  ck_assert_int_eq(symlink(database, link), 0);
+  expect(TMON_EINVAL, tmon_store_open(&store, rings, NULL)); /* its WAL would lie elsewhere */
+  ck_assert_ptr_null(store);
 }
 END_TEST
 
