@@ -6,8 +6,12 @@
 #endif
 #include "unit/track/help.h"
 
+#include "util/os.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fuse.h>
+#include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -374,6 +378,71 @@ START_TEST(network_file_system)
 }
 END_TEST
 
+/* Answers what the kernel asks a FUSE server that has an empty root folder and nothing else, until it is killed. */
+static void serve_fuse(int fd)
+{
+  static union {
+    struct fuse_in_header header;
+    char bytes[1 << 18];
+  } in;
+  while (read(fd, &in, sizeof in) > 0) {
+    struct {
+      struct fuse_out_header header;
+      union {
+        struct fuse_init_out init;
+        struct fuse_statfs_out statfs;
+        struct fuse_attr_out attr;
+      } body;
+    } out = {.header = {.unique = in.header.unique}};
+    size_t size = 0;
+    if (in.header.opcode == FUSE_INIT) {
+      out.body.init = (struct fuse_init_out){.major = 7, .minor = 31, .max_write = 4096};
+      size = sizeof out.body.init;
+    } else if (in.header.opcode == FUSE_STATFS) {
+      out.body.statfs.st.bsize = 4096;
+      size = sizeof out.body.statfs;
+    } else if (in.header.opcode == FUSE_GETATTR) {
+      out.body.attr.attr = (struct fuse_attr){.ino = 1, .mode = S_IFDIR | 0755, .nlink = 2};
+      size = sizeof out.body.attr;
+    } else {
+      out.header.error = -ENOSYS;
+    }
+    out.header.len = (uint32_t)(sizeof out.header + size);
+    if (write(fd, &out, out.header.len) < 0)
+      return;
+  }
+}
+
+START_TEST(real_fuse_mounts_are_told_apart)
+{
+  static const struct {
+    const char *type;
+    bool network;
+  } kinds[] = {{"fuse.sshfs", true}, {"fuse.unheard", true}, {"fuse.ntfs-3g", false}};
+  ck_assert_int_eq(mkdir(place, 0755), 0);
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+    char options[100];
+    int fd = open("/dev/fuse", O_RDWR);
+    (void)snprintf(options, sizeof options, "fd=%d,rootmode=40000,user_id=0,group_id=0", fd);
+    if (fd < 0 || mount("trainmon-test", place, kinds[i].type, MS_NOSUID | MS_NODEV, options) != 0) {
+      (void)skip("FUSE mounts", strerror(errno));
+      return;
+    }
+    pid_t server = fork();
+    if (server == 0) {
+      serve_fuse(fd);
+      _exit(0);
+    }
+    bool network = tmon_folder_is_network(place);
+    ck_assert_int_eq(umount2(place, MNT_DETACH), 0);
+    ck_assert_int_eq(close(fd), 0);
+    (void)kill(server, SIGKILL);
+    (void)wait_for(server);
+    ck_assert_msg(network == kinds[i].network, "%s", kinds[i].type);
+  }
+}
+END_TEST
+
 int main(void)
 {
   TCase *tests = tcase_create("places");
@@ -389,6 +458,7 @@ int main(void)
   tcase_add_test(tests, relative_paths_outlive_a_chdir);
   tcase_add_test(tests, one_store_by_two_names);
   tcase_add_test(tests, network_file_system);
+  tcase_add_test(tests, real_fuse_mounts_are_told_apart);
   tcase_set_timeout(tests, 60);
   Suite *suite = suite_create("track/places");
   suite_add_tcase(suite, tests);
