@@ -40,24 +40,34 @@ static int make_handle(tmon_db **out, const char *folder, int64_t lock_timeout_u
 }
 
 static int look_for(const tmon_db *db, bool create) {
+  struct stat status;
+  /* SQLite would keep the WAL beside the target, where nothing here looks for it. */
+  if (lstat(db->path, &status) == 0 && S_ISLNK(status.st_mode))
+    return tmon_error_set(TMON_EINVAL, "%s is a symbolic link, a file was expected: open the folder of its target, or link the folder", db->path);
   if (tmon_file_exists(db->path)) return TMON_OK;
   if (!create) return tmon_error_set(TMON_ENOTFOUND, "there is no store at %s", db->folder);
   return tmon_folder_make(db->folder);
 }
 
 static int open_writing(tmon_db *db) {
-  char *path = tmon_path_join(db->folder, "trainmon.lock");
-  if (!path) return tmon_error_no_memory();
-  int result = tmon_lock_open(&db->lock, path, true);
-  tmon_free(path);
-  if (result) return result;
-  result = tmon_db_lock(db, db->lock_timeout_us);
+  db->lock_path = tmon_path_join(db->folder, "trainmon.lock");
+  if (!db->lock_path) return tmon_error_no_memory();
+  int result = tmon_db_lock(db, db->lock_timeout_us);
   if (result) return result;
   result = tmon_connection_open(&db->writer, db, true);
   if (!result && sqlite3_db_readonly(db->writer->handle, "main") == 1) result = tmon_error_set(TMON_EREADONLY, "%s can't be written", db->path);
   if (!result) result = tmon_schema_prepare(db, tmon_folder_is_network(db->folder));
   tmon_db_unlock(db);
   return result;
+}
+
+/* By stat alone: opening the file and closing it again would drop SQLite's locks. Without this check a writer would go on in a file that nobody finds, and
+ * its close would remove the WAL of the database that stands there now. */
+int tmon_db_check_place(const tmon_db *db) {
+  uint64_t device = 0;
+  uint64_t inode = 0;
+  if (tmon_file_identity(db->path, &device, &inode) == TMON_OK && device == db->device && inode == db->inode) return TMON_OK;
+  return tmon_error_set(TMON_ENOTFOUND, "%s was deleted, moved or replaced since it was opened; open the store again", db->path);
 }
 
 static int open_reader_checked(tmon_db *db) {
@@ -108,6 +118,7 @@ int tmon_db_open(tmon_db **out, const char *folder, bool read_only, bool must_ex
     tmon_lock_close(&db->lock);
     result = open_reading(db, writable);
   }
+  if (!result) result = tmon_file_identity(db->path, &db->device, &db->inode);
 out:
   if (result) {
     tmon_db_close(db);
@@ -118,6 +129,7 @@ out:
 }
 
 static void free_memory(tmon_db *db) {
+  tmon_free(db->lock_path);
   tmon_free(db->path);
   tmon_free(db->folder);
   tmon_free(db);
@@ -135,7 +147,7 @@ void tmon_db_close(tmon_db *db) {
     tmon_connection_close(reader);
   }
   /* No wait: at the end of a program a longer WAL is the lesser evil. Nothing of ours is checkpointed when the open failed (version 0). */
-  if (db->writer && db->schema_version && tmon_db_lock(db, 0) == TMON_OK) {
+  if (db->writer && db->schema_version && tmon_db_check_place(db) == TMON_OK && tmon_db_lock(db, 0) == TMON_OK) {
     tmon_checkpoint_and_close(db->writer);
     tmon_db_unlock(db);
   } else {

@@ -51,7 +51,10 @@ typedef enum tmon_access { TMON_ACCESS_WRITE, TMON_ACCESS_READ, TMON_ACCESS_IMMU
 
 struct tmon_db {
   char *folder;
-  char *path; /* of trainmon.db */
+  char *path;      /* of trainmon.db */
+  char *lock_path; /* of trainmon.lock; NULL when read-only */
+  uint64_t device; /* of trainmon.db as it was opened */
+  uint64_t inode;
   tmon_access access;
   const char *journal;
   int64_t schema_version;
@@ -85,6 +88,9 @@ int tmon_connection_int(int64_t *out, tmon_connection *connection, const char *s
 /* lock.c: mutex of the process, then the lock of the store */
 int tmon_db_lock(tmon_db *db, int64_t timeout_us);
 void tmon_db_unlock(tmon_db *db);
+
+/* db.c: TMON_ENOTFOUND when the database was deleted, moved or replaced since it was opened */
+int tmon_db_check_place(const tmon_db *db);
 
 /* checkpoint.c: all with the lock held */
 void tmon_checkpoint_watch(tmon_connection *connection);

@@ -15,6 +15,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { HOLDER_BYTES = 21 }; /* fixed width, so that one write replaces what stood there */
@@ -35,12 +36,33 @@ static void write_holder(const tmon_lock *lock, int64_t pid) {
   if (pwrite(lock->fd, text, HOLDER_BYTES, 0) != HOLDER_BYTES) return;
 }
 
+static bool is_current(const tmon_db *db) {
+  struct stat held;
+  struct stat there;
+  return db->lock.fd >= 0 && fstat(db->lock.fd, &held) == 0 && stat(db->lock_path, &there) == 0 && held.st_ino == there.st_ino &&
+      held.st_dev == there.st_dev;
+}
+
+/* Somebody may delete or replace the lock file. A lock on a file that no longer has the name would exclude nobody, so the name decides: looked at after
+ * the lock is had, and again on the new file. */
+static int take_file_lock(tmon_db *db, int64_t end) {
+  for (;;) {
+    int result = is_current(db) ? TMON_OK : TMON_DONE;
+    if (result == TMON_DONE) {
+      tmon_lock_close(&db->lock);
+      result = tmon_lock_open(&db->lock, db->lock_path, true);
+    }
+    int64_t left = end - tmon_clock_monotonic_us();
+    if (!result) result = tmon_lock_acquire(&db->lock, left > 0 ? left : 0);
+    if (result || is_current(db)) return result;
+  }
+}
+
 int tmon_db_lock(tmon_db *db, int64_t timeout_us) {
   int64_t end = tmon_clock_monotonic_us() + timeout_us;
   if (!tmon_mutex_try_lock_for(db->write_mutex, timeout_us))
     return tmon_error_set(TMON_EBUSY, "another thread of this process (%" PRId64 ") held the store's lock for %" PRId64 " ms", db->pid, timeout_us / 1000);
-  int64_t left = end - tmon_clock_monotonic_us();
-  int result = tmon_lock_acquire(&db->lock, left > 0 ? left : 0);
+  int result = take_file_lock(db, end);
   if (!result) {
     write_holder(&db->lock, db->pid);
     return TMON_OK;

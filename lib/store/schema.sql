@@ -380,11 +380,11 @@ END;
 -- julianday() is exact to the millisecond.
 CREATE TRIGGER training_sessions_insert_duration AFTER INSERT ON training_sessions
 WHEN NEW.started_at IS NOT NULL AND NEW.completed_at IS NOT NULL BEGIN
-  UPDATE training_sessions SET duration_seconds = round((julianday(NEW.completed_at) - julianday(NEW.started_at)) * 86400.0, 3) WHERE id = NEW.id;
+  UPDATE training_sessions SET duration_seconds = round(max(0.0, (julianday(NEW.completed_at) - julianday(NEW.started_at)) * 86400.0), 3) WHERE id = NEW.id;
 END;
 CREATE TRIGGER training_sessions_update_duration AFTER UPDATE OF started_at, completed_at ON training_sessions
 WHEN NEW.started_at IS NOT OLD.started_at OR NEW.completed_at IS NOT OLD.completed_at BEGIN
-  UPDATE training_sessions SET duration_seconds = round((julianday(NEW.completed_at) - julianday(NEW.started_at)) * 86400.0, 3) WHERE id = NEW.id;
+  UPDATE training_sessions SET duration_seconds = round(max(0.0, (julianday(NEW.completed_at) - julianday(NEW.started_at)) * 86400.0), 3) WHERE id = NEW.id;
 END;
 
 CREATE TRIGGER training_sessions_updated AFTER UPDATE OF session_name, model_type, dataset_name, dataset_size, epochs, batch_size, learning_rate, img_size, config,

@@ -46,10 +46,12 @@ static int milliseconds(int64_t us) {
 }
 
 static int begin_read(tmon_tx **out, tmon_db *db, int64_t timeout_us) {
+  int result = tmon_db_check_place(db);
+  if (result) return result;
   tmon_tx *tx = tmon_alloc_zero(1, sizeof *tx);
   if (!tx) return tmon_error_no_memory();
   tx->db = db;
-  int result = take_reader(&tx->connection, db);
+  result = take_reader(&tx->connection, db);
   if (result) {
     tmon_free(tx);
     return result;
@@ -81,7 +83,8 @@ static int check_version(tmon_tx *tx) {
 static int begin_write(tmon_tx **out, tmon_db *db, int64_t timeout_us) {
   if (db->access != TMON_ACCESS_WRITE) return tmon_error_set(TMON_EREADONLY, "the store %s is open for reading only", db->folder);
   int64_t end = tmon_clock_monotonic_us() + timeout_us;
-  int result = tmon_db_lock(db, timeout_us);
+  int result = tmon_db_check_place(db);
+  if (!result) result = tmon_db_lock(db, timeout_us);
   if (result) return result;
   tmon_tx *tx = &db->write_tx;
   *tx = (tmon_tx){.db = db, .connection = db->writer, .write = true};

@@ -151,6 +151,24 @@ static int take_ring(tmon_follow *follow, source *from, tmon_follow_point *point
   return TMON_OK;
 }
 
+/* The file was truncated below us: from here on what is committed later. What was not taken yet counts as missed. */
+static int leave_ring(tmon_follow *follow, source *from) {
+  tmon_tx *tx = NULL;
+  tmon_row *row = NULL;
+  tmon_ring_close(from->ring);
+  from->ring = NULL;
+  int result = tmon_tx_begin(&tx, follow->store->db, false, -1);
+  if (result == TMON_OK) result = tmon_tx_prepare(&row, tx, "SELECT next_seq - 1 FROM writers WHERE id = ?");
+  if (result == TMON_OK) {
+    tmon_bind_int(row, 1, from->writer);
+    result = tmon_row_step(row);
+    if (result == TMON_OK) from->seq = tmon_row_int(row, 0);
+    tmon_row_reset(row);
+  }
+  tmon_tx_abort(tx);
+  return result == TMON_DONE ? TMON_OK : result;
+}
+
 static int take_entry(tmon_follow *follow, tmon_tx *tx, const tmon_delta_entry *entry, tmon_follow_point *points, size_t capacity, size_t *count, bool *lapped) {
   tmon_row *row = NULL;
   uint32_t number = 0;
@@ -230,6 +248,10 @@ int tmon_follow_next(tmon_follow *follow, tmon_follow_point *points, size_t capa
   size_t kept = 0;
   for (size_t i = 0; i < follow->source_count; i++) {
     source *from = &follow->sources[i];
+    if (result == TMON_OK && from->ring != NULL && !tmon_ring_is_whole(from->ring)) {
+      result = leave_ring(follow, from);
+      missed = true;
+    }
     if (result == TMON_OK && from->ring != NULL) result = take_ring(follow, from, points, capacity, count, &missed);
     else if (result == TMON_OK && due) result = take_deltas(follow, from, points, capacity, count, &missed);
     if (result == TMON_OK && !from->open && *count < capacity) drop_source(from); /* its mapping held the last points although the file is gone */

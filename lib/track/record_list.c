@@ -113,7 +113,7 @@ static void derive(tmon_record *record) {
   record->percent = fraction * 100;
   record->eta_seconds = NAN;
   if (record->status != TMON_STATUS_RUNNING || record->started_at == 0) return;
-  double elapsed = (double)(tmon_clock_now_us() - record->started_at) / 1e6;
+  double elapsed = fmax(0, (double)(tmon_clock_now_us() - record->started_at) / 1e6); /* the clock may have gone back */
   record->duration_seconds = elapsed;
   if (fraction > 0) record->eta_seconds = elapsed * (1 - fraction) / fraction;
 }

@@ -120,10 +120,10 @@ static int read_deltas(tmon_snapshot *snapshot, tmon_snapshot_writer *writer) {
   return result == TMON_DONE ? TMON_OK : result;
 }
 
-static int read_positions(tmon_snapshot *snapshot, int64_t writer, uint64_t positions[TMON_RING_LANES]) {
+int tmon_snapshot_positions(tmon_tx *tx, int64_t writer, uint64_t positions[TMON_RING_LANES]) {
   tmon_row *row = NULL;
   memset(positions, 0, TMON_RING_LANES * sizeof *positions);
-  int result = tmon_tx_prepare(&row, snapshot->tx, "SELECT lane, position FROM lane_positions WHERE writer = ?");
+  int result = tmon_tx_prepare(&row, tx, "SELECT lane, position FROM lane_positions WHERE writer = ?");
   if (result != TMON_OK) return result;
   tmon_bind_int(row, 1, writer);
   while ((result = tmon_row_step(row)) == TMON_OK) {
@@ -160,7 +160,7 @@ static int read_ring(tmon_snapshot *snapshot, tmon_snapshot_writer *writer, cons
     *again = true; /* ended since the transaction began, or out of reach */
     return TMON_OK;
   }
-  int result = read_positions(snapshot, writer->writer, positions);
+  int result = tmon_snapshot_positions(snapshot->tx, writer->writer, positions);
   uint32_t id = tmon_ring_find(ring, key);
   if (result != TMON_OK) goto out;
   if (id != 0) snapshot->found = true;

@@ -43,6 +43,7 @@ int tmon_store_open(tmon_store **out, const char *location, const tmon_store_opt
   }
   int result = tmon_options_copy(&chosen, sizeof chosen, options, "tmon_store_options");
   if (result == TMON_OK) result = tmon_check_text(location, TMON_TEXT_MAXIMUM, "the location of the store");
+  if (result == TMON_OK) result = tmon_check_text(chosen.ring_folder, TMON_TEXT_MAXIMUM, "the ring folder");
   if (result == TMON_OK) result = folder_of(&folder, location);
   if (result != TMON_OK) goto out;
   store = tmon_alloc_zero(1, sizeof *store);
@@ -56,8 +57,9 @@ int tmon_store_open(tmon_store **out, const char *location, const tmon_store_opt
   result = tmon_db_open(&store->db, folder, chosen.read_only, chosen.must_exist, timeout);
   if (result != TMON_OK) goto out;
   store->ring_folder_given = chosen.ring_folder != NULL;
-  store->ring_folder = chosen.ring_folder != NULL ? tmon_strdup(chosen.ring_folder) : choose_ring_folder(folder);
-  if (store->ring_folder == NULL) result = tmon_error_no_memory();
+  /* The path is told to other processes and must outlive a chdir. */
+  if (chosen.ring_folder != NULL) result = tmon_path_absolute(&store->ring_folder, chosen.ring_folder);
+  else if ((store->ring_folder = choose_ring_folder(folder)) == NULL) result = tmon_error_no_memory();
   if (result == TMON_OK && !tmon_db_is_read_only(store->db)) {
     size_t adopted = 0;
     result = tmon_store_adopt(store, &adopted);

@@ -13,10 +13,12 @@ typedef struct tmon_mapping {
   size_t size;
   uint64_t device;
   uint64_t inode;
+  int fd; /* kept to look at the size; means nothing while data is NULL */
 } tmon_mapping;
 int tmon_map_create(tmon_mapping *out, const char *path, size_t size); /* MADV_DONTFORK is not set: a child must be able to read its parent's words */
 int tmon_map_open(tmon_mapping *out, const char *path, bool writable, size_t minimum, size_t maximum);
 void tmon_map_close(tmon_mapping *mapping);
+bool tmon_map_is_whole(const tmon_mapping *mapping); /* false: the file was truncated, touching the mapping may raise SIGBUS */
 int tmon_file_identity(const char *path, uint64_t *device, uint64_t *inode);
 
 /* Exclusive OFD locks, each on a descriptor of its own. `created` files stay. */

@@ -28,7 +28,7 @@ static int map_file(tmon_mapping *out, int fd, size_t size, bool writable, const
   if (fstat(fd, &status) != 0) return tmon_error_set_os(errno, "file '%s' can't be examined", path);
   void *data = mmap(NULL, size, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, fd, 0);
   if (data == MAP_FAILED) return tmon_error_set_os(errno, "file '%s' can't be mapped", path);
-  *out = (tmon_mapping){.data = data, .size = size, .device = (uint64_t)status.st_dev, .inode = (uint64_t)status.st_ino};
+  *out = (tmon_mapping){.data = data, .size = size, .device = (uint64_t)status.st_dev, .inode = (uint64_t)status.st_ino, .fd = fd};
   return TMON_OK;
 }
 
@@ -39,8 +39,10 @@ int tmon_map_create(tmon_mapping *out, const char *path, size_t size) {
   if (fd < 0) return tmon_error_set_os(errno, "file '%s' can't be made", path);
   int result = reserve_space(fd, size, path);
   if (!result) result = map_file(out, fd, size, true, path);
-  if (result) (void)unlink(path);
-  close(fd);
+  if (result) {
+    (void)unlink(path);
+    close(fd);
+  }
   return result;
 }
 
@@ -67,13 +69,21 @@ int tmon_map_open(tmon_mapping *out, const char *path, bool writable, size_t min
   size_t size = 0;
   int result = examine(fd, path, minimum, maximum, &size);
   if (!result) result = map_file(out, fd, size, writable, path);
-  close(fd);
+  if (result) close(fd);
   return result;
 }
 
 void tmon_map_close(tmon_mapping *mapping) {
-  if (mapping->data) (void)munmap(mapping->data, mapping->size);
+  if (mapping->data) {
+    (void)munmap(mapping->data, mapping->size);
+    close(mapping->fd);
+  }
   *mapping = (tmon_mapping){0};
+}
+
+bool tmon_map_is_whole(const tmon_mapping *mapping) {
+  struct stat status;
+  return mapping->data && fstat(mapping->fd, &status) == 0 && (uint64_t)status.st_size >= mapping->size;
 }
 
 int tmon_file_identity(const char *path, uint64_t *device, uint64_t *inode) {

@@ -11,7 +11,7 @@
 
 typedef struct tmon_sha256 {
   uint32_t state[8];
-  uint64_t size;      /* bytes taken so far */
+  uint64_t size; /* bytes taken so far */
   uint8_t block[64];
 } tmon_sha256;
 
