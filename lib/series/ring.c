@@ -190,6 +190,10 @@ void tmon_ring_forget(tmon_ring *ring) {
   tmon_ring_close(ring);
 }
 
+void tmon_ring_let_go(tmon_ring *ring) {
+  if (ring != NULL) tmon_lock_close(&ring->lock);
+}
+
 int tmon_ring_is_alive(const char *path, bool *alive) {
   if (path == NULL || alive == NULL) return tmon_error_set(TMON_EINVAL, "path or alive is NULL");
   tmon_lock lock = {.fd = -1};
