@@ -11,6 +11,7 @@
 
 #define RING_BYTES_DEFAULT ((size_t)4 << 20)
 #define RING_BYTES_MINIMUM ((size_t)256 << 10)
+#define ENDING_US 5000000 /* how long a start waits for the end of the attempt before it */
 #define RING_BYTES_MAXIMUM ((size_t)1 << 30)
 
 int tmon_session_check(const tmon_session *session) {
@@ -189,6 +190,39 @@ static int make_first_ring(tmon_session *session, char ring_id[TMON_ID_BYTES]) {
   return result;
 }
 
+/* A writer of this session has ended, but its process is still committing. */
+static bool is_ending(const tmon_session *session) {
+  tmon_tx *tx = NULL;
+  tmon_row *row = NULL;
+  bool ending = false;
+  if (tmon_tx_begin(&tx, session->store->db, false, -1) != TMON_OK) return false;
+  int result = tmon_tx_prepare(&row, tx, "SELECT w.ring_path FROM writers w JOIN training_sessions s ON s.key = w.session WHERE s.id = ? AND w.closed = 0");
+  if (result == TMON_OK) {
+    tmon_bind_text(row, 1, session->id);
+    while (!ending && tmon_row_step(row) == TMON_OK) {
+      tmon_ring *ring = NULL;
+      ending = tmon_row_text(row, 0) != NULL && tmon_ring_open(&ring, tmon_row_text(row, 0), false) == TMON_OK && tmon_ring_final(ring, NULL, NULL);
+      tmon_ring_close(ring);
+    }
+    tmon_row_reset(row);
+  }
+  tmon_tx_abort(tx);
+  return ending;
+}
+
+/* The session seems to be alive. Its trainer may have died, or ended without time to commit, since the store was opened; or it ends just now. */
+static int write_rows_again(tmon_session *session, const tmon_session_options *options, const char *ring_id) {
+  int64_t deadline = tmon_clock_monotonic_us() + ENDING_US;
+  for (;;) {
+    size_t adopted = 0;
+    bool ending = is_ending(session); /* before the try: one that ends in between is seen by the try */
+    int result = tmon_store_adopt(session->store, &adopted);
+    if (result == TMON_OK) result = write_rows(session, options, ring_id);
+    if (result != TMON_EEXISTS || !ending || tmon_clock_monotonic_us() > deadline) return result;
+    tmon_clock_sleep_us(10000);
+  }
+}
+
 int tmon_session_start(tmon_session **out, tmon_store *store, const tmon_session_options *options) {
   tmon_session_options chosen;
   char ring_id[TMON_ID_BYTES];
@@ -216,12 +250,7 @@ int tmon_session_start(tmon_session **out, tmon_store *store, const tmon_session
   if (result == TMON_OK) result = tmon_wake_open(&session->wake);
   if (result == TMON_OK) result = make_first_ring(session, ring_id);
   if (result == TMON_OK) result = write_rows(session, &chosen, ring_id);
-  if (result == TMON_EEXISTS) {
-    /* Its trainer may have died, or ended without time to commit, since the store was opened. */
-    size_t adopted = 0;
-    result = tmon_store_adopt(store, &adopted);
-    if (result == TMON_OK) result = write_rows(session, &chosen, ring_id);
-  }
+  if (result == TMON_EEXISTS) result = write_rows_again(session, &chosen, ring_id);
   if (result == TMON_OK) result = tmon_exit_add(session);
   if (result != TMON_OK) {
     if (session->ring_path != NULL) (void)tmon_file_remove(session->ring_path);

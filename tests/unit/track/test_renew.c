@@ -175,8 +175,9 @@ START_TEST(late_points_and_losses_of_an_old_ring_count)
   ck_assert_int_eq(record.dropped, 5);
   ck_assert_int_eq(record.status, TMON_STATUS_COMPLETED);
   tmon_record_list_free(list);
-  ck_assert_int_eq(ask("SELECT count(*) FROM writers WHERE closed = 0"), 0);
   tmon_session_free(session);
+  ok(tmon_store_recover(store, 0, NULL)); /* a slow machine leaves the end to adoption */
+  ck_assert_int_eq(ask("SELECT count(*) FROM writers WHERE closed = 0"), 0);
   tmon_store_free(store);
 }
 END_TEST
