@@ -252,7 +252,7 @@ START_TEST(error_text_survives_a_kill)
 END_TEST
 
 /* A ring as it lies there when its process is killed before the row is written. */
-static void leave_ring(char path[600], const char *ring_id, const uint64_t store[2], bool dead)
+static tmon_ring *leave_ring(char path[600], const char *ring_id, const uint64_t store[2], bool dead)
 {
   uint8_t ring[16];
   tmon_ring *made = NULL;
@@ -260,9 +260,11 @@ static void leave_ring(char path[600], const char *ring_id, const uint64_t store
   ck_assert_int_lt(snprintf(path, 600, "%s/trainmon-%s", test_folder, ring_id), 600);
   ok(tmon_ring_create(&made, path, ring, ring, 256 << 10, NULL));
   tmon_ring_set_store(made, store);
-  if (dead)
-    tmon_ring_close(made);
   make_old(path);
+  if (!dead)
+    return made;
+  tmon_ring_close(made);
+  return NULL;
 }
 
 START_TEST(rings_without_an_owner_go)
@@ -272,13 +274,13 @@ START_TEST(rings_without_an_owner_go)
   char gone[600], young[600], foreign[600], alive[600], junk[600], renamed[600], closed[600];
   ok(tmon_store_identity(ours, store));
   const uint64_t theirs[2] = {ours[0], ours[1] + 1};
-  leave_ring(gone, "00000000-0000-4000-8000-000000000001", ours, true);
-  leave_ring(young, "00000000-0000-4000-8000-000000000002", ours, true);
+  (void)leave_ring(gone, "00000000-0000-4000-8000-000000000001", ours, true);
+  (void)leave_ring(young, "00000000-0000-4000-8000-000000000002", ours, true);
   ck_assert_int_eq(utimensat(AT_FDCWD, young, NULL, 0), 0);
-  leave_ring(foreign, "00000000-0000-4000-8000-000000000003", theirs, true);
-  leave_ring(alive, "00000000-0000-4000-8000-000000000004", ours, false);
-  leave_ring(closed, "00000000-0000-4000-8000-000000000007", ours, true);
-  leave_ring(junk, "00000000-0000-4000-8000-000000000005", ours, true);
+  (void)leave_ring(foreign, "00000000-0000-4000-8000-000000000003", theirs, true);
+  tmon_ring *living = leave_ring(alive, "00000000-0000-4000-8000-000000000004", ours, false);
+  (void)leave_ring(closed, "00000000-0000-4000-8000-000000000007", ours, true);
+  (void)leave_ring(junk, "00000000-0000-4000-8000-000000000005", ours, true);
   (void)snprintf(renamed, sizeof renamed, "%s/trainmon-00000000-0000-4000-8000-000000000006", test_folder);
   ck_assert_int_eq(rename(junk, renamed), 0);
   FILE *file = fopen(junk, "wb");
@@ -300,6 +302,7 @@ START_TEST(rings_without_an_owner_go)
   ck_assert_int_eq(access(junk, F_OK), 0);
   ck_assert_int_eq(access(renamed, F_OK), 0);
   ck_assert_int_eq(access(session->ring_path, F_OK), 0);
+  tmon_ring_close(living);
   tmon_session_free(session);
   tmon_store_free(store);
 }
