@@ -110,7 +110,8 @@ TMON_API int tmon_session_metric(tmon_metric *out, tmon_session *session, const 
  * Logs one point. Any step and any value is allowed: steps that repeat or go back, NaN and infinities are kept as they are.
  * Any thread; takes tens of nanoseconds, no lock and no system call while the drainer keeps up. A point whose call returned TMON_OK
  * survives a kill of the process. TMON_EDROPPED: nothing has drained the full ring for 100 ms; the point is counted as dropped. TMON_EINVAL: no session
- * or no such metric. TMON_ESTATE: the session is finished. TMON_EFORKED: in a forked child; nothing is logged. Since 0.1.
+ * or no such metric. TMON_ESTATE: the session is finished. TMON_EFORKED: in a forked child; nothing is logged and nothing
+ * counted. Since 0.1.
  */
 TMON_API int tmon_log(tmon_session *session, tmon_metric metric, int64_t step, double value);
 
@@ -167,20 +168,22 @@ TMON_API int tmon_session_flush(tmon_session *session);
 TMON_API uint64_t tmon_session_dropped(const tmon_session *session);
 
 /**
- * Sets the text that explains why a session failed; shown wherever the session is shown. At most 4,096 bytes, NULL clears. Any thread.
+ * Sets the text that explains why a session failed; shown wherever the session is shown. At most 4,096 bytes, NULL clears. If the process is killed,
+ * the first 1,000 bytes survive. Any thread.
  * TMON_EINVAL, TMON_ESTATE, TMON_EFORKED. Since 0.1.
  */
 TMON_API int tmon_session_set_error(tmon_session *session, const char *text);
 
 /**
- * Ends the session as completed, failed or cancelled: puts status and time into the ring, then commits for at most 100 ms; what is not
- * committed by then is adopted from the ring by the next process that opens the store. Afterwards only tmon_session_id, _dropped and _free are allowed.
+ * Ends the session as completed, failed or cancelled: puts status and time into the ring, then waits at most 100 ms for the drainer to commit. A slower
+ * disk keeps the drainer and not the caller; what is not committed when the process ends is adopted from the ring by the next process that opens the
+ * store. With no_drainer the caller commits, and a write under way takes as long as the disk takes. Afterwards only tmon_session_id, _dropped and _free are allowed.
  * One thread. TMON_EINVAL: another status. TMON_ESTATE: finished before. TMON_EFORKED. Since 0.1.
  */
 TMON_API int tmon_session_finish(tmon_session *session, tmon_status status);
 
 /**
- * Frees the session; one that was not finished is ended as completed, within 100 ms. NULL is fine; in a forked child it only drops memory. No
+ * Frees the session; one that was not finished is ended as completed, as tmon_session_finish does it. NULL is fine; in a forked child it only drops memory. No
  * other thread may use the session any more. Since 0.1.
  */
 TMON_API void tmon_session_free(tmon_session *session);

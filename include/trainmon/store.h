@@ -47,7 +47,8 @@ typedef struct tmon_store_info {
 TMON_API int tmon_store_open(tmon_store **out, const char *location, const tmon_store_options *options);
 
 /**
- * Closes the store once its last session, query and iterator is freed. NULL is fine, in a forked child it only drops memory. Since 0.1.
+ * Closes the store once its last session, query and iterator is freed. Closing moves the write-ahead log into the database and waits for the
+ * disk; a program that must leave at once just exits, nothing is lost by that. NULL is fine, in a forked child it only drops memory. Since 0.1.
  */
 TMON_API void tmon_store_free(tmon_store *store);
 

@@ -194,6 +194,10 @@ bool tmon_ring_is_whole(const tmon_ring *ring) {
   return ring != NULL && tmon_map_is_whole(&ring->mapping);
 }
 
+void tmon_ring_let_go(tmon_ring *ring) {
+  if (ring != NULL) tmon_lock_close(&ring->lock);
+}
+
 int tmon_ring_is_alive(const char *path, bool *alive) {
   if (path == NULL || alive == NULL) return tmon_error_set(TMON_EINVAL, "path or alive is NULL");
   tmon_lock lock = {.fd = -1};

@@ -8,6 +8,7 @@
 #include "util/os.h"
 
 #define TMON_RING_LANES 65 /* 64 of one thread each, the last shared under a mutex */
+#define TMON_RING_ERROR_BYTES 1001 /* text of 1,000 bytes at most */
 
 typedef struct tmon_ring tmon_ring;
 
@@ -32,6 +33,10 @@ int tmon_ring_write(tmon_ring *ring, tmon_slot_kind kind, uint32_t metric, int64
 void tmon_ring_set_progress(tmon_ring *ring, const tmon_progress *progress);
 void tmon_ring_set_waiting(tmon_ring *ring, bool waiting);               /* the trainer really stands still */
 void tmon_ring_set_final(tmon_ring *ring, tmon_status status, int64_t time);
+void tmon_ring_set_error(tmon_ring *ring, const char *text);             /* cut at a character after 1,000 bytes; NULL: none. Survives a kill */
+void tmon_ring_set_store(tmon_ring *ring, const uint64_t store[2]);      /* device and inode of its store's database */
+void tmon_ring_add_dropped(tmon_ring *ring, uint64_t count);
+void tmon_ring_let_go(tmon_ring *ring);                                  /* gives the liveness lock up: from now on another may adopt the ring */
 void tmon_ring_beat(tmon_ring *ring, int64_t time);
 void tmon_ring_set_drained_by_caller(tmon_ring *ring, int (*drain)(void *), void *payload); /* no_drainer: a full lane calls this instead of waiting */
 
@@ -49,6 +54,8 @@ void tmon_ring_set_control(tmon_ring *ring, tmon_control control);       /* writ
 bool tmon_ring_progress(tmon_progress *out, const tmon_ring *ring);      /* false: none reported yet */
 bool tmon_ring_waiting(const tmon_ring *ring);
 bool tmon_ring_final(const tmon_ring *ring, tmon_status *status, int64_t *time);
+bool tmon_ring_error(char out[TMON_RING_ERROR_BYTES], const tmon_ring *ring); /* of a dead writer; false: it left none */
+bool tmon_ring_is_of_store(const tmon_ring *ring, const uint64_t store[2]);
 int64_t tmon_ring_heartbeat(const tmon_ring *ring);
 uint64_t tmon_ring_dropped(const tmon_ring *ring);
 uint64_t tmon_ring_tail(const tmon_ring *ring, unsigned lane);           /* published slots since the beginning */

@@ -18,7 +18,7 @@
 #define TMON_RING_MAGIC UINT64_C(0x474e49524e4f4d54) /* "TMONRING" in the file */
 #define TMON_RING_ENDIAN UINT32_C(0x01020304)
 #define TMON_RING_MAJOR 1u
-#define TMON_RING_MINOR 0u
+#define TMON_RING_MINOR 1u          /* 1: store and error text; both are 0, "not said", in a ring of minor 0 */
 #define TMON_RING_PAGE 4096u
 #define TMON_RING_MINIMUM (256u * 1024u)
 #define TMON_RING_MAXIMUM (1024u * 1024u * 1024u)
@@ -89,6 +89,9 @@ typedef struct tmon_ring_header {
   _Alignas(64) _Atomic uint32_t used;     /* blocks taken */
   _Alignas(64) _Atomic uint64_t progress; /* moves with each release of the drainer */
   _Alignas(64) _Atomic uint32_t metrics;  /* published names */
+  _Alignas(64) _Atomic uint64_t store[2]; /* device and inode of the store's database */
+  _Atomic uint32_t error_sequence;        /* 0: none yet; copy sequence & 1 is the latest whole one */
+  char error[2][TMON_RING_ERROR_BYTES];   /* NUL-terminated; empty: no error */
 } tmon_ring_header;
 _Static_assert(sizeof(tmon_ring_header) <= TMON_RING_PAGE, "the header is one page");
 

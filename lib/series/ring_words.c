@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* SPDX-FileCopyrightText: libtrainmon contributors */
-/* The words of a ring's header: control, progress, waiting, final status, heartbeat, dropped. */
+/* The words of a ring's header: control, progress, waiting, final status, error text, store, heartbeat, dropped. */
 #include "series/ring_private.h"
+
+#include "util/text.h"
 
 #include <string.h>
 
@@ -38,6 +40,45 @@ int64_t tmon_ring_heartbeat(const tmon_ring *ring) {
 
 uint64_t tmon_ring_dropped(const tmon_ring *ring) {
   return ring == NULL ? 0 : atomic_load_explicit(&ring->header->dropped, memory_order_relaxed);
+}
+
+void tmon_ring_add_dropped(tmon_ring *ring, uint64_t count) {
+  if (can_write(ring)) atomic_fetch_add_explicit(&ring->header->dropped, count, memory_order_relaxed);
+}
+
+void tmon_ring_set_store(tmon_ring *ring, const uint64_t store[2]) {
+  if (!can_write(ring)) return;
+  for (int i = 0; i < 2; i++) atomic_store_explicit(&ring->header->store[i], store[i], memory_order_relaxed);
+}
+
+bool tmon_ring_is_of_store(const tmon_ring *ring, const uint64_t store[2]) {
+  if (ring == NULL || (store[0] == 0 && store[1] == 0)) return false;
+  return atomic_load_explicit(&ring->header->store[0], memory_order_relaxed) == store[0] &&
+         atomic_load_explicit(&ring->header->store[1], memory_order_relaxed) == store[1];
+}
+
+/* Two copies, as of progress: the one that is not being written is whole. Nobody reads them while the writer lives, so the bytes are plain. */
+void tmon_ring_set_error(tmon_ring *ring, const char *text) {
+  if (!can_write(ring)) return;
+  tmon_ring_header *header = ring->header;
+  tmon_mutex_lock(ring->mutex);
+  uint32_t sequence = atomic_load_explicit(&header->error_sequence, memory_order_relaxed) + 1;
+  if (sequence == 0) sequence = 2; /* 0 would say "none yet" */
+  (void)tmon_text_copy(header->error[sequence & 1], TMON_RING_ERROR_BYTES, text == NULL ? "" : text);
+  /* Release: a kill after this store finds the new text, one before it the old one. */
+  atomic_store_explicit(&header->error_sequence, sequence, memory_order_release);
+  tmon_mutex_unlock(ring->mutex);
+}
+
+bool tmon_ring_error(char out[TMON_RING_ERROR_BYTES], const tmon_ring *ring) {
+  out[0] = '\0';
+  if (ring == NULL) return false;
+  uint32_t sequence = atomic_load_explicit(&ring->header->error_sequence, memory_order_acquire);
+  if (sequence == 0) return false;
+  memcpy(out, ring->header->error[sequence & 1], TMON_RING_ERROR_BYTES);
+  out[TMON_RING_ERROR_BYTES - 1] = '\0';
+  if (!tmon_text_is_utf8(out, strlen(out))) out[0] = '\0';
+  return out[0] != '\0';
 }
 
 void tmon_ring_set_final(tmon_ring *ring, tmon_status status, int64_t time) {

@@ -11,7 +11,8 @@
 
 #include <string.h>
 
-#define GONE_US 10000000 /* a ring that vanished: how long its writer must have been silent before the session counts as interrupted */
+/* A ring that vanished: how long its writer must have been silent before the session counts as interrupted. */
+#define GONE_US (3 * TMON_BEAT_US)
 
 typedef struct orphan {
   int64_t writer;
@@ -101,7 +102,7 @@ static int list_orphans(orphan **out, size_t *count, tmon_store *store) {
 }
 
 /* Closes the writer and, when it was the session's last, sets the session's status. */
-static int end_session(tmon_store *store, const orphan *found, tmon_status status, int64_t time, bool *changed) {
+static int end_session(tmon_store *store, const orphan *found, tmon_status status, int64_t time, const char *error_text, bool *changed) {
   tmon_tx *tx = NULL;
   tmon_row *row = NULL;
   int64_t others = 0;
@@ -122,7 +123,7 @@ static int end_session(tmon_store *store, const orphan *found, tmon_status statu
     tmon_row_reset(row);
   }
   if (result == TMON_OK && others == 0 && running != 0) {
-    result = tmon_session_write_status(tx, found->id, status, time, NULL);
+    result = tmon_session_write_status(tx, found->id, status, time, error_text);
     *changed = result == TMON_OK;
   }
   if (result != TMON_OK) {
@@ -151,32 +152,36 @@ static int take_over(tmon_store *store, tmon_ring *ring, const orphan *found) {
   return result;
 }
 
+bool tmon_writer_is_gone(int64_t heartbeat, int64_t now) { return now - heartbeat > GONE_US; }
+
 static int adopt_ring(tmon_store *store, const orphan *found, bool *changed) {
   tmon_lock lock = {-1};
   tmon_ring *ring = NULL;
   tmon_status status = TMON_STATUS_INTERRUPTED;
+  char error_text[TMON_RING_ERROR_BYTES] = "";
   int64_t time = found->heartbeat;
   int result = tmon_lock_open(&lock, found->path, false);
   if (result == TMON_OK) result = tmon_lock_acquire(&lock, 0);
   if (result != TMON_OK) {
     tmon_lock_close(&lock);
     if (result == TMON_EBUSY) return TMON_OK; /* alive, or being adopted by another process */
-    if (result == TMON_ENOTFOUND && tmon_clock_now_us() - found->heartbeat > GONE_US) return end_session(store, found, status, time, changed);
+    if (result == TMON_ENOTFOUND && tmon_writer_is_gone(time, tmon_clock_now_us())) return end_session(store, found, status, time, NULL, changed);
     return TMON_OK;
   }
   result = tmon_ring_open(&ring, found->path, true);
   if (result == TMON_OK && is_ring_of(ring, found)) {
     if (tmon_ring_heartbeat(ring) > time) time = tmon_ring_heartbeat(ring);
     (void)tmon_ring_final(ring, &status, &time);
+    (void)tmon_ring_error(error_text, ring);
     result = take_over(store, ring, found);
-  } else if (result != TMON_ENOMEM) {
+  } else if (result != TMON_ENOMEM && result != TMON_EVERSION) {
     result = TMON_OK; /* not the ring that was promised: nothing to take */
   }
-  if (result == TMON_OK) result = end_session(store, found, status, time, changed);
+  if (result == TMON_OK) result = end_session(store, found, status, time, error_text[0] == '\0' ? NULL : error_text, changed);
   if (result == TMON_OK && ring != NULL) (void)tmon_file_remove(found->path);
   tmon_ring_close(ring);
   tmon_lock_close(&lock);
-  return result;
+  return result == TMON_EVERSION ? TMON_OK : result; /* a ring of another version is left to that version */
 }
 
 /* Folds what a writer that ended in order had no time to fold. */
@@ -206,5 +211,6 @@ int tmon_store_adopt(tmon_store *store, size_t *adopted) {
     *adopted += changed;
   }
   free_orphans(orphans, count);
+  if (result == TMON_OK) result = tmon_store_clean(store);
   return result;
 }

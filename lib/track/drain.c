@@ -23,6 +23,7 @@ void tmon_drain_init(tmon_drain *drain, tmon_db *db, tmon_ring *ring, int64_t wr
   drain->writer = writer;
   drain->session = session;
   drain->stale = true;
+  drain->beat = tmon_clock_monotonic_us();
   (void)tmon_text_copy(drain->session_id, sizeof drain->session_id, session_id);
 }
 
@@ -288,6 +289,7 @@ static int commit_slots(tmon_drain *drain, const uint64_t *positions, size_t cou
   drain->first_step = first_step;
   drain->progress = progress;
   drain->dropped = dropped;
+  drain->beat = tmon_clock_monotonic_us();
   /* While there is room, slots stay one commit longer, so that a follow that looks each 20 ms is not lapped by a commit. */
   const uint64_t *given_back = tmon_ring_fill(drain->ring) < KEEP_FILL ? drain->positions : positions;
   for (unsigned lane = 0; lane < TMON_RING_LANES; lane++) tmon_ring_release(drain->ring, lane, given_back[lane]);
@@ -296,6 +298,29 @@ out:
   tmon_tx_abort(tx);
   tmon_free(starts);
   if (result != TMON_OK) drain->stale = true;
+  return result;
+}
+
+/* Nothing to commit: says that the writer lives. One small transaction in TMON_BEAT_US. */
+static int write_beat(tmon_drain *drain, int64_t timeout_us) {
+  tmon_tx *tx = NULL;
+  tmon_row *row = NULL;
+  int64_t now = tmon_clock_monotonic_us();
+  if (now - drain->beat < TMON_BEAT_US) return TMON_OK;
+  int result = tmon_tx_begin(&tx, drain->db, true, timeout_us);
+  if (result != TMON_OK) return result;
+  result = tmon_tx_prepare(&row, tx, "UPDATE writers SET heartbeat_at = ? WHERE id = ?");
+  if (result == TMON_OK) {
+    tmon_bind_int(row, 1, tmon_clock_now_us());
+    tmon_bind_int(row, 2, drain->writer);
+    result = tmon_row_run(row);
+  }
+  if (result != TMON_OK) {
+    tmon_tx_abort(tx);
+    return result;
+  }
+  result = tmon_tx_commit(tx);
+  if (result == TMON_OK) drain->beat = now;
   return result;
 }
 
@@ -321,5 +346,6 @@ int tmon_drain_run(tmon_drain *drain, int64_t timeout_us, int64_t deadline_us) {
     state_changed = false;
     if (deadline_us > 0 && tmon_clock_monotonic_us() > deadline_us) return tmon_error_set(TMON_EBUSY, "the time to drain is over");
   }
-  return tmon_fold_run(drain, timeout_us, TMON_CHUNK_POINTS);
+  int result = write_beat(drain, timeout_us);
+  return result == TMON_OK ? tmon_fold_run(drain, timeout_us, TMON_CHUNK_POINTS) : result;
 }

@@ -36,6 +36,7 @@ typedef struct tmon_drain {
   size_t merged;            /* rows left by the last merge of deltas */
   int64_t first_step;       /* lowest step so far; INT64_MAX: no point yet */
   tmon_progress progress;   /* as last written */
+  int64_t beat;             /* monotonic time of the last heartbeat in the store */
   int64_t dropped;
   tmon_slot *slots;
   size_t slot_capacity;
@@ -44,6 +45,7 @@ typedef struct tmon_drain {
 } tmon_drain;
 
 #define TMON_DRAIN_SLOTS 65536 /* taken in one transaction at most */
+#define TMON_BEAT_US 10000000  /* with nothing to commit, the store hears of a living writer this often; tmon_writer_is_gone allows three of them */
 
 void tmon_drain_init(tmon_drain *drain, tmon_db *db, tmon_ring *ring, int64_t writer, int64_t session, const char *session_id);
 void tmon_drain_free(tmon_drain *drain);

@@ -2,7 +2,8 @@
 /* SPDX-FileCopyrightText: libtrainmon contributors */
 /*
  * The drainer thread of a session: looks at the ring each 250 ms or when it is woken at half full, and commits when a second has passed, when the ring is
- * a quarter full, or when it was asked to. It also carries control rows of the store into the ring.
+ * a quarter full, or when it was asked to. It also carries control rows of the store into the ring, and makes the ring file again when somebody has
+ * removed it. Told to stop, it commits what is left and closes the session's rows, however long the disk takes: who finishes a session waits only a while.
  */
 #include "track/session.h"
 
@@ -22,7 +23,7 @@ static void read_control(tmon_session *session, int64_t *seen) {
     if (tmon_row_step(row) == TMON_OK && tmon_row_int(row, 1) > *seen) {
       int64_t control = tmon_row_int(row, 0);
       *seen = tmon_row_int(row, 1);
-      if (control >= TMON_CONTROL_RUN && control <= TMON_CONTROL_STOP) tmon_ring_set_control(session->ring, (tmon_control)control);
+      if (control >= TMON_CONTROL_RUN && control <= TMON_CONTROL_STOP) tmon_ring_set_control(tmon_session_ring(session), (tmon_control)control);
     }
     tmon_row_reset(row);
   }
@@ -37,12 +38,18 @@ static void run(void *argument) {
     tmon_wake_wait(&session->wake, TICK_US);
     if (atomic_load_explicit(&session->stopping, memory_order_acquire)) break;
     int64_t now = tmon_clock_monotonic_us();
-    tmon_ring_beat(session->ring, tmon_clock_now_us());
+    tmon_ring_beat(tmon_session_ring(session), tmon_clock_now_us());
     read_control(session, &seen);
-    if (now - committed < COMMIT_US && tmon_ring_fill(session->ring) < QUARTER_FULL) continue;
+    tmon_mutex_lock(session->mutex);
+    tmon_ring_renew(session);
+    tmon_mutex_unlock(session->mutex);
+    if (now - committed < COMMIT_US && tmon_ring_fill(tmon_session_ring(session)) < QUARTER_FULL) continue;
     /* An error leaves the points in the ring; the next tick tries again and the ring tells the writer when to drop. */
     if (tmon_drainer_drain(session, -1, 0) == TMON_OK) committed = tmon_clock_monotonic_us();
   }
+  tmon_session_end(session, 0);
+  /* Acquire and release: who comes second sees all that the other did to the session. */
+  if (atomic_exchange_explicit(&session->one_gone, true, memory_order_acq_rel)) tmon_session_destroy(session);
 }
 
 int tmon_drainer_start(tmon_session *session) {
@@ -64,14 +71,4 @@ int tmon_drainer_drain(tmon_session *session, int64_t timeout_us, int64_t deadli
   int result = tmon_drain_run(&session->drain, timeout_us, deadline_us);
   tmon_mutex_unlock(session->mutex);
   return result;
-}
-
-int tmon_drainer_stop(tmon_session *session, int64_t timeout_us, bool *stopped) {
-  *stopped = true;
-  if (session->thread == NULL) return TMON_OK;
-  atomic_store_explicit(&session->stopping, true, memory_order_release);
-  tmon_wake_signal(&session->wake);
-  *stopped = tmon_thread_join(session->thread, timeout_us);
-  if (*stopped) session->thread = NULL;
-  return TMON_OK;
 }

@@ -6,6 +6,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#define EXIT_US 75000 /* of the 100 ms that an exit may take */
+
 /* Guarded by `busy`, a spin flag: the list changes a few times in a training. */
 static tmon_session *live;
 static atomic_flag busy = ATOMIC_FLAG_INIT;
@@ -19,13 +21,23 @@ static void unlock(void) { atomic_flag_clear_explicit(&busy, memory_order_releas
 
 /* At exit a session that nobody finished ends as completed: the program came to its regular end. */
 static void finish_all(void) {
+  tmon_session *ending = NULL;
+  int64_t deadline = tmon_clock_monotonic_us() + EXIT_US;
   for (;;) {
     lock();
     tmon_session *session = live;
     unlock();
-    if (session == NULL || session->pid != tmon_process_id()) return;
-    if (tmon_session_finish(session, TMON_STATUS_COMPLETED) != TMON_OK) tmon_exit_remove(session);
+    if (session == NULL || session->pid != tmon_process_id()) break;
+    if (atomic_load_explicit(&session->finished, memory_order_acquire)) {
+      tmon_exit_remove(session);
+      continue;
+    }
+    tmon_session_begin_end(session, TMON_STATUS_COMPLETED); /* takes it off the list, so `next` is free */
+    session->next = ending;
+    ending = session;
   }
+  /* All their drainers are at work: one wait for all of them. */
+  for (; ending != NULL; ending = ending->next) tmon_session_await_end(ending, deadline);
 }
 
 /*
@@ -34,8 +46,12 @@ static void finish_all(void) {
  */
 static void forget_all(void) {
   for (tmon_session *session = live; session != NULL; session = session->next) {
-    tmon_ring_forget(session->ring);
-    session->ring = NULL;
+    tmon_ring_forget(tmon_session_ring(session));
+    atomic_store_explicit(&session->ring, NULL, memory_order_relaxed);
+    for (tmon_old_ring *old = session->old; old != NULL; old = old->next) {
+      tmon_ring_forget(old->ring);
+      old->ring = NULL;
+    }
   }
   live = NULL;
   atomic_flag_clear(&busy);

@@ -17,7 +17,7 @@ static inline int check_log(tmon_session *session) {
 int tmon_log(tmon_session *session, tmon_metric metric, int64_t step, double value) {
   int result = check_log(session);
   if (result != TMON_OK) return result;
-  return tmon_ring_write(session->ring, TMON_SLOT_POINT, metric, step, tmon_clock_now_us(), value);
+  return tmon_ring_write(tmon_session_ring(session), TMON_SLOT_POINT, metric, step, tmon_clock_now_us(), value);
 }
 
 /* A drop does not end a batch: the count of dropped points stays exact, and points that fit are kept. */
@@ -28,8 +28,9 @@ int tmon_log_batch(tmon_session *session, int64_t step, const tmon_metric *metri
   if (result != TMON_OK) return result;
   if (count > 0 && (metrics == NULL || values == NULL)) return tmon_error_set(TMON_EINVAL, "metrics or values is NULL with a count of %zu", count);
   int64_t now = tmon_clock_now_us();
+  tmon_ring *ring = tmon_session_ring(session);
   for (size_t i = 0; i < count; i++) {
-    result = keep_first(result, tmon_ring_write(session->ring, TMON_SLOT_POINT, metrics[i], step, now, values[i]));
+    result = keep_first(result, tmon_ring_write(ring, TMON_SLOT_POINT, metrics[i], step, now, values[i]));
   }
   return result;
 }
@@ -40,8 +41,9 @@ int tmon_log_series(
   if (result != TMON_OK) return result;
   if (count > 0 && (steps == NULL || values == NULL)) return tmon_error_set(TMON_EINVAL, "steps or values is NULL with a count of %zu", count);
   int64_t now = tmon_clock_now_us();
+  tmon_ring *ring = tmon_session_ring(session);
   for (size_t i = 0; i < count; i++) {
-    result = keep_first(result, tmon_ring_write(session->ring, TMON_SLOT_POINT, metric, steps[i], times == NULL ? now : times[i], values[i]));
+    result = keep_first(result, tmon_ring_write(ring, TMON_SLOT_POINT, metric, steps[i], times == NULL ? now : times[i], values[i]));
   }
   return result;
 }
@@ -57,8 +59,9 @@ int tmon_session_log_epoch(tmon_session *session, int64_t epoch, const tmon_epoc
     return tmon_error_set(TMON_EINVAL, "metrics or values is NULL with a count of %zu", given.count);
   }
   int64_t now = tmon_clock_now_us();
+  tmon_ring *ring = tmon_session_ring(session);
   for (size_t i = 0; i < given.count; i++) {
-    result = keep_first(result, tmon_ring_write(session->ring, TMON_SLOT_EPOCH, given.metrics[i], epoch, now, given.values[i]));
+    result = keep_first(result, tmon_ring_write(ring, TMON_SLOT_EPOCH, given.metrics[i], epoch, now, given.values[i]));
   }
   return result;
 }
@@ -73,5 +76,8 @@ int tmon_session_metric(tmon_metric *out, tmon_session *session, const char *key
     return tmon_error_set(TMON_EINVAL, "the metric name \"%.40s\" is not allowed, expected UTF-8 of 1 to 250 bytes without control characters",
         key == NULL ? "(NULL)" : key);
   }
-  return tmon_ring_metric(session->ring, key, out);
+  tmon_mutex_lock(session->words); /* a ring that takes the place of this one has the same names under the same numbers */
+  result = tmon_ring_metric(tmon_session_ring(session), key, out);
+  tmon_mutex_unlock(session->words);
+  return result;
 }

@@ -11,6 +11,7 @@
 
 #define RING_BYTES_DEFAULT ((size_t)4 << 20)
 #define RING_BYTES_MINIMUM ((size_t)256 << 10)
+#define ENDING_US 5000000 /* how long a start waits for the end of the attempt before it */
 #define RING_BYTES_MAXIMUM ((size_t)1 << 30)
 
 int tmon_session_check(const tmon_session *session) {
@@ -109,7 +110,7 @@ static int reopen_session(tmon_session *session, tmon_tx *tx, int64_t attempt, c
 static int insert_writer(tmon_session *session, tmon_tx *tx, const tmon_session_options *options, int64_t attempt, const char *ring_id) {
   tmon_ring_identity identity;
   tmon_row *row = NULL;
-  tmon_ring_get_identity(&identity, session->ring);
+  tmon_ring_get_identity(&identity, tmon_session_ring(session));
   int result = tmon_tx_prepare(&row, tx,
       "INSERT INTO writers (session, attempt, rank, ring_id, ring_path, device, inode, boot_id, host, pid, start_ticks, heartbeat_at)"
       " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
@@ -149,32 +150,78 @@ static int write_rows(tmon_session *session, const tmon_session_options *options
   return tmon_tx_commit(tx);
 }
 
-static int make_ring(tmon_session *session, const tmon_session_options *options, char ring_id[TMON_ID_BYTES]) {
+/* A full ring without a drainer thread: the logging thread drains. */
+static int drain_by_caller(void *payload) { return tmon_drainer_drain(payload, 100000, 0); }
+
+int tmon_session_make_ring(tmon_ring **out, char **path, tmon_session *session, const char *const *folders, size_t count, char ring_id[TMON_ID_BYTES]) {
   uint8_t ring[16];
   uint8_t id[16];
+  uint64_t store[2];
   char name[64];
-  size_t bytes = options->ring_bytes == 0 ? RING_BYTES_DEFAULT : (options->ring_bytes + 4095) / 4096 * 4096;
-  int result = tmon_id_make(ring_id);
+  *out = NULL;
+  *path = NULL;
+  int result = tmon_store_identity(store, session->store);
+  if (result == TMON_OK) result = tmon_id_make(ring_id);
   if (result == TMON_OK) result = tmon_id_parse(ring, ring_id);
   if (result == TMON_OK) result = tmon_id_parse(id, session->id);
   if (result != TMON_OK) return result;
   (void)tmon_text_copy(name, sizeof name, "trainmon-");
   (void)tmon_text_copy(name + 9, sizeof name - 9, ring_id);
-  const char *folders[] = {session->store->ring_folder, tmon_db_folder(session->store->db)};
-  size_t folder_count = session->store->ring_folder_given ? 1 : 2;
-  for (size_t i = 0; i < folder_count; i++) {
-    session->ring_path = tmon_path_join(folders[i], name);
-    if (session->ring_path == NULL) return tmon_error_no_memory();
-    result = tmon_ring_create(&session->ring, session->ring_path, ring, id, bytes, &session->wake);
-    if (result == TMON_OK) return TMON_OK;
-    tmon_free(session->ring_path); /* a full memory file system: the store's own folder is the next choice */
-    session->ring_path = NULL;
+  for (size_t i = 0; i < count; i++) {
+    *path = tmon_path_join(folders[i], name);
+    if (*path == NULL) return tmon_error_no_memory();
+    result = tmon_ring_create(out, *path, ring, id, session->ring_bytes, &session->wake);
+    if (result == TMON_OK) break;
+    tmon_free(*path); /* a full memory file system: the next folder is the next choice */
+    *path = NULL;
   }
+  if (result != TMON_OK) return result;
+  tmon_ring_set_store(*out, store);
+  if (session->no_drainer) tmon_ring_set_drained_by_caller(*out, drain_by_caller, session);
+  return TMON_OK;
+}
+
+/* The ring folder; where nobody asked for that one, the store's own folder comes next. */
+static int make_first_ring(tmon_session *session, char ring_id[TMON_ID_BYTES]) {
+  const char *folders[] = {session->store->ring_folder, tmon_db_folder(session->store->db)};
+  tmon_ring *ring = NULL;
+  int result = tmon_session_make_ring(&ring, &session->ring_path, session, folders, session->store->ring_folder_given ? 1 : 2, ring_id);
+  atomic_init(&session->ring, ring);
   return result;
 }
 
-/* A full ring without a drainer thread: the logging thread drains. */
-static int drain_by_caller(void *payload) { return tmon_drainer_drain(payload, 100000, 0); }
+/* A writer of this session has ended, but its process is still committing. */
+static bool is_ending(const tmon_session *session) {
+  tmon_tx *tx = NULL;
+  tmon_row *row = NULL;
+  bool ending = false;
+  if (tmon_tx_begin(&tx, session->store->db, false, -1) != TMON_OK) return false;
+  int result = tmon_tx_prepare(&row, tx, "SELECT w.ring_path FROM writers w JOIN training_sessions s ON s.key = w.session WHERE s.id = ? AND w.closed = 0");
+  if (result == TMON_OK) {
+    tmon_bind_text(row, 1, session->id);
+    while (!ending && tmon_row_step(row) == TMON_OK) {
+      tmon_ring *ring = NULL;
+      ending = tmon_row_text(row, 0) != NULL && tmon_ring_open(&ring, tmon_row_text(row, 0), false) == TMON_OK && tmon_ring_final(ring, NULL, NULL);
+      tmon_ring_close(ring);
+    }
+    tmon_row_reset(row);
+  }
+  tmon_tx_abort(tx);
+  return ending;
+}
+
+/* The session seems to be alive. Its trainer may have died, or ended without time to commit, since the store was opened; or it ends just now. */
+static int write_rows_again(tmon_session *session, const tmon_session_options *options, const char *ring_id) {
+  int64_t deadline = tmon_clock_monotonic_us() + ENDING_US;
+  for (;;) {
+    size_t adopted = 0;
+    bool ending = is_ending(session); /* before the try: one that ends in between is seen by the try */
+    int result = tmon_store_adopt(session->store, &adopted);
+    if (result == TMON_OK) result = write_rows(session, options, ring_id);
+    if (result != TMON_EEXISTS || !ending || tmon_clock_monotonic_us() > deadline) return result;
+    tmon_clock_sleep_us(10000);
+  }
+}
 
 int tmon_session_start(tmon_session **out, tmon_store *store, const tmon_session_options *options) {
   tmon_session_options chosen;
@@ -194,28 +241,23 @@ int tmon_session_start(tmon_session **out, tmon_store *store, const tmon_session
   session->pid = tmon_process_id();
   session->no_drainer = chosen.no_drainer;
   session->epochs = chosen.epochs;
+  session->ring_bytes = chosen.ring_bytes == 0 ? RING_BYTES_DEFAULT : (chosen.ring_bytes + 4095) / 4096 * 4096;
   atomic_init(&session->thread_started, chosen.no_drainer);
   if (chosen.id != NULL) (void)tmon_text_copy(session->id, sizeof session->id, chosen.id);
   else result = tmon_id_make(session->id);
   if (result == TMON_OK) result = tmon_mutex_make(&session->mutex);
+  if (result == TMON_OK) result = tmon_mutex_make(&session->words);
   if (result == TMON_OK) result = tmon_wake_open(&session->wake);
-  if (result == TMON_OK) result = make_ring(session, &chosen, ring_id);
+  if (result == TMON_OK) result = make_first_ring(session, ring_id);
   if (result == TMON_OK) result = write_rows(session, &chosen, ring_id);
-  if (result == TMON_EEXISTS) {
-    /* Its trainer may have died, or ended without time to commit, since the store was opened. */
-    size_t adopted = 0;
-    result = tmon_store_adopt(store, &adopted);
-    if (result == TMON_OK) result = write_rows(session, &chosen, ring_id);
-  }
+  if (result == TMON_EEXISTS) result = write_rows_again(session, &chosen, ring_id);
   if (result == TMON_OK) result = tmon_exit_add(session);
   if (result != TMON_OK) {
     if (session->ring_path != NULL) (void)tmon_file_remove(session->ring_path);
-    atomic_store(&session->finished, true);
-    tmon_session_free(session);
+    tmon_session_destroy(session);
     return result;
   }
-  tmon_drain_init(&session->drain, store->db, session->ring, session->writer, session->key, session->id);
-  if (chosen.no_drainer) tmon_ring_set_drained_by_caller(session->ring, drain_by_caller, session);
+  tmon_drain_init(&session->drain, store->db, tmon_session_ring(session), session->writer, session->key, session->id);
   *out = session;
   return TMON_OK;
 }

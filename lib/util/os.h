@@ -53,6 +53,7 @@ void tmon_wake_close(tmon_wake *wake);
 typedef struct tmon_thread tmon_thread;
 int tmon_thread_start(tmon_thread **out, const char *name, void (*body)(void *argument), void *argument);
 bool tmon_thread_join(tmon_thread *thread, int64_t timeout_us); /* true: ended and freed; false: still runs; timeout < 0 waits for ever */
+void tmon_thread_leave(tmon_thread *thread);                    /* lets it run on unjoined; the handle is freed when it ends */
 void tmon_thread_forget(tmon_thread *thread);                   /* in a forked child: frees memory only */
 typedef struct tmon_mutex tmon_mutex;
 int tmon_mutex_make(tmon_mutex **out);

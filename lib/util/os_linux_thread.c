@@ -24,7 +24,8 @@ struct tmon_thread {
   char name[NAME_BYTES];
   pthread_mutex_t mutex;
   pthread_cond_t end;
-  bool ended; /* guarded by mutex */
+  bool ended; /* guarded by mutex, as is left */
+  bool left;
 };
 
 struct tmon_mutex {
@@ -38,14 +39,22 @@ static struct timespec deadline_after(int64_t timeout_us) {
   return (struct timespec){.tv_sec = (time_t)(end / 1000000), .tv_nsec = (long)(end % 1000000) * 1000};
 }
 
+static void dispose(tmon_thread *thread) {
+  pthread_mutex_destroy(&thread->mutex);
+  pthread_cond_destroy(&thread->end);
+  tmon_free(thread);
+}
+
 static void *run(void *argument) {
   tmon_thread *thread = argument;
   if (thread->name[0]) (void)pthread_setname_np(pthread_self(), thread->name);
   thread->body(thread->argument);
   pthread_mutex_lock(&thread->mutex);
   thread->ended = true;
+  bool left = thread->left;
   pthread_cond_broadcast(&thread->end);
   pthread_mutex_unlock(&thread->mutex);
+  if (left) dispose(thread);
   return NULL;
 }
 
@@ -61,12 +70,6 @@ static int prepare(tmon_thread *thread) {
   failure = pthread_mutex_init(&thread->mutex, NULL);
   if (failure) pthread_cond_destroy(&thread->end);
   return failure;
-}
-
-static void dispose(tmon_thread *thread) {
-  pthread_mutex_destroy(&thread->mutex);
-  pthread_cond_destroy(&thread->end);
-  tmon_free(thread);
 }
 
 int tmon_thread_start(tmon_thread **out, const char *name, void (*body)(void *argument), void *argument) {
@@ -109,6 +112,16 @@ bool tmon_thread_join(tmon_thread *thread, int64_t timeout_us) {
   pthread_join(thread->handle, NULL);
   dispose(thread);
   return true;
+}
+
+void tmon_thread_leave(tmon_thread *thread) {
+  if (!thread) return;
+  pthread_mutex_lock(&thread->mutex);
+  pthread_detach(thread->handle);
+  bool ended = thread->ended;
+  thread->left = true;
+  pthread_mutex_unlock(&thread->mutex);
+  if (ended) dispose(thread);
 }
 
 void tmon_thread_forget(tmon_thread *thread) { tmon_free(thread); }

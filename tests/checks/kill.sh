@@ -12,10 +12,14 @@ if [ -z "$library" ]; then
 fi
 export FAULT_PROGRAMS="$PWD/$build/tests/fault" PYTHONDONTWRITEBYTECODE=1
 mkdir -p "$FAULT_PROGRAMS"
+warnings="-std=gnu11 -O2 -g -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wundef -Werror"
+# shellcheck disable=SC2086
+${CC:-cc} $warnings -shared -fPIC -o "$FAULT_PROGRAMS/slow_sync.so" tests/fault/slow_sync.c
 for source in tests/fault/*.c; do
   name=$(basename "$source" .c)
-  # shellcheck disable=SC2046
-  ${CC:-cc} -std=gnu11 -O2 -g -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wundef -Werror -Iinclude ${CFLAGS:-} \
+  if [ "$name" = slow_sync ]; then continue; fi
+  # shellcheck disable=SC2046,SC2086
+  ${CC:-cc} $warnings -Iinclude ${CFLAGS:-} \
     -o "$FAULT_PROGRAMS/$name" "$source" "$library" -Wl,-rpath,"$PWD/$build/lib" $(pkg-config --libs sqlite3 libcjson) -lpthread -lm
 done
 if [ $# -gt 0 ]; then drivers=("$@"); else drivers=("kill" "kill reader" "many" "forked" "full" "leave"); fi

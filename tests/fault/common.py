@@ -25,9 +25,10 @@ def check(condition, text):
         fail(text)
 
 
-def start(program, *arguments, ready=True):
+def start(program, *arguments, ready=True, environment=None):
     child = subprocess.Popen([os.path.join(PROGRAMS, program), *map(str, arguments)],
-                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                             env={**os.environ, **(environment or {})})
     if ready:
         line = child.stdout.readline()
         if not line.startswith("ready"):

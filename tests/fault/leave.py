@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: MIT
 # SPDX-FileCopyrightText: libtrainmon contributors
-"""Leaving main with a live session: how long the exit takes, also while another process holds the store's lock for good."""
+"""Leaving main with a live session: how long the exit takes, also while another process holds the store's lock for good, and on a slow disk."""
 import fcntl
 import os
 import statistics
 import struct
 import time
 
-from common import COMPLETED, LONG, Place, check, check_points, counts, inspect, start
+from common import COMPLETED, LONG, PROGRAMS, Place, check, check_points, counts, inspect, start
 
 ALLOWED_MS = 100
+SLOW_MS = 400  # of each fsync, when the disk is slow
 
 
 def hold(store):
@@ -37,6 +38,34 @@ def one_round(held):
         return took
 
 
+def slow_round(how):
+    """The disk becomes slow when the trainer runs. `how`: main returns with a live session, or after tmon_session_finish."""
+    with Place() as place:
+        session, path = place.session()
+        slow = os.path.join(place.folder, "slow")
+        # All points are logged within the first second, before the first commit: the end has everything left to do.
+        trainer = start("trainer", place.store, session, path, 2, 1000, 20000, 20000, how,
+                        environment={"LD_PRELOAD": os.path.join(PROGRAMS, "slow_sync.so"), "SLOW_SYNC_MS": str(SLOW_MS), "SLOW_SYNC_FROM": slow})
+        with open(slow, "wb"):
+            pass
+        line = trainer.stdout.readline().split()
+        trainer.wait()
+        took = time.monotonic() * 1000 - int(line[3]) / 1000
+        check(trainer.returncode == 0, f"the trainer ended with {trainer.returncode}: {trainer.stderr.read()}")
+        found = inspect(place.store, session, 2)
+        check(found["status"] == COMPLETED, f"status {found['status']} after a regular exit, expected completed")
+        check_points(found, counts(path), how)
+        return took
+
+
+def slow_main():
+    for how in ("exit", "finish"):
+        times = [slow_round(how) for _ in range(20 if LONG else 5)]
+        middle = statistics.median(times)
+        print(f"{how} with each fsync {SLOW_MS} ms slower: median {middle:.1f} ms, longest {max(times):.1f} ms, at most {ALLOWED_MS} allowed")
+        check(middle <= ALLOWED_MS, f"{how} took {middle:.0f} ms on a slow disk, expected at most {ALLOWED_MS}")
+
+
 def main():
     for held in (False, True):
         times = [one_round(held) for _ in range(20 if LONG else 5)]
@@ -47,3 +76,4 @@ def main():
 
 
 main()
+slow_main()

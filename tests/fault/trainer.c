@@ -3,7 +3,7 @@
 /*
  * A training program for the kill tests: each thread logs 0, 1, 2, … to its own metric m0, m1, …, and notes every call that has returned in a file that
  * outlives it. STORE ID COUNTS THREADS BURST PAUSE_US TOTAL KEEP [RING_BYTES]: BURST points at full speed, then a pause; TOTAL 0 means for ever;
- * KEEP "retry" logs a dropped value again, "go" goes on with the next one, "exit" leaves main without finishing the session.
+ * KEEP "retry" logs a dropped value again, "go" goes on with the next one, "exit" leaves main without finishing the session, "finish" without freeing it.
  */
 #include "fault.h"
 
@@ -45,6 +45,7 @@ int main(int count, char **arguments) {
   work works[FAULT_THREADS];
   unsigned many = (unsigned)strtoul(arguments[4], NULL, 10);
   bool leave = strcmp(arguments[8], "exit") == 0;
+  bool finish = strcmp(arguments[8], "finish") == 0;
   tmon_session_options options = {.size = sizeof options, .id = arguments[2], .name = "kill"};
   tmon_session *session = NULL;
   fault_count *counts = fault_counts(arguments[3]);
@@ -63,6 +64,7 @@ int main(int count, char **arguments) {
   fflush(stdout);
   if (leave) return 0;
   if (tmon_session_finish(session, TMON_STATUS_COMPLETED) != TMON_OK) fault_die("finish");
+  if (finish) return 0;
   tmon_session_free(session);
   tmon_store_free(store);
   return 0;

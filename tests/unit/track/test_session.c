@@ -2,6 +2,8 @@
 /* SPDX-FileCopyrightText: libtrainmon contributors */
 /* A session from start to finish: options, resuming, limits, control, status, and what a forked child may do. */
 #include "unit/track/help.h"
+#include "util/clock.h"
+#include "util/os.h"
 
 #include <sys/wait.h>
 
@@ -192,6 +194,43 @@ START_TEST(with_a_drainer_points_arrive_by_themselves)
 }
 END_TEST
 
+/* Another process holds the store: finish does not wait for it, the drainer does, and frees what its caller let go. */
+START_TEST(an_end_that_takes_long_keeps_nobody)
+{
+  tmon_store *store = test_store();
+  tmon_session *session = NULL;
+  tmon_session_options options = {.size = sizeof options, .id = "01234567-89ab-4def-8123-456789abcdef"};
+  int tube[2];
+  char word;
+  ok(tmon_session_start(&session, store, &options));
+  ok(tmon_log(session, test_metric(session, "m"), 1, 1));
+  ck_assert_int_eq(pipe(tube), 0);
+  pid_t child = fork();
+  if (child == 0) {
+    char path[600];
+    tmon_lock lock;
+    (void)snprintf(path, sizeof path, "%s/trainmon.lock", test_folder);
+    bool held = tmon_lock_open(&lock, path, false) == TMON_OK && tmon_lock_acquire(&lock, 5000000) == TMON_OK;
+    held = write(tube[1], held ? "1" : "0", 1) == 1 && held;
+    tmon_clock_sleep_us(1000000);
+    _exit(held ? 0 : 1);
+  }
+  ck_assert_int_eq(read(tube[0], &word, 1), 1);
+  ck_assert_int_eq(word, '1');
+  int64_t begun = tmon_clock_monotonic_us();
+  ok(tmon_session_finish(session, TMON_STATUS_FAILED));
+  tmon_session_free(session);
+  ck_assert_int_lt(tmon_clock_monotonic_us() - begun, 700000);
+  ck_assert_int_eq(test_status(store, options.id), TMON_STATUS_FAILED);
+  /* The next attempt waits for the end of this one. */
+  ok(tmon_session_start(&session, store, &options));
+  ck_assert_uint_eq(test_count(store, options.id, "m", true), 1);
+  tmon_session_free(session);
+  tmon_store_free(store);
+  ck_assert_int_eq(waitpid(child, NULL, 0), child);
+}
+END_TEST
+
 START_TEST(forked_child_touches_nothing)
 {
   tmon_store *store = test_store();
@@ -228,6 +267,7 @@ int main(void)
   tcase_add_test(tests, after_finish_nothing_is_allowed);
   tcase_add_test(tests, progress_and_control);
   tcase_add_test(tests, with_a_drainer_points_arrive_by_themselves);
+  tcase_add_test(tests, an_end_that_takes_long_keeps_nobody);
   tcase_add_test(tests, forked_child_touches_nothing);
   return test_run(suite_create("track/session"), tests);
 }
