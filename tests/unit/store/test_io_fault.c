@@ -14,6 +14,14 @@ static bool is_long(void)
   return text && *text == '1';
 }
 
+/* Memory keeps the loops short where there is such a folder: they sync thousands of times. */
+static void make_quick_scratch(void)
+{
+  bool quick = !is_long() && access("/dev/shm", W_OK | X_OK) == 0;
+  (void)snprintf(scratch, sizeof scratch, "%s/trainmon-store-XXXXXX", quick ? "/dev/shm" : "/tmp");
+  ck_assert_ptr_nonnull(mkdtemp(scratch));
+}
+
 static void check_error(int result)
 {
   ck_assert_msg(result == TMON_OK || result == TMON_EIO || result == TMON_EFULL || result == TMON_ENOMEM || result == TMON_ENOTFOUND, "%s: %s",
@@ -83,7 +91,7 @@ START_TEST(writing)
   tmon_db *db = open_db();
   OK(write_sql(db, "CREATE TABLE fault (id INTEGER PRIMARY KEY, data BLOB)"));
   tmon_db_close(db);
-  for (size_t at = 1; write_once(which, at, persistent, full, &confirmed); at += is_long() ? 1 : which == FAULT_MEMORY ? 7 : 1)
+  for (size_t at = 1; write_once(which, at, persistent, full, &confirmed); at += is_long() ? 1 : which == FAULT_MEMORY ? 211 : 1)
     runs++;
   ck_assert_uint_gt(runs, 5);
   if (getenv("SHOW"))
@@ -115,7 +123,7 @@ START_TEST(making)
     tmon_db_close(db);
     ck_assert_str_eq(shell("PRAGMA integrity_check"), "ok");
     drop_scratch();
-    make_scratch();
+    make_quick_scratch();
     if (!failed)
       break;
   }
@@ -160,7 +168,7 @@ int main(void)
 {
   Suite *suite = suite_create("store/io_fault");
   TCase *tests = tcase_create("faults");
-  tcase_add_checked_fixture(tests, make_scratch, drop_scratch);
+  tcase_add_checked_fixture(tests, make_quick_scratch, drop_scratch);
   tcase_set_timeout(tests, 110);
   tcase_add_loop_test(tests, writing, 0, 6);
   tcase_add_loop_test(tests, making, 0, 4);
