@@ -96,8 +96,8 @@ static const char *const requests[] = {
     "GET /api/training/sessions" HEAD "\r\n",
     "GET /api/metrics/current" HEAD "\r\n",
     "GET /api/metrics/history" HEAD "\r\n",
-    "POST /api/training/sessions" HEAD "Content-Type: application/json\r\nContent-Length: 12\r\n\r\n{\"name\":\"a\"}",
-    "GET /api/events" HEAD "\r\n",
+    "POST /api/training/sessions" HEAD "Content-Type: application/json\r\nContent-Length: 20\r\n\r\n{\"session_name\":\"a\"}",
+    "GET /events" HEAD "\r\n",
 };
 
 START_TEST(answering)
