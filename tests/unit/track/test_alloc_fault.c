@@ -47,7 +47,7 @@ START_TEST(each_allocation_of_a_call_may_fail)
 {
   const calls_entry *entry = &calls_table[_i / 2];
   bool persistent = _i % 2;
-  calls_trouble trouble = {arm, disarm, allowed, persistent && !calls_long() ? 5 : 1};
+  calls_trouble trouble = {arm, disarm, allowed, calls_long() ? 1 : persistent ? 7 : 2};
   memset(&fault, 0, sizeof fault);
   tmon_fault_install(&fault);
   size_t runs = calls_loop(entry, &trouble, persistent);

@@ -18,7 +18,7 @@ START_TEST(each_operation_of_a_call_may_fail)
   fault_vfs_install();
   which = FAULT_ALL;
   full = _i % 2;
-  calls_trouble trouble = {arm, fault_vfs_disarm, io_allowed, calls_long() ? 1 : full ? 5 : 2};
+  calls_trouble trouble = {arm, fault_vfs_disarm, io_allowed, calls_long() ? 1 : full ? 11 : 4};
   size_t runs = calls_loop(entry, &trouble, _i % 2);
   if (getenv("SHOW"))
     fprintf(stderr, "%s %zu\n", entry->name, runs);
@@ -30,7 +30,7 @@ START_TEST(each_allocation_of_sqlite_may_fail)
   const calls_entry *entry = &calls_table[_i];
   fault_vfs_install();
   which = FAULT_MEMORY;
-  calls_trouble trouble = {arm, fault_vfs_disarm, memory_allowed, calls_long() ? 1 : 293};
+  calls_trouble trouble = {arm, fault_vfs_disarm, memory_allowed, calls_long() ? 1 : 797};
   size_t runs = calls_loop(entry, &trouble, true);
   if (getenv("SHOW"))
     fprintf(stderr, "%s %zu\n", entry->name, runs);
