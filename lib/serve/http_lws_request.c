@@ -47,14 +47,13 @@ static size_t encode(char *out, size_t size, const char *text, size_t length, co
   return used;
 }
 
-static void copy_query(tmon_request *request, struct lws *wsi) {
+static bool copy_query(tmon_request *request, struct lws *wsi) {
   char fragment[2048];
   char *raw = tmon_alloc(4 * TMON_REQUEST_QUERY_BYTES);
   size_t size = 4 * TMON_REQUEST_QUERY_BYTES;
   size_t used = 0;
   if (raw == NULL) {
-    request->refused = "query";
-    return;
+    return false; /* no fault of the client */
   }
   for (int i = 0;; i++) {
     int length = lws_hdr_copy_fragment(wsi, fragment, sizeof fragment, WSI_TOKEN_HTTP_URI_ARGS, i);
@@ -77,6 +76,7 @@ static void copy_query(tmon_request *request, struct lws *wsi) {
     tmon_request_set_query(request, raw, used);
   }
   tmon_free(raw);
+  return true;
 }
 
 static tmon_method method_of(int engine, bool *head) {
@@ -91,7 +91,7 @@ static tmon_method method_of(int engine, bool *head) {
   }
 }
 
-static void copy_request(tmon_http_connection *connection, tmon_request *request) {
+static bool copy_request(tmon_http_connection *connection, tmon_request *request) {
   struct lws *wsi = connection->wsi;
   tmon_http *http = connection->http;
   char *uri = NULL;
@@ -117,7 +117,7 @@ static void copy_request(tmon_http_connection *connection, tmon_request *request
   copy_header(request, wsi, WSI_TOKEN_HTTP_ACCEPT_ENCODING, request->accept_encoding, sizeof request->accept_encoding, "Accept-Encoding");
   copy_header(request, wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH, request->if_none_match, sizeof request->if_none_match, "If-None-Match");
   copy_custom(request, wsi, "sec-fetch-site:", request->fetch_site, sizeof request->fetch_site);
-  copy_query(request, wsi);
+  return copy_query(request, wsi);
 }
 
 void tmon_http_lws_forget(tmon_http_connection *connection) {
@@ -201,8 +201,7 @@ static int start_request(tmon_http_connection *connection, bool upgrade) {
   }
   tmon_response_init(&connection->response);
   connection->request->upgrade = upgrade;
-  copy_request(connection, connection->request);
-  return 0;
+  return copy_request(connection, connection->request) ? 0 : -1;
 }
 
 int tmon_http_lws_begin(tmon_http_connection *connection, bool upgrade) {

@@ -31,6 +31,8 @@ static int set_up(tmon_connection *connection, const tmon_db *db, bool write) {
   sqlite3_wal_autocheckpoint(handle, 0);
   sqlite3_busy_timeout(handle, (int)(db->lock_timeout_us / 1000));
   int result = tmon_connection_run(connection, settings, "setting up the connection");
+  int prepared = result ? SQLITE_OK : sqlite3_prepare_v3(handle, "ROLLBACK", -1, SQLITE_PREPARE_PERSISTENT, &connection->rollback, NULL);
+  if (prepared != SQLITE_OK) result = tmon_sqlite_error(handle, prepared, "setting up the connection");
   if (!result && !write) result = tmon_connection_run(connection, "PRAGMA query_only = ON", "setting up the connection");
   if (!result && write) tmon_checkpoint_watch(connection);
   return result;
@@ -75,6 +77,7 @@ void tmon_connection_close(tmon_connection *connection) {
     tmon_free(connection->rows[i]);
   }
   tmon_free(connection->rows);
+  sqlite3_finalize(connection->rollback);
   sqlite3_close_v2(connection->handle);
   tmon_free(connection);
 }

@@ -30,7 +30,8 @@ struct tmon_row {
 
 typedef struct tmon_connection {
   sqlite3 *handle;
-  tmon_row **rows; /* open addressing by the address of the literal; capacity is 0 or a power of two */
+  sqlite3_stmt *rollback; /* prepared: without memory a transaction must still end */
+  tmon_row **rows;        /* open addressing by the address of the literal; capacity is 0 or a power of two */
   size_t row_count;
   size_t row_capacity;
   int wal_frames; /* as of the latest commit of this connection */

@@ -37,7 +37,8 @@ static void give_reader(tmon_db *db, tmon_connection *reader, bool sound) {
 
 static void roll_back(tmon_connection *connection) {
   tmon_connection_reset(connection);
-  if (!sqlite3_get_autocommit(connection->handle)) sqlite3_exec(connection->handle, "ROLLBACK", NULL, NULL, NULL);
+  if (!sqlite3_get_autocommit(connection->handle)) sqlite3_step(connection->rollback);
+  sqlite3_reset(connection->rollback);
 }
 
 static int milliseconds(int64_t us) {
@@ -89,6 +90,7 @@ static int begin_write(tmon_tx **out, tmon_db *db, int64_t timeout_us) {
   tmon_tx *tx = &db->write_tx;
   *tx = (tmon_tx){.db = db, .connection = db->writer, .write = true};
   sqlite3_busy_timeout(db->writer->handle, milliseconds(end - tmon_clock_monotonic_us()));
+  roll_back(db->writer); /* does nothing, unless the last one could not be ended */
   result = tmon_connection_run(db->writer, "BEGIN IMMEDIATE", "beginning to write");
   if (!result) result = check_version(tx);
   if (result) {
@@ -120,7 +122,7 @@ static void end(tmon_tx *tx) {
     tmon_db_unlock(db);
     return;
   }
-  give_reader(db, tx->connection, tx->error == TMON_OK);
+  give_reader(db, tx->connection, tx->error == TMON_OK && sqlite3_get_autocommit(tx->connection->handle));
   tmon_free(tx);
 }
 

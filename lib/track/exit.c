@@ -62,7 +62,10 @@ int tmon_exit_add(tmon_session *session) {
   if (!atomic_exchange(&registered, true)) {
     result = tmon_fork_register(forget_all);
     if (result == TMON_OK && atexit(finish_all) != 0) result = tmon_error_no_memory();
-    if (result != TMON_OK) return result;
+    if (result != TMON_OK) {
+      atomic_store(&registered, false);
+      return result;
+    }
   }
   lock();
   session->next = live;

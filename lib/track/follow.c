@@ -86,12 +86,15 @@ static int add_source(tmon_follow *follow, int64_t writer, int64_t next_seq, con
   source *grown = tmon_realloc(follow->sources, follow->source_count + 1, sizeof *grown);
   if (grown == NULL) return tmon_error_no_memory();
   follow->sources = grown;
-  source *added = &grown[follow->source_count++];
+  source *added = &grown[follow->source_count];
   memset(added, 0, sizeof *added);
   added->writer = writer;
   added->open = true;
   added->seq = from_now ? next_seq - 1 : 0;
-  if (path == NULL || tmon_ring_open(&added->ring, path, false) != TMON_OK) {
+  int result = path == NULL ? TMON_ENOTFOUND : tmon_ring_open(&added->ring, path, false);
+  if (result == TMON_ENOMEM) return result; /* no reason to take it for out of reach */
+  follow->source_count++;
+  if (result != TMON_OK) {
     added->ring = NULL;
     return TMON_OK;
   }
@@ -119,10 +122,15 @@ static int refresh(tmon_follow *follow, bool from_now) {
     else if ((result = add_source(follow, writer, tmon_row_int(row, 1), tmon_row_text(row, 2), from_now)) != TMON_OK) break;
   }
   tmon_row_reset(row);
-  follow->refreshed = tmon_clock_monotonic_us();
 out:
   tmon_tx_abort(tx);
-  return result == TMON_DONE ? TMON_OK : result;
+  if (result == TMON_DONE) {
+    follow->refreshed = tmon_clock_monotonic_us();
+    return TMON_OK;
+  }
+  /* Not seen is not closed: a source dropped now would be read again from its beginning. */
+  for (size_t i = 0; i < follow->source_count; i++) follow->sources[i].open = true;
+  return result;
 }
 
 static int take_ring(tmon_follow *follow, source *from, tmon_follow_point *points, size_t capacity, size_t *count, bool *lapped) {
@@ -143,7 +151,10 @@ static int take_ring(tmon_follow *follow, source *from, tmon_follow_point *point
         uint32_t number = 0;
         if (follow->slots[i].kind != TMON_SLOT_POINT) continue;
         int result = number_of_metric(follow, from, follow->slots[i].metric, &number);
-        if (result != TMON_OK) return result;
+        if (result != TMON_OK) {
+          from->positions[lane] -= taken - i; /* the next call goes on at this slot */
+          return result;
+        }
         points[(*count)++] = (tmon_follow_point){number, follow->slots[i].point};
       }
     }
@@ -205,12 +216,16 @@ static int take_deltas(tmon_follow *follow, source *from, tmon_follow_point *poi
     const void *data = tmon_row_blob(row, 1, &size);
     tmon_delta_reader reader;
     tmon_delta_entry entry;
-    from->seq = tmon_row_int(row, 0);
+    size_t before = *count;
     result = tmon_delta_open(&reader, data, size);
     while (result == TMON_OK && (result = tmon_delta_next(&reader, &entry)) == TMON_OK) {
       result = take_entry(follow, tx, &entry, points, capacity, count, lapped);
     }
-    if (result != TMON_DONE) break;
+    if (result != TMON_DONE) {
+      *count = before; /* a delta is taken whole or, at the next call, again */
+      break;
+    }
+    from->seq = tmon_row_int(row, 0);
   }
   tmon_row_reset(row);
 out:
@@ -254,12 +269,13 @@ int tmon_follow_next(tmon_follow *follow, tmon_follow_point *points, size_t capa
     }
     if (result == TMON_OK && from->ring != NULL) result = take_ring(follow, from, points, capacity, count, &missed);
     else if (result == TMON_OK && due) result = take_deltas(follow, from, points, capacity, count, &missed);
-    if (result == TMON_OK && !from->open && *count < capacity) drop_source(from); /* its mapping held the last points although the file is gone */
+    bool taken = from->ring != NULL || due;
+    if (result == TMON_OK && taken && !from->open && *count < capacity) drop_source(from); /* its mapping held the last points although the file is gone */
     else follow->sources[kept++] = *from;
   }
   follow->source_count = kept;
   if (lapped != NULL) *lapped = missed;
-  return result;
+  return *count > 0 ? TMON_OK : result; /* what was taken must not be lost; the next call meets the error */
 }
 
 const char *tmon_follow_key(const tmon_follow *follow, uint32_t metric) {

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 
 typedef struct tmon_fault {
-  size_t fail_at;         /* the allocation that fails, counted from 1; 0: none */
-  bool persistent;        /* and all after it */
+  _Atomic size_t fail_at; /* the allocation that fails, counted from 1; 0: none */
+  _Atomic bool persistent; /* and all after it */
   _Atomic size_t count;   /* allocations asked for */
   _Atomic size_t failed;  /* of them refused */
   _Atomic long alive;     /* given and not yet released */
