@@ -10,7 +10,7 @@
 
 static const char *const status_names[] = {"pending", "running", "completed", "failed", "cancelled", "interrupted"};
 
-const char *tmon_status_name(tmon_status status) {
+const char *tmon_session_status_name(tmon_status status) {
   return (size_t)status < sizeof status_names / sizeof status_names[0] ? status_names[status] : "interrupted";
 }
 
@@ -97,7 +97,7 @@ void tmon_session_json(tmon_json_writer *json, const char *key, const tmon_recor
     tmon_json_put_raw(json, "config", record->config_json != NULL ? record->config_json : "{}");
     tmon_json_put_raw(json, "hardware_info", record->hardware_json != NULL ? record->hardware_json : "{}");
   }
-  tmon_json_put_text(json, "status", tmon_status_name(record->status));
+  tmon_json_put_text(json, "status", tmon_session_status_name(record->status));
   tmon_json_put_text(json, "control", tmon_control_name(record->control));
   tmon_json_put_bool(json, "paused", record->paused);
   tmon_json_put_bool(json, "live", record->live);

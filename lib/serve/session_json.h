@@ -7,7 +7,7 @@
 #include "serve/reply.h"
 #include "trainmon/record.h"
 
-const char *tmon_status_name(tmon_status status);
+const char *tmon_session_status_name(tmon_status status);
 bool tmon_status_from_name(const char *name, tmon_status *out); /* also "training", the name that some clients use for running */
 const char *tmon_control_name(tmon_control control);
 void tmon_json_put_time(tmon_json_writer *json, const char *key, int64_t time_us); /* 0: null */
