@@ -23,6 +23,7 @@ typedef struct settings {
   size_t port_count;
   const char *names[NAMES];
   size_t name_count;
+  bool compression_said;
   tmon_server_options server;
 } settings;
 
@@ -34,17 +35,20 @@ static void stop(int signal_number) {
 }
 
 static const char usage[] =
-    "usage: trainmon-dashboard STORE [--host H] [--port N ...] [--token-file F] [--allow-host NAME ...] [--read-only] [--ws-compression]\n"
+    "usage: trainmon-dashboard STORE [--host H] [--port N ...] [--token-file F] [--allow-host NAME ...] [--read-only]\n"
+    "                          [--ws-compression | --no-ws-compression]\n"
     "\n"
     "Serves the page, REST (/api/...), WebSocket (/ws) and server-sent events (/events) of a store.\n"
     "\n"
     "  STORE             folder of the store, made when missing (MONITORING_DB_PATH)\n"
-    "  --host H          address to listen on; default 127.0.0.1 (MONITORING_HOST). Another one than loopback needs a token\n"
+    "  --host H          address to listen on; default 127.0.0.1 (MONITORING_HOST); localhost is 127.0.0.1 and ::1. Another one than loopback\n"
+    "                    needs a token\n"
     "  --port N          port, default 8000; 0 takes a free one; up to 8 times (MONITORING_PORT)\n"
     "  --token-file F    file of mode 0600 whose first line is the token, 32 to 256 characters\n"
     "  --allow-host NAME further name accepted in the Host header, NAME or NAME:PORT; up to 32 times\n"
     "  --read-only       no control and no writes\n"
-    "  --ws-compression  permessage-deflate on WebSockets\n"
+    "  --ws-compression, --no-ws-compression\n"
+    "                    permessage-deflate on WebSockets; on when another address than loopback is listened on, since there it saves more than it costs\n"
     "  --help, --version\n"
     "\n"
     "Also read: MONITORING_CACHE_SIZE (points of /api/metrics/history), WS_MAX_CONNECTIONS, WS_UPDATE_FREQUENCY (updates a second).\n"
@@ -94,7 +98,7 @@ static bool read_environment(settings *to) {
   to->server.host = getenv("MONITORING_HOST");
   to->store = to->store != NULL ? to->store : getenv("MONITORING_DB_PATH");
   return environment_number("MONITORING_CACHE_SIZE", 100000, &to->server.window) &&
-         environment_number("WS_MAX_CONNECTIONS", 200, &to->server.max_websockets) &&
+         environment_number("WS_MAX_CONNECTIONS", 400, &to->server.max_websockets) &&
          environment_number("WS_UPDATE_FREQUENCY", 60, &to->server.updates_per_second) &&
          (to->port_count > 0 || port == NULL || port[0] == '\0' || add_port(to, "MONITORING_PORT", port));
 }
@@ -138,8 +142,9 @@ static bool read_arguments(settings *to, int count, char **arguments) {
       i++;
     } else if (strcmp(arguments[i], "--read-only") == 0) {
       to->server.read_only = true;
-    } else if (strcmp(arguments[i], "--ws-compression") == 0) {
-      to->server.compress_websocket = true;
+    } else if (strcmp(arguments[i], "--ws-compression") == 0 || strcmp(arguments[i], "--no-ws-compression") == 0) {
+      to->compression_said = true;
+      to->server.compress_websocket = arguments[i][2] == 'w';
     } else if (arguments[i][0] != '-' && to->store == NULL) {
       to->store = arguments[i];
     } else {
@@ -249,6 +254,9 @@ int main(int count, char **arguments) {
             "  trainmon-dashboard %s --host %s --token-file trainmon.token\n",
             set.server.host, set.store, set.server.host);
     return 2;
+  }
+  if (!set.compression_said) {
+    set.server.compress_websocket = !is_loopback(set.server.host);
   }
   set.server.ports = set.port_count > 0 ? set.ports : NULL;
   set.server.port_count = set.port_count;

@@ -31,6 +31,7 @@ typedef struct tmon_http_handlers {
 
 typedef struct tmon_http_options {
   const char *host;       /* an address, not a name */
+  const char *second;     /* NULL, or another address to listen on with the same ports, where this machine has it */
   const uint16_t *ports;
   size_t port_count;
   bool compress_websocket;

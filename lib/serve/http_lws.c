@@ -88,6 +88,7 @@ int tmon_http_lws_callback(struct lws *wsi, enum lws_callback_reasons reason, vo
     case LWS_CALLBACK_SERVER_WRITEABLE: return writable(connection);
     case LWS_CALLBACK_ESTABLISHED: return tmon_http_lws_open_stream(connection, true);
     case LWS_CALLBACK_RECEIVE: return tmon_http_lws_receive(connection, in, length);
+    case LWS_CALLBACK_TIMER: return tmon_http_lws_overdue(connection);
     default: return 0;
   }
 }
@@ -122,13 +123,25 @@ static int probe(const char *host, uint16_t port) {
   return code;
 }
 
+/* Whether this machine has the IPv6 address: kernels without IPv6 are no reason not to serve. */
+static bool has_address(const char *host) {
+  struct sockaddr_in6 six = {.sin6_family = AF_INET6};
+  int fd = inet_pton(AF_INET6, host, &six.sin6_addr) == 1 ? socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1;
+  bool has = fd >= 0 && bind(fd, (const struct sockaddr *)&six, sizeof six) == 0;
+  if (fd >= 0) {
+    (void)close(fd);
+  }
+  return has;
+}
+
 static const struct lws_extension deflate[] = {
     {"permessage-deflate", lws_extension_callback_pm_deflate, "permessage-deflate; server_no_context_takeover; client_no_context_takeover"},
     {NULL, NULL, NULL},
 };
 
-static int listen_on(tmon_http *http, const tmon_http_options *options, size_t index) {
-  int code = probe(options->host, options->ports[index]);
+/* Listens on `host` at `*port`, which receives the port taken where it was 0. `index` is that of the vhost. */
+static int listen_on(tmon_http *http, const tmon_http_options *options, const char *host, size_t index, uint16_t *port) {
+  int code = probe(host, *port);
   if (code != TMON_OK) {
     return code;
   }
@@ -137,11 +150,11 @@ static int listen_on(tmon_http *http, const tmon_http_options *options, size_t i
   memset(&info, 0, sizeof info);
   (void)snprintf(name, sizeof name, "%zu", index);
   info.vhost_name = name;
-  info.port = options->ports[index];
-  info.iface = options->host;
+  info.port = *port;
+  info.iface = host;
   info.protocols = http->protocols;
   info.options = LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND | LWS_SERVER_OPTION_VALIDATE_UTF8;
-  if (strchr(options->host, ':') == NULL) {
+  if (strchr(host, ':') == NULL) {
     info.options |= LWS_SERVER_OPTION_DISABLE_IPV6;
   }
   info.keepalive_timeout = 60;
@@ -150,12 +163,36 @@ static int listen_on(tmon_http *http, const tmon_http_options *options, size_t i
   info.retry_and_idle_policy = &http->liveness;
   http->vhosts[index] = lws_create_vhost(http->context, &info);
   if (http->vhosts[index] == NULL) {
-    return tmon_error_set(TMON_EIO, "can't listen on port %u of %s", (unsigned)options->ports[index], options->host);
+    return tmon_error_set(TMON_EIO, "can't listen on port %u of %s", (unsigned)*port, host);
   }
-  int port = lws_get_vhost_listen_port(http->vhosts[index]);
-  http->ports[index] = (uint16_t)(port > 0 ? port : options->ports[index]);
-  http->port_count = index + 1;
+  int taken = lws_get_vhost_listen_port(http->vhosts[index]);
+  *port = (uint16_t)(taken > 0 ? taken : *port);
   return TMON_OK;
+}
+
+/* Both addresses get one port. One that was free on the first address may be taken on the second, so a few are tried. */
+static int listen_port(tmon_http *http, const tmon_http_options *options, size_t index) {
+  int code = TMON_OK;
+  for (int attempt = 0; attempt < 8; attempt++) {
+    uint16_t port = options->ports[index];
+    code = listen_on(http, options, options->host, index, &port);
+    if (code == TMON_OK && options->second != NULL && has_address(options->second)) {
+      code = listen_on(http, options, options->second, TMON_HTTP_PORTS + index, &port);
+    }
+    if (code == TMON_OK) {
+      http->ports[index] = port;
+      http->port_count = index + 1;
+      return TMON_OK;
+    }
+    if (http->vhosts[index] != NULL) {
+      lws_vhost_destroy(http->vhosts[index]);
+      http->vhosts[index] = NULL;
+    }
+    if (code != TMON_EEXISTS || options->ports[index] != 0) {
+      break;
+    }
+  }
+  return code;
 }
 
 int tmon_http_open(tmon_http **out, const tmon_http_options *options, const tmon_http_handlers *handlers) {
@@ -181,7 +218,7 @@ int tmon_http_open(tmon_http **out, const tmon_http_options *options, const tmon
   info.uid = -1;
   info.max_http_header_data = 16384;
   info.max_http_header_pool = TMON_HTTP_CONNECTIONS;
-  info.fd_limit_per_thread = TMON_HTTP_CONNECTIONS + TMON_HTTP_PORTS + 8;
+  info.fd_limit_per_thread = TMON_HTTP_CONNECTIONS + 2 * TMON_HTTP_PORTS + 8;
   info.timeout_secs_ah_idle = 10;
   http->context = lws_create_context(&info);
   if (http->context == NULL) {
@@ -189,7 +226,7 @@ int tmon_http_open(tmon_http **out, const tmon_http_options *options, const tmon
     goto out;
   }
   for (size_t i = 0; i < options->port_count; i++) {
-    code = listen_on(http, options, i);
+    code = listen_port(http, options, i);
     if (code != TMON_OK) {
       goto out;
     }

@@ -9,7 +9,9 @@
 #include <libwebsockets.h>
 #include <stdatomic.h>
 
-enum { TMON_HTTP_CONNECTIONS = 256, TMON_HTTP_CHUNK = 32 << 10, TMON_HTTP_HEAD_BYTES = 4096, TMON_HTTP_DISCARD_LIMIT = 8 << 20 };
+enum { TMON_HTTP_CONNECTIONS = 512, TMON_HTTP_CHUNK = 32 << 10, TMON_HTTP_HEAD_BYTES = 4096, TMON_HTTP_DISCARD_LIMIT = 8 << 20 };
+/* A body has this long to come and a reply this long, plus its size at the slowest rate, to go. Replies under the small size are never refused for what is held. */
+enum { TMON_HTTP_PATIENCE_S = 20, TMON_HTTP_SLOWEST_BYTES_S = 64 << 10, TMON_HTTP_HELD_LIMIT = 64 << 20, TMON_HTTP_HELD_SMALL = 256 << 10 };
 
 struct tmon_http_stream {
   struct lws *wsi;
@@ -29,6 +31,8 @@ typedef struct tmon_http_connection {
   bool refused;              /* the head was refused; a body that still comes is read and thrown away */
   bool close_after;
   size_t sent;
+  int64_t deadline_us;       /* monotonic: body or reply must be through by then; 0: no hurry */
+  size_t held;               /* bytes of `response` that count in `http->held` */
   tmon_buffer body;
   tmon_buffer message;       /* the WebSocket message that is coming in */
   tmon_buffer outgoing;      /* kept until the next send: compression reads from it after the call has returned */
@@ -37,7 +41,7 @@ typedef struct tmon_http_connection {
 
 struct tmon_http {
   struct lws_context *context;
-  struct lws_vhost *vhosts[TMON_HTTP_PORTS];
+  struct lws_vhost *vhosts[2 * TMON_HTTP_PORTS]; /* of the first address, then of the second; NULL where there is none */
   uint16_t ports[TMON_HTTP_PORTS];
   size_t port_count;
   tmon_http_handlers handlers;
@@ -45,6 +49,7 @@ struct tmon_http {
   lws_retry_bo_t liveness;
   lws_sorted_usec_list_t timer;
   size_t connections;
+  size_t held;               /* memory of the replies that are being sent */
   atomic_int stop;           /* set by tmon_http_stop, read by tmon_http_run; sequentially consistent on both sides */
   unsigned char scratch[LWS_PRE + TMON_HTTP_CHUNK];
 };
@@ -58,6 +63,7 @@ int tmon_http_lws_body_end(tmon_http_connection *connection);
 int tmon_http_lws_write(tmon_http_connection *connection);
 int tmon_http_lws_confirm_upgrade(tmon_http_connection *connection);
 void tmon_http_lws_forget(tmon_http_connection *connection); /* frees what the request needed */
+int tmon_http_lws_overdue(tmon_http_connection *connection);
 /* http_lws_ws.c */
 int tmon_http_lws_open_stream(tmon_http_connection *connection, bool websocket);
 int tmon_http_lws_receive(tmon_http_connection *connection, const void *data, size_t size);

@@ -4,6 +4,7 @@
 #include "serve/http_lws.h"
 
 #include "util/alloc.h"
+#include "util/clock.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -104,7 +105,7 @@ static bool copy_request(tmon_http_connection *connection, tmon_request *request
     tmon_request_set_path(request, path, encode(path, sizeof path, uri, (size_t)uri_length, "-_.~/:@"));
   }
   for (size_t i = 0; i < http->port_count; i++) {
-    if (http->vhosts[i] == lws_get_vhost(wsi)) {
+    if (lws_get_vhost(wsi) == http->vhosts[i] || lws_get_vhost(wsi) == http->vhosts[TMON_HTTP_PORTS + i]) {
       request->port = http->ports[i];
     }
   }
@@ -121,6 +122,9 @@ static bool copy_request(tmon_http_connection *connection, tmon_request *request
 }
 
 void tmon_http_lws_forget(tmon_http_connection *connection) {
+  connection->deadline_us = 0;
+  connection->http->held -= connection->held;
+  connection->held = 0;
   if (connection->request != NULL) {
     tmon_response_free(&connection->response);
     tmon_free(connection->request);
@@ -168,6 +172,18 @@ static unsigned char *put_head(tmon_http_connection *connection, unsigned char *
   return failed ? NULL : at;
 }
 
+/* libwebsockets starts its own time-outs again with every byte, so a client that trickles could hold its place for days. */
+static void be_patient(tmon_http_connection *connection, size_t bytes) {
+  int64_t delay = (int64_t)(TMON_HTTP_PATIENCE_S + bytes / TMON_HTTP_SLOWEST_BYTES_S) * 1000000;
+  connection->deadline_us = tmon_clock_monotonic_us() + delay;
+  lws_set_timer_usecs(connection->wsi, delay + 1000);
+}
+
+/* The timer is not taken back when a request is through, so it may come in vain. */
+int tmon_http_lws_overdue(tmon_http_connection *connection) {
+  return connection->deadline_us != 0 && tmon_clock_monotonic_us() >= connection->deadline_us ? -1 : 0;
+}
+
 static int send_head(tmon_http_connection *connection) {
   unsigned char *start = connection->http->scratch + LWS_PRE;
   unsigned char *at = put_head(connection, start, start + TMON_HTTP_HEAD_BYTES);
@@ -176,11 +192,27 @@ static int send_head(tmon_http_connection *connection) {
     return -1;
   }
   if (connection->response.kind == TMON_RESPONSE_EVENTS) {
+    connection->deadline_us = 0;
     (void)lws_http_mark_sse(connection->wsi);
     return tmon_http_lws_open_stream(connection, false);
   }
+  be_patient(connection, body_size(&connection->response));
   (void)lws_callback_on_writable(connection->wsi);
   return 0;
+}
+
+/* Who asks for much and reads slowly must not fill the memory: beyond what all replies may hold, a large one is refused. */
+static void hold(tmon_http_connection *connection) {
+  tmon_http *http = connection->http;
+  tmon_response *response = &connection->response;
+  if (response->body.capacity > TMON_HTTP_HELD_SMALL && http->held > 0 && http->held + response->body.capacity > TMON_HTTP_HELD_LIMIT) {
+    tmon_response_free(response);
+    tmon_response_init(response);
+    tmon_response_header(response, "retry-after:", "5");
+    tmon_reply_error(response, 503, NULL, NULL, "too many large replies are being sent; ask again when they are through");
+  }
+  connection->held = response->body.capacity;
+  http->held += connection->held;
 }
 
 static int answer(tmon_http_connection *connection) {
@@ -189,6 +221,7 @@ static int answer(tmon_http_connection *connection) {
     connection->request->body = connection->body.data != NULL ? (const char *)connection->body.data : "";
     connection->request->body_size = connection->body.size;
     http->handlers.respond(connection->request, &connection->response, http->handlers.payload);
+    hold(connection);
   }
   return send_head(connection);
 }
@@ -222,6 +255,7 @@ int tmon_http_lws_begin(tmon_http_connection *connection, bool upgrade) {
     return send_head(connection);
   }
   unsigned long long length = strtoull(text, NULL, 10);
+  be_patient(connection, 0);
   connection->refused = http->handlers.check(connection->request, &connection->response, http->handlers.payload) != 0;
   if (length > TMON_HTTP_BODY_LIMIT) {
     connection->refused = connection->close_after = true;

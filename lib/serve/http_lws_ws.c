@@ -66,6 +66,10 @@ int tmon_http_stream_send(tmon_http_stream *stream, const char *text, size_t siz
 }
 
 void tmon_http_stream_close(tmon_http_stream *stream) {
-  stream->closing = true;
-  (void)lws_callback_on_writable(stream->wsi);
+  if (!stream->closing) {
+    stream->closing = true;
+    (void)lws_callback_on_writable(stream->wsi);
+    /* A socket that takes nothing never becomes writable. */
+    lws_set_timeout(stream->wsi, PENDING_TIMEOUT_USER_REASON_BASE, 1);
+  }
 }

@@ -64,6 +64,18 @@ unsigned tmon_route_find(const tmon_route *table, size_t count, tmon_request *re
   return status;
 }
 
+void tmon_route_allowed(const tmon_route *table, size_t count, const char *path, char *out, size_t size) {
+  static const char *const names[] = {[TMON_METHOD_GET] = "GET, HEAD", [TMON_METHOD_POST] = "POST", [TMON_METHOD_PATCH] = "PATCH", [TMON_METHOD_DELETE] = "DELETE"};
+  char id[TMON_REQUEST_ID_BYTES];
+  size_t used = 0;
+  out[0] = '\0';
+  for (size_t i = 0; i < count; i++) {
+    if (matches(table[i].pattern, path, id, sizeof id) && used < size) {
+      used += (size_t)snprintf(out + used, size - used, "%s%s", used > 0 ? ", " : "", names[table[i].method]);
+    }
+  }
+}
+
 /* Everything outside /api, /ws and /events is the page: public, since it must be there to ask for the token, and read only. */
 static const tmon_route page = {TMON_METHOD_GET, "", TMON_RIGHT_NONE, 0, tmon_route_asset};
 
@@ -84,6 +96,9 @@ static int check_route(tmon_request *request, tmon_response *response) {
   if (status == 404) {
     tmon_reply_error(response, 404, NULL, NULL, "there is no %.200s", request->path);
   } else if (status == 405) {
+    char allowed[80];
+    tmon_route_allowed(routes, sizeof routes / sizeof routes[0], request->path, allowed, sizeof allowed);
+    tmon_response_header(response, "allow:", allowed[0] != '\0' ? allowed : "GET, HEAD");
     tmon_reply_error(response, 405, NULL, NULL, "%.200s does not take this method", request->path);
   } else if (request->upgrade && strcmp(request->path, "/ws") != 0) {
     tmon_reply_error(response, 400, NULL, NULL, "a WebSocket is at /ws only");

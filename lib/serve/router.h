@@ -22,6 +22,8 @@ typedef struct tmon_route {
 
 /* 200: `request` has its route and id; 404 or 405. */
 unsigned tmon_route_find(const tmon_route *table, size_t count, tmon_request *request);
+/* The methods that a path takes, for the Allow header; empty for a path that is not in the table. */
+void tmon_route_allowed(const tmon_route *table, size_t count, const char *path, char *out, size_t size);
 /* The rules that hold before a handler runs. 0, or `response` holds the refusal. */
 int tmon_serve_check(tmon_request *request, tmon_response *response, void *server);
 void tmon_serve_respond(tmon_request *request, tmon_response *response, void *server);

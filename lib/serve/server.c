@@ -61,7 +61,9 @@ static int check_options(const tmon_server_options *options, const char *host) {
 
 static int open_http(tmon_server *server, const tmon_server_options *options, const char *host) {
   static const uint16_t usual = 8000;
-  tmon_http_options http = {host, &usual, 1, options->compress_websocket};
+  tmon_http_options http = {.host = host, .ports = &usual, .port_count = 1, .compress_websocket = options->compress_websocket};
+  /* What "localhost" means differs from program to program, so it is both. */
+  http.second = options->host != NULL && strcasecmp(options->host, "localhost") == 0 ? "::1" : NULL;
   tmon_http_handlers handlers = {tmon_serve_check, tmon_serve_respond, tmon_client_open, tmon_client_writable,
                                  tmon_client_message, tmon_client_close, tick, server};
   if (options->port_count > 0) {

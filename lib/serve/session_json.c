@@ -25,9 +25,7 @@ bool tmon_status_from_name(const char *name, tmon_status *out) {
   return strcmp(name, "training") == 0;
 }
 
-const char *tmon_control_name(tmon_control control) {
-  return control == TMON_CONTROL_PAUSE ? "pause" : control == TMON_CONTROL_STOP ? "stop" : "run";
-}
+const char *tmon_control_name(tmon_control control) { return control == TMON_CONTROL_PAUSE ? "pause" : control == TMON_CONTROL_STOP ? "stop" : "run"; }
 
 void tmon_json_put_time(tmon_json_writer *json, const char *key, int64_t time_us) {
   char text[TMON_ISO_TIME_BYTES];
@@ -131,8 +129,7 @@ void tmon_metrics_json(tmon_json_writer *json, const tmon_record *record, const 
   put_pair(json, "accuracy", "train", value[TMON_FIELD_ACCURACY_TRAIN], "val", value[TMON_FIELD_ACCURACY_VAL]);
   put_pair(json, "auc_roc", "macro", value[TMON_FIELD_AUC_MACRO], "weighted", value[TMON_FIELD_AUC_WEIGHTED]);
   tmon_json_put_double(json, "f1_score", value[TMON_FIELD_F1]);
-  tmon_json_put_double(json, "learning_rate",
-                       isfinite(value[TMON_FIELD_LEARNING_RATE]) ? value[TMON_FIELD_LEARNING_RATE] : record->learning_rate);
+  tmon_json_put_double(json, "learning_rate", isfinite(value[TMON_FIELD_LEARNING_RATE]) ? value[TMON_FIELD_LEARNING_RATE] : record->learning_rate);
   tmon_json_open(json, "critical_conditions", '{');
   tmon_json_close(json, '}');
   tmon_json_open(json, "per_class", '{');

@@ -50,9 +50,13 @@ static bool comes_again(const tmon_update_log *log, uint64_t number, uint64_t en
   return false;
 }
 
+bool tmon_update_log_lost(const tmon_update_log *log, const tmon_cursor *cursor) {
+  return cursor->next < log->first;
+}
+
 tmon_step tmon_update_log_step(const tmon_update_log *log, tmon_cursor *cursor, const tmon_update **update) {
   while (cursor->next < log->next) {
-    if (cursor->next < log->first) {
+    if (tmon_update_log_lost(log, cursor)) {
       return TMON_STEP_LOST;
     }
     uint64_t number = cursor->next;

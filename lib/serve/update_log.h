@@ -37,6 +37,8 @@ typedef enum tmon_step { TMON_STEP_NOTHING, TMON_STEP_MESSAGE, TMON_STEP_RESYNC,
 void tmon_update_log_add(tmon_update_log *log, const char *session, bool data, char *text, size_t size);
 void tmon_update_log_clear(tmon_update_log *log);
 tmon_cursor tmon_update_log_end(const tmon_update_log *log);
+/* The client stood still so long that the log went by. */
+bool tmon_update_log_lost(const tmon_update_log *log, const tmon_cursor *cursor);
 /* What to send next: `update` itself, a resync of its session, or nothing. LOST: the client stood still so long that the log went by. */
 tmon_step tmon_update_log_step(const tmon_update_log *log, tmon_cursor *cursor, const tmon_update **update);
 #endif

@@ -202,8 +202,14 @@ void tmon_client_writable(void *context, void *payload) {
 }
 
 void tmon_clients_wake(tmon_server *server) {
+  const tmon_update_log *log = tmon_updates_log(server->updates);
   for (tmon_client *client = server->clients; client != NULL; client = client->next) {
-    tmon_http_stream_want(client->stream);
+    /* One whose socket takes nothing is never told that it may write, so it is looked for here. */
+    if (tmon_update_log_lost(log, &client->cursor)) {
+      tmon_http_stream_close(client->stream);
+    } else {
+      tmon_http_stream_want(client->stream);
+    }
   }
 }
 

@@ -39,9 +39,12 @@ class Server:
 
     def close(self):
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(10)
-        self.process.stdout.close()
-        return code
+        try:
+            return self.process.wait(10)
+        finally:
+            self.process.kill()
+            self.process.wait()
+            self.process.stdout.close()
 
     def ask(self, method, path, body=None, headers=None):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
@@ -77,6 +80,7 @@ class WebSocket:
                 break
             self.data += more
         head, _, self.data = self.data.partition(b"\r\n\r\n")
+        self.head = head.decode("latin-1").lower()
         self.status = int(head.split(b" ")[1]) if head else 0
 
     def take(self, count):

@@ -3,6 +3,9 @@
 /* Fuzzes what a stranger can send: the first line is the query, the second the path, the third cookie and Host, the rest a body. */
 #include "serve/access.h"
 #include "serve/request.h"
+#include "serve/router.h"
+#include "serve/server_private.h"
+#include "util/alloc.h"
 #include "util/json.h"
 
 #include <stdio.h>
@@ -14,6 +17,32 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static size_t line(const char **at, const char *end) {
   const char *stop = memchr(*at, '\n', (size_t)(end - *at));
   return (size_t)((stop != NULL ? stop : end) - *at);
+}
+
+/* The router with every rule before a handler, once for each method, on a server that needs a token: whatever was sent, only the public page may pass. */
+static void check_rules(tmon_request *request) {
+  static tmon_server server;
+  static char token[] = "0123456789abcdef0123456789abcdef";
+  server.access.bound = (char[]){"127.0.0.1"};
+  server.access.token = token;
+  /* Else the cookie would match an empty secret, which no server has. */
+  (void)snprintf(server.access.secret, sizeof server.access.secret, "%s%s", token, token);
+  request->port = 8000;
+  (void)snprintf(request->authorization, sizeof request->authorization, "%.250s", request->cookie);
+  for (int method = TMON_METHOD_GET; method <= TMON_METHOD_OTHER; method++) {
+    tmon_response response;
+    tmon_response_init(&response);
+    request->method = (tmon_method)method;
+    request->route = NULL;
+    int refused = tmon_serve_check(request, &response, &server);
+    if (refused == 0 && request->route->right != TMON_RIGHT_NONE && strstr(request->cookie, token) == NULL) {
+      abort();
+    }
+    if (refused != 0 && (response.status < 400 || response.status > 499)) {
+      abort();
+    }
+    tmon_response_free(&response);
+  }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -55,5 +84,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (at < end && tmon_json_parse(&document, at, (size_t)(end - at)) == 0) {
     tmon_json_free(document);
   }
+  char(*ids)[37] = NULL;
+  size_t count = 0;
+  if (at < end && tmon_subscription_parse(at, (size_t)(end - at), &ids, &count)) {
+    tmon_free(ids);
+  }
+  check_rules(&request);
   return 0;
 }

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* SPDX-FileCopyrightText: libtrainmon contributors */
+/* What a hostile page in a real Chromium can do to a server on loopback: nothing. DNS rebinding and requests from another origin. */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { chromium } from "playwright-core";
+import { end, findProgram, freePort, start, until } from "./programs.mjs";
+
+let folder, origin, port, server, trainer, browser, page, stranger, strange;
+
+const active = async () => (await (await fetch(`${origin}/api/training/active`)).json()).sessions;
+
+before(async () => {
+  folder = mkdtempSync(join(tmpdir(), "trainmon-origin-"));
+  const store = join(folder, "store");
+  port = await freePort();
+  origin = `http://127.0.0.1:${port}`;
+  server = start(findProgram(process.env.BUILD, "trainmon-dashboard"), [store, "--port", String(port)]);
+  await until("the server answers", async () => (await fetch(`${origin}/api/status`)).ok);
+  trainer = start(findProgram(process.env.BUILD, "trainmon-digits"), ["--store", store, "--name", "victim", "--epochs", "100000", "--quiet"]);
+  await until("the training is live", async () => (await active()).length === 1);
+  strange = createServer((_, reply) => reply.setHeader("content-type", "text/html").end("<!doctype html><title>strange</title><body></body>"));
+  await new Promise((done) => strange.listen(0, "127.0.0.1", done));
+  stranger = `http://127.0.0.1:${strange.address().port}`;
+  browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run",
+      "--host-resolver-rules=MAP evil.test 127.0.0.1"],
+  });
+  page = await browser.newPage();
+  page.setDefaultTimeout(20_000);
+});
+
+after(async () => {
+  await browser?.close();
+  strange?.close();
+  await end(trainer);
+  await end(server);
+  if (folder) rmSync(folder, { recursive: true, force: true });
+});
+
+/** What a script of the open page gets from the server at `base`. */
+async function attack(base) {
+  return page.evaluate(async (at) => {
+    const found = {};
+    const read = async (name, path, options) => {
+      try {
+        const reply = await fetch(at + path, options);
+        found[name] = { status: reply.status, text: await reply.text() };
+      } catch (error) {
+        found[name] = { failed: error.name };
+      }
+    };
+    await read("cors", "/api/training/sessions");
+    await read("noCors", "/api/training/sessions", { mode: "no-cors" });
+    await read("pauseCors", "/api/training/pause", { method: "POST", headers: { "content-type": "application/json" }, body: "{}" });
+    await read("pauseNoCors", "/api/training/pause", { method: "POST", mode: "no-cors", body: "{}" });
+    await read("pauseEmpty", "/api/training/pause", { method: "POST", mode: "no-cors" });
+    const listen = (name, open) =>
+      new Promise((done) => {
+        const stream = open();
+        let heard = 0;
+        stream.onmessage = () => heard++;
+        stream.onerror = () => done((found[name] = { heard }));
+        setTimeout(() => done((found[name] = { heard })), 1000);
+      });
+    await listen("websocket", () => new WebSocket(at.replace("http", "ws") + "/ws"));
+    await listen("events", () => new EventSource(at + "/events"));
+    return found;
+  }, base);
+}
+
+async function unharmed() {
+  const [session] = await active();
+  assert.equal(session.session_name, "victim");
+  assert.deepEqual([session.control, session.paused], ["run", false], "a hostile page paused the training");
+}
+
+test("the tools of the attack work where they may", async () => {
+  await page.goto(origin);
+  const found = await attack(origin);
+  assert.equal(found.cors.status, 200);
+  assert.match(found.cors.text, /victim/);
+  assert.equal(found.pauseCors.status, 200);
+  assert.ok(found.websocket.heard > 0 && found.events.heard > 0, JSON.stringify(found));
+  await fetch(`${origin}/api/training/resume`, { method: "POST" });
+  await until("the training runs again", async () => (await active())[0].control === "run" && !(await active())[0].paused);
+});
+
+test("a name that a foreign DNS server points here gets nothing", async () => {
+  const evil = `http://evil.test:${port}`;
+  const reply = await page.goto(evil);
+  assert.equal(reply.status(), 403);
+  assert.doesNotMatch(await reply.text(), /<script/);
+  const found = await attack(evil);
+  for (const name of ["cors", "noCors", "pauseCors", "pauseNoCors", "pauseEmpty"]) {
+    assert.equal(found[name].status, 403, `${name}: ${JSON.stringify(found[name])}`);
+    assert.doesNotMatch(found[name].text, /victim/);
+  }
+  assert.deepEqual([found.websocket.heard, found.events.heard], [0, 0]);
+  await unharmed();
+});
+
+test("a page of another origin reads nothing and changes nothing", async () => {
+  await page.goto(stranger);
+  const found = await attack(origin);
+  for (const name of ["cors", "pauseCors"]) assert.equal(found[name].failed, "TypeError", `${name}: ${JSON.stringify(found[name])}`);
+  for (const name of ["noCors", "pauseNoCors", "pauseEmpty"]) assert.ok(!found[name].text, `${name}: ${JSON.stringify(found[name])}`);
+  assert.deepEqual([found.websocket.heard, found.events.heard], [0, 0]);
+  await unharmed();
+  for (const kind of ["application/x-www-form-urlencoded", "text/plain"]) {
+    await page.goto(stranger);
+    const answer = page.waitForResponse((reply) => reply.url().endsWith("/api/training/pause"));
+    await page.evaluate(([at, type]) => {
+      document.body.innerHTML = `<form method="post" enctype="${type}" action="${at}/api/training/pause"><input name='{"a":"' value='"}'></form>`;
+      document.forms[0].submit();
+    }, [origin, kind]);
+    assert.equal((await answer).status(), 403);
+  }
+  await unharmed();
+});
