@@ -39,7 +39,7 @@ void tmon_ring_set_drained_by_caller(tmon_ring *ring, int (*drain)(void *), void
 int tmon_ring_open(tmon_ring **out, const char *path, bool writable);    /* hostile file: TMON_ECORRUPT, TMON_EVERSION, TMON_ENOTFOUND, TMON_EACCESS */
 void tmon_ring_close(tmon_ring *ring);                                   /* never removes the file; NULL is fine */
 void tmon_ring_forget(tmon_ring *ring);                                  /* in a forked child: drop memory and descriptors, unlock nothing */
-int tmon_ring_is_alive(const char *path, bool *alive);                   /* tries the liveness lock */
+int tmon_ring_is_alive(const char *path, bool *alive);                   /* asks for the liveness lock, takes nothing */
 void tmon_ring_get_identity(tmon_ring_identity *out, const tmon_ring *ring);
 uint32_t tmon_ring_metrics(const tmon_ring *ring);                       /* how many ids exist */
 int tmon_ring_key(char out[256], const tmon_ring *ring, uint32_t id);    /* TMON_ECORRUPT when the file lies */
