@@ -228,7 +228,7 @@ CREATE TABLE chunks (
   max_step INTEGER NOT NULL,
   min_time INTEGER NOT NULL,
   max_time INTEGER NOT NULL,
-  cells BLOB,                                       -- two packed cells, of steps and of times: the exact figures of the whole chunk
+  cells BLOB,                                       -- packed: the exact figures of the whole chunk, by steps and by times
   data BLOB NOT NULL,
   PRIMARY KEY (metric, writer, seq)
 ) STRICT;

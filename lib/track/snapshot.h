@@ -32,5 +32,6 @@ typedef struct tmon_snapshot {
 
 int tmon_snapshot_open(tmon_snapshot *out, tmon_store *store, const char *session_id, const char *key);
 void tmon_snapshot_close(tmon_snapshot *snapshot);
+int tmon_positions_read(uint64_t positions[TMON_RING_LANES], tmon_tx *tx, int64_t writer); /* how far each lane is committed (load.c) */
 uint32_t tmon_ring_find(const tmon_ring *ring, const char *key); /* the id of a name in a ring; 0: not there */
 #endif
