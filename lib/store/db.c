@@ -118,6 +118,8 @@ int tmon_db_open(tmon_db **out, const char *folder, bool read_only, bool must_ex
   int result = make_handle(&db, folder, lock_timeout_us);
   if (!result)
     result = look_for(db, !read_only && !must_exist);
+  if (!result)
+    result = tmon_opened_check(db->path);
   if (result)
     goto out;
   bool writable = tmon_folder_is_writable(db->folder);
@@ -135,6 +137,8 @@ int tmon_db_open(tmon_db **out, const char *folder, bool read_only, bool must_ex
     tmon_lock_close(&db->lock);
     result = open_reading(db, writable);
   }
+  if (!result)
+    result = tmon_opened_note(&db->opened, db->path);
 out:
   if (result) {
     tmon_db_close(db);
@@ -171,6 +175,7 @@ void tmon_db_close(tmon_db *db)
   } else {
     tmon_connection_close(db->writer);
   }
+  tmon_opened_strike(db->opened);
   tmon_lock_close(&db->lock);
   tmon_mutex_free(db->pool_mutex);
   tmon_mutex_free(db->write_mutex);
