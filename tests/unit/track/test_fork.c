@@ -17,7 +17,7 @@ static void reap(pid_t child)
   ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "step %d of the child failed (status %x)", WEXITSTATUS(status), (unsigned)status);
 }
 
-/* "" and the shell's view: 0 violations, so many sessions. */
+/* What the sqlite3 shell, another process, says of the file. */
 static void check_file(const char *folder)
 {
   char command[500];
@@ -28,6 +28,27 @@ static void check_file(const char *folder)
   ck_assert_ptr_nonnull(fgets(text, sizeof text, shell));
   (void)pclose(shell);
   ck_assert_str_eq(text, "ok\n");
+}
+
+/* A child of the child is refused as well. */
+static void check_grandchild(void)
+{
+  tmon_store *own = NULL;
+  int status = -1;
+  pid_t grandchild = fork();
+  if (grandchild == 0)
+    _exit(tmon_store_open(&own, test_folder, NULL) == TMON_EFORKED ? 0 : 1);
+  must(waitpid(grandchild, &status, 0) == grandchild && status == 0);
+}
+
+static uint64_t count_points(tmon_point_reader *reader)
+{
+  static tmon_point many[8192];
+  uint64_t total = 0;
+  size_t count = 0;
+  while (tmon_point_reader_next(reader, many, 8192, &count) == TMON_OK)
+    total += count;
+  return total;
 }
 
 START_TEST(child_frees_everything_and_is_refused)
@@ -68,22 +89,14 @@ START_TEST(child_frees_everything_and_is_refused)
     tmon_session_free(session);
     tmon_store_free(store);
     must(tmon_store_open(&own, test_folder, NULL) == TMON_EFORKED && own == NULL); /* freeing does not bring SQLite's state back */
-    pid_t grandchild = fork();
-    if (grandchild == 0)
-      _exit(tmon_store_open(&own, test_folder, NULL) == TMON_EFORKED ? 0 : 1);
-    int status = -1;
-    must(waitpid(grandchild, &status, 0) == grandchild && status == 0);
+    check_grandchild();
     _exit(0);
   }
   reap(child);
   ok(tmon_log(session, metric, 5001, 5001));
   ok(tmon_follow_next(follow, points, 64, &count, &lapped));
   ck_assert(count == 2 && !lapped && points[1].point.step == 5001);
-  uint64_t total = 0;
-  static tmon_point many[8192];
-  while (tmon_point_reader_next(reader, many, 8192, &count) == TMON_OK)
-    total += count;
-  ck_assert_uint_eq(total, 5000);
+  ck_assert_uint_eq(count_points(reader), 5000);
   ok(tmon_session_finish(session, TMON_STATUS_COMPLETED));
   ck_assert_uint_eq(test_count(store, id, "m", false), 5002);
   ck_assert_int_eq(test_status(store, id), TMON_STATUS_COMPLETED);
