@@ -8,17 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void figures(const uint8_t *data, size_t size) {
-  tmon_bucket once[2];
-  tmon_bucket again[2];
-  tmon_buffer out;
-  if (tmon_figures_decode(once, data, size) != TMON_OK) return;
-  tmon_buffer_init(&out, 4096);
-  require(tmon_figures_encode(&out, once) == TMON_OK);
-  require(tmon_figures_decode(again, out.data, out.size) == TMON_OK && memcmp(once, again, sizeof once) == 0);
-  tmon_buffer_free(&out);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static tmon_point points[TMON_CHUNK_POINTS_MAXIMUM];
@@ -66,6 +55,17 @@ static void row(const uint8_t *data, size_t size) {
   require(tmon_cells_encode(&out, cells, count, exponent) == TMON_OK);
   require(tmon_cells_decode(cells_again, TMON_CELLS_MAXIMUM, &count_again, &exponent_again, out.data, out.size) == TMON_OK);
   require(count == count_again && exponent == exponent_again && memcmp(cells, cells_again, count * sizeof *cells) == 0);
+  tmon_buffer_free(&out);
+}
+
+static void figures(const uint8_t *data, size_t size) {
+  tmon_bucket once[2];
+  tmon_bucket again[2];
+  tmon_buffer out;
+  if (tmon_figures_decode(once, data, size) != TMON_OK) return;
+  tmon_buffer_init(&out, 4096);
+  require(tmon_figures_encode(&out, once) == TMON_OK);
+  require(tmon_figures_decode(again, out.data, out.size) == TMON_OK && memcmp(once, again, sizeof once) == 0);
   tmon_buffer_free(&out);
 }
 
