@@ -48,14 +48,16 @@ typedef struct tmon_record {
   tmon_status status;
   tmon_control control;      /**< what was asked for */
   bool paused;               /**< the trainer waits, or was asked to and has not answered otherwise */
-  bool live;                 /**< its process lives and its ring can be read from here */
-  bool unreachable;          /**< running, but its ring lies on another host or in another container */
+  bool live;                 /**< its process lives, which the lock on its ring shows, and its ring can be read from here */
+  bool unreachable;          /**< running, but its ring lies on another host or in another container: only `heartbeat_at` tells of it */
   bool rest;                 /**< fed over REST: no ring */
   tmon_progress progress;
   double percent;            /**< 0..100 */
   double eta_seconds;        /**< NaN when it can't be told */
   int64_t dropped;           /**< points dropped, exact */
   int64_t attempts;          /**< how many times it was started */
+  int64_t heartbeat_at;      /**< last sign of life that is known here: of its ring, its last commit or its last REST write */
+  const char *best_metric;   /**< what decides best_epoch, as in tmon_record_change; NULL: the default rule */
 } tmon_record;
 
 /** Which sessions to list. All zero means the newest 50; `size` is sizeof(tmon_record_filter). */
@@ -64,9 +66,10 @@ typedef struct tmon_record_filter {
   const char *id;            /**< only this one */
   bool by_status;            /**< when true, only those in `status` */
   tmon_status status;
-  bool active;               /**< only pending-or-running ones that are alive, resp. not yet expired */
+  bool active;               /**< only pending or running ones whose process lives; those without a reachable ring: heard of within the lease */
   int64_t limit;             /**< 0 means 50; at most 1,000 */
   int64_t offset;
+  int64_t lease_us;          /**< for `active`: after so long a silence a session that can't be seen counts as gone; 0 means 10 minutes */
 } tmon_record_filter;
 
 /** A list of sessions, newest first, that is being read. */
@@ -113,6 +116,7 @@ typedef struct tmon_record_change {
   tmon_status status;
   int64_t started_at;
   int64_t completed_at;
+  const char *best_metric;   /**< "NAME:max" or "NAME:min": which epoch is the best. "" goes back to: highest map50_95, else lowest val_loss, else total_loss */
 } tmon_record_change;
 
 /**
@@ -123,6 +127,7 @@ TMON_API int tmon_record_create(char *id_out, tmon_store *store, const tmon_reco
 
 /**
  * Changes what `change` says of a session. The status of a session whose trainer lives in a ring can't be set so: TMON_ESTATE; use control.
+ * A session that had ended and is set back to pending or running has no end and no error text any more, unless `change` gives them.
  * TMON_ENOTFOUND: no such session. Else as tmon_record_create. Since 0.1.
  */
 TMON_API int tmon_record_update(tmon_store *store, const char *id, const tmon_record_change *change);

@@ -138,8 +138,8 @@ TMON_API int tmon_follow_open(tmon_follow **out, tmon_store *store, const char *
 
 /**
  * Takes the points that came since the last call, at most `capacity`, without waiting; `count` receives how many (0: nothing new).
- * `lapped` receives true when points were missed because the follow lagged: read them with a query. A session that is resumed later is
- * followed on. TMON_EIO, TMON_ENOMEM, TMON_EINVAL. Since 0.1.
+ * `lapped` receives true when points were missed because the follow lagged: they lie between the points of this call and those of the
+ * next; read them with a query. What comes from the store is never missed. A session that is resumed later is followed on. TMON_EIO, TMON_ENOMEM, TMON_EINVAL. Since 0.1.
  */
 TMON_API int tmon_follow_next(
     tmon_follow *follow, tmon_follow_point *points, size_t capacity, size_t *count, bool *lapped);

@@ -41,6 +41,7 @@ typedef struct tmon_store_info {
  * Opens the store at `location`, creating it (folder, database, schema) when it is not there, and adopts the rings that dead trainers left.
  * `out` receives the store, NULL on error; free it with tmon_store_free. `location` is a folder; a name that ends in ".db" means
  * the folder of that name without the suffix. `options` may be NULL. Any thread. A folder that can't be written opens read-only.
+ * TMON_EFORKED: the process that forked this one had the store open then; use exec or spawn, or close it before the fork.
  * TMON_ENOTFOUND: missing and not to be created. TMON_ECORRUPT: not a store of ours, or damaged. TMON_EVERSION: written by a newer version, left
  * untouched. TMON_EBUSY: a process holds the lock. TMON_EACCESS, TMON_EFULL, TMON_EIO, TMON_ENOMEM, TMON_EINVAL. Since 0.1.
  */

@@ -16,6 +16,10 @@ unsigned tmon_cell_exponent(int64_t low, int64_t high, uint32_t width);    /* sm
 int tmon_cells_encode(tmon_buffer *out, const tmon_bucket *cells, size_t count, unsigned exponent);
 int tmon_cells_decode(tmon_bucket *cells, size_t capacity, size_t *count, unsigned *exponent, const uint8_t *data, size_t size);
 
+/* The exact figures of one chunk as one cell an axis (step, time), on no grid: borders are first_x and last_x. Decoding takes hostile bytes. */
+int tmon_figures_encode(tmon_buffer *out, const tmon_bucket figures[2]);
+int tmon_figures_decode(tmon_bucket figures[2], const uint8_t *data, size_t size);
+
 /* Collects points and cells into buckets of one query: a hash from x >> exponent, grown as needed, sorted at the end. */
 typedef struct tmon_bucketer tmon_bucketer;
 int tmon_bucketer_make(tmon_bucketer **out, tmon_axis axis, unsigned exponent, int64_t from, int64_t to); /* inclusive borders; INT64_MIN, INT64_MAX: none */

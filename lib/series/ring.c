@@ -71,7 +71,7 @@ static void write_header(tmon_ring *ring) {
 static int take_liveness_lock(tmon_ring *ring, const char *path) {
   int error = tmon_lock_open(&ring->lock, path, false);
   if (error != TMON_OK) return error;
-  /* Somebody may be trying the lock just now (tmon_ring_is_alive holds it for an instant). */
+  /* Nobody knows the path yet but who lists the folder; a stranger that tries the lock gets a second to let it go. */
   error = tmon_lock_acquire(&ring->lock, 1000000);
   if (error != TMON_OK) return error;
   uint64_t device = 0;
@@ -203,11 +203,9 @@ int tmon_ring_is_alive(const char *path, bool *alive) {
   tmon_lock lock = {.fd = -1};
   int error = tmon_lock_open(&lock, path, false);
   if (error != TMON_OK) return error;
-  error = tmon_lock_acquire(&lock, 0);
-  *alive = error == TMON_EBUSY;
-  if (error == TMON_OK) tmon_lock_release(&lock);
+  error = tmon_lock_is_held(&lock, alive);
   tmon_lock_close(&lock);
-  return error == TMON_EBUSY ? TMON_OK : error;
+  return error;
 }
 
 void tmon_ring_get_identity(tmon_ring_identity *out, const tmon_ring *ring) {

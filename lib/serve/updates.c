@@ -187,6 +187,7 @@ static void run_round(tmon_updates *updates) {
   }
   int code = TMON_OK;
   while ((code = tmon_record_list_next(list, &record)) == TMON_OK) {
+    if (record.status == TMON_STATUS_PENDING) continue; /* not started yet */
     tmon_followed *followed = find(updates, record.id);
     if (followed == NULL) {
       followed = adopt(updates, &record);

@@ -105,6 +105,7 @@ int tmon_db_open(tmon_db **out, const char *folder, bool read_only, bool must_ex
   tmon_db *db = NULL;
   int result = make_handle(&db, folder, lock_timeout_us);
   if (!result) result = look_for(db, !read_only && !must_exist);
+  if (!result) result = tmon_opened_check(db->path);
   if (result) goto out;
   bool writable = tmon_folder_is_writable(db->folder);
   bool exists = tmon_file_exists(db->path);
@@ -119,6 +120,7 @@ int tmon_db_open(tmon_db **out, const char *folder, bool read_only, bool must_ex
     result = open_reading(db, writable);
   }
   if (!result) result = tmon_file_identity(db->path, &db->device, &db->inode);
+  if (!result) result = tmon_opened_note(&db->opened, db->path);
 out:
   if (result) {
     tmon_db_close(db);
@@ -153,6 +155,7 @@ void tmon_db_close(tmon_db *db) {
   } else {
     tmon_connection_close(db->writer);
   }
+  tmon_opened_strike(db->opened);
   tmon_lock_close(&db->lock);
   tmon_mutex_free(db->pool_mutex);
   tmon_mutex_free(db->write_mutex);

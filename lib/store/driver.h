@@ -50,6 +50,8 @@ struct tmon_tx {
 
 typedef enum tmon_access { TMON_ACCESS_WRITE, TMON_ACCESS_READ, TMON_ACCESS_IMMUTABLE } tmon_access;
 
+typedef struct tmon_opened tmon_opened;
+
 struct tmon_db {
   char *folder;
   char *path;      /* of trainmon.db */
@@ -61,6 +63,7 @@ struct tmon_db {
   int64_t schema_version;
   int64_t lock_timeout_us;
   int64_t pid;             /* of the process that opened it */
+  tmon_opened *opened;     /* NULL until the file is open */
   tmon_mutex *write_mutex; /* guards writer, write_tx and lock; taken before the store's lock */
   tmon_lock lock;
   tmon_connection *writer; /* NULL when read-only */
@@ -85,6 +88,11 @@ void tmon_connection_close(tmon_connection *connection); /* NULL is fine; no che
 void tmon_connection_reset(tmon_connection *connection); /* all statements */
 int tmon_connection_run(tmon_connection *connection, const char *sql, const char *doing);
 int tmon_connection_int(int64_t *out, tmon_connection *connection, const char *sql, const char *doing);
+
+/* forked.c */
+int tmon_opened_check(const char *path); /* TMON_EFORKED: open in the process that forked this one */
+int tmon_opened_note(tmon_opened **out, const char *path);
+void tmon_opened_strike(tmon_opened *opened); /* after the last connection is closed; NULL is fine */
 
 /* lock.c: mutex of the process, then the lock of the store */
 int tmon_db_lock(tmon_db *db, int64_t timeout_us);

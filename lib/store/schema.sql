@@ -22,6 +22,7 @@ CREATE TABLE training_sessions (
   completed_at TEXT,
   duration_seconds REAL,
   best_epoch INTEGER,
+  best_metric TEXT CHECK (length(best_metric) > 4 AND substr(best_metric, -4) IN (':min', ':max')), -- NULL: see session_best_epochs
   final_map50 REAL,
   final_map50_95 REAL,
   final_precision REAL,
@@ -227,7 +228,7 @@ CREATE TABLE chunks (
   max_step INTEGER NOT NULL,
   min_time INTEGER NOT NULL,
   max_time INTEGER NOT NULL,
-  cells BLOB,                                       -- two packed cells, of steps and of times: the exact figures of the whole chunk
+  cells BLOB,                                       -- packed: the exact figures of the whole chunk, by steps and by times
   data BLOB NOT NULL,
   PRIMARY KEY (metric, writer, seq)
 ) STRICT;
@@ -388,7 +389,7 @@ WHEN NEW.started_at IS NOT OLD.started_at OR NEW.completed_at IS NOT OLD.complet
 END;
 
 CREATE TRIGGER training_sessions_updated AFTER UPDATE OF session_name, model_type, dataset_name, dataset_size, epochs, batch_size, learning_rate, img_size, config,
-    hardware_info, status, started_at, completed_at, duration_seconds, best_epoch, final_map50, final_map50_95, final_precision, final_recall, final_loss,
+    hardware_info, status, started_at, completed_at, duration_seconds, best_epoch, best_metric, final_map50, final_map50_95, final_precision, final_recall, final_loss,
     model_path, error_message, paused, control, progress_epoch, progress_epochs, progress_batch, progress_batches, progress_images, progress_fraction,
     dropped, attempts, notes, tags ON training_sessions
 WHEN NEW.updated_at IS OLD.updated_at BEGIN
@@ -400,27 +401,40 @@ WHEN NEW.updated_at IS OLD.updated_at BEGIN
   UPDATE training_metrics SET updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') WHERE id = NEW.id;
 END;
 
--- Best epoch: highest map50_95, else lowest val_loss, else lowest total_loss; the earlier of equals.
+-- Best epoch: highest map50_95, else lowest val_loss, else lowest total_loss; or what best_metric says ("NAME:max", "NAME:min", of a column or of a
+-- name in `extra`). The earlier of equals. json_each passes where trusted_schema is off; names may hold what a JSON path can't.
+CREATE VIEW session_best_epochs AS
+SELECT s.id AS session_id, CASE WHEN s.best_metric IS NULL THEN coalesce(
+    (SELECT epoch FROM training_metrics WHERE session_id = s.id AND map50_95 IS NOT NULL ORDER BY map50_95 DESC, epoch LIMIT 1),
+    (SELECT epoch FROM training_metrics WHERE session_id = s.id AND val_loss IS NOT NULL ORDER BY val_loss, epoch LIMIT 1),
+    (SELECT epoch FROM training_metrics WHERE session_id = s.id AND total_loss IS NOT NULL ORDER BY total_loss, epoch LIMIT 1))
+  ELSE (SELECT epoch FROM
+      (SELECT m.epoch AS epoch, CASE substr(s.best_metric, -4) WHEN ':max' THEN -1 ELSE 1 END * CASE substr(s.best_metric, 1, length(s.best_metric) - 4)
+        WHEN 'box_loss' THEN m.box_loss WHEN 'cls_loss' THEN m.cls_loss WHEN 'dfl_loss' THEN m.dfl_loss WHEN 'total_loss' THEN m.total_loss
+        WHEN 'precision' THEN m.precision WHEN 'recall' THEN m.recall WHEN 'map50' THEN m.map50 WHEN 'map50_95' THEN m.map50_95
+        WHEN 'learning_rate' THEN m.learning_rate WHEN 'epoch_time_seconds' THEN m.epoch_time_seconds WHEN 'gpu_memory_mb' THEN m.gpu_memory_mb
+        WHEN 'val_loss' THEN m.val_loss WHEN 'train_accuracy' THEN m.train_accuracy WHEN 'val_accuracy' THEN m.val_accuracy
+        ELSE (SELECT j.value FROM json_each(m.extra) AS j
+              WHERE j.key = substr(s.best_metric, 1, length(s.best_metric) - 4) AND j.type IN ('real', 'integer')) END AS score
+       FROM training_metrics AS m WHERE m.session_id = s.id)
+    WHERE score IS NOT NULL ORDER BY score, epoch LIMIT 1) END AS epoch
+FROM training_sessions AS s;
+
 CREATE TRIGGER training_metrics_insert_best AFTER INSERT ON training_metrics BEGIN
-  UPDATE training_sessions SET best_epoch = b.epoch FROM (SELECT coalesce(
-    (SELECT epoch FROM training_metrics WHERE session_id = NEW.session_id AND map50_95 IS NOT NULL ORDER BY map50_95 DESC, epoch LIMIT 1),
-    (SELECT epoch FROM training_metrics WHERE session_id = NEW.session_id AND val_loss IS NOT NULL ORDER BY val_loss, epoch LIMIT 1),
-    (SELECT epoch FROM training_metrics WHERE session_id = NEW.session_id AND total_loss IS NOT NULL ORDER BY total_loss, epoch LIMIT 1)) AS epoch) AS b
+  UPDATE training_sessions SET best_epoch = b.epoch FROM (SELECT epoch FROM session_best_epochs WHERE session_id = NEW.session_id) AS b
   WHERE id = NEW.session_id AND best_epoch IS NOT b.epoch;
 END;
-CREATE TRIGGER training_metrics_update_best AFTER UPDATE OF epoch, map50_95, val_loss, total_loss ON training_metrics BEGIN
-  UPDATE training_sessions SET best_epoch = b.epoch FROM (SELECT coalesce(
-    (SELECT epoch FROM training_metrics WHERE session_id = NEW.session_id AND map50_95 IS NOT NULL ORDER BY map50_95 DESC, epoch LIMIT 1),
-    (SELECT epoch FROM training_metrics WHERE session_id = NEW.session_id AND val_loss IS NOT NULL ORDER BY val_loss, epoch LIMIT 1),
-    (SELECT epoch FROM training_metrics WHERE session_id = NEW.session_id AND total_loss IS NOT NULL ORDER BY total_loss, epoch LIMIT 1)) AS epoch) AS b
+CREATE TRIGGER training_metrics_update_best AFTER UPDATE OF session_id, epoch, box_loss, cls_loss, dfl_loss, total_loss, precision, recall, map50, map50_95,
+    learning_rate, epoch_time_seconds, gpu_memory_mb, val_loss, train_accuracy, val_accuracy, extra ON training_metrics BEGIN
+  UPDATE training_sessions SET best_epoch = b.epoch FROM (SELECT epoch FROM session_best_epochs WHERE session_id = NEW.session_id) AS b
   WHERE id = NEW.session_id AND best_epoch IS NOT b.epoch;
 END;
 CREATE TRIGGER training_metrics_delete_best AFTER DELETE ON training_metrics BEGIN
-  UPDATE training_sessions SET best_epoch = b.epoch FROM (SELECT coalesce(
-    (SELECT epoch FROM training_metrics WHERE session_id = OLD.session_id AND map50_95 IS NOT NULL ORDER BY map50_95 DESC, epoch LIMIT 1),
-    (SELECT epoch FROM training_metrics WHERE session_id = OLD.session_id AND val_loss IS NOT NULL ORDER BY val_loss, epoch LIMIT 1),
-    (SELECT epoch FROM training_metrics WHERE session_id = OLD.session_id AND total_loss IS NOT NULL ORDER BY total_loss, epoch LIMIT 1)) AS epoch) AS b
+  UPDATE training_sessions SET best_epoch = b.epoch FROM (SELECT epoch FROM session_best_epochs WHERE session_id = OLD.session_id) AS b
   WHERE id = OLD.session_id AND best_epoch IS NOT b.epoch;
+END;
+CREATE TRIGGER training_sessions_update_best AFTER UPDATE OF best_metric ON training_sessions WHEN NEW.best_metric IS NOT OLD.best_metric BEGIN
+  UPDATE training_sessions SET best_epoch = (SELECT epoch FROM session_best_epochs WHERE session_id = NEW.id) WHERE id = NEW.id;
 END;
 
 -- ---- what the feed is told ----
@@ -431,7 +445,7 @@ CREATE TRIGGER training_sessions_insert_change AFTER INSERT ON training_sessions
   INSERT INTO changes (table_name, op, row_id) VALUES ('training_sessions', 'INSERT', NEW.id);
 END;
 CREATE TRIGGER training_sessions_update_change AFTER UPDATE OF session_name, model_type, dataset_name, dataset_size, epochs, batch_size, learning_rate, img_size, config,
-    hardware_info, status, started_at, completed_at, duration_seconds, best_epoch, final_map50, final_map50_95, final_precision, final_recall, final_loss,
+    hardware_info, status, started_at, completed_at, duration_seconds, best_epoch, best_metric, final_map50, final_map50_95, final_precision, final_recall, final_loss,
     model_path, error_message, paused, control, progress_epoch, progress_epochs, progress_batch, progress_batches, progress_images, progress_fraction,
     dropped, attempts, notes, tags ON training_sessions BEGIN
   INSERT INTO changes (table_name, op, row_id) VALUES ('training_sessions', 'UPDATE', NEW.id);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* SPDX-FileCopyrightText: libtrainmon contributors */
 /* Epoch rows: which column of `training_metrics` a name fills, and the upsert. Names that no alias knows go to the JSON column `extra`. */
+#include "track/epoch.h"
+
 #include "track/drain.h"
 
 #include "util/json.h"
@@ -29,6 +31,33 @@ static int find_column(const char *name) {
     if (strcmp(aliases[i].name, name) == 0) return aliases[i].column;
   }
   return -1;
+}
+
+static const char *const columns_by_number[COLUMN_COUNT] = {"box_loss", "cls_loss", "dfl_loss", "total_loss", "precision", "recall", "map50", "map50_95",
+    "learning_rate", "epoch_time_seconds", "gpu_memory_mb", "val_loss", "train_accuracy", "val_accuracy"};
+
+int tmon_best_metric_parse(char **out, const char *text) {
+  char name[256];
+  *out = NULL;
+  if (text == NULL) return TMON_OK;
+  size_t length = strnlen(text, sizeof name + 4);
+  bool named = length > 4 && length < sizeof name + 4 && (strcmp(text + length - 4, ":min") == 0 || strcmp(text + length - 4, ":max") == 0);
+  if (named) {
+    memcpy(name, text, length - 4);
+    name[length - 4] = '\0';
+  }
+  if (length > 0 && (!named || !tmon_text_is_key(name))) {
+    return tmon_error_set(TMON_EINVAL, "best_metric is \"%.64s\", expected the name of a metric, then :max or :min", text);
+  }
+  int column = named ? find_column(name) : -1;
+  const char *direction = text + (named ? length - 4 : 0);
+  tmon_buffer whole;
+  tmon_buffer_init(&whole, sizeof name + 8);
+  tmon_buffer_append_text(&whole, !named ? "" : column >= 0 ? columns_by_number[column] : name);
+  tmon_buffer_append_text(&whole, direction);
+  *out = whole.error == TMON_OK ? tmon_strndup((const char *)whole.data, whole.size) : NULL;
+  tmon_buffer_free(&whole);
+  return *out == NULL ? tmon_error_no_memory() : TMON_OK;
 }
 
 static const char *nonfinite_name(double value) {

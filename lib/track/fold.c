@@ -47,7 +47,7 @@ static int pack_cells(tmon_buffer *out, tmon_bucket cells[2], const tmon_point *
     cells[axis].start = cells[axis].first_x;
     cells[axis].end = cells[axis].last_x;
   }
-  return tmon_buffer_append(out, cells, 2 * sizeof *cells);
+  return tmon_figures_encode(out, cells);
 }
 
 static int extend_folded(tmon_drain *drain, tmon_tx *tx, int64_t metric_row, const tmon_bucket cells[2]) {

@@ -2,11 +2,10 @@
 /* SPDX-FileCopyrightText: libtrainmon contributors */
 /*
  * Following a session: its rings are kept mapped and read from a cursor a lane, which never disturbs the writer. The list of writers is read again twice a
- * second, so that a resumed session is followed on. A writer whose ring is out of reach is followed through its committed deltas.
+ * second, so that a resumed session is followed on. A writer whose ring is out of reach is followed through what it commits.
  */
-#include "series/chunk.h"
 #include "series/ring.h"
-#include "track/track.h"
+#include "track/far.h"
 
 #include <string.h>
 
@@ -17,7 +16,8 @@ typedef struct source {
   int64_t writer;
   tmon_ring *ring;                      /* NULL: out of reach */
   uint64_t positions[TMON_RING_LANES];
-  int64_t seq;                          /* last delta taken, when out of reach */
+  tmon_far far;                         /* used when out of reach */
+  bool more;                            /* what is committed did not fit into the last call */
   uint32_t *metrics;                    /* ring id - 1 to number of this follow + 1 */
   uint32_t metric_count;
   bool open;                            /* seen at the last refresh */
@@ -28,15 +28,16 @@ struct tmon_follow {
   char id[TMON_ID_BYTES];
   int64_t session;
   int64_t refreshed;
+  int64_t latest;                       /* newest writer seen */
   source *sources;
   size_t source_count;
   char **keys;
   uint32_t key_count;
   tmon_slot slots[SLOTS_AT_ONCE];
-  tmon_point *decoded;
 };
 
-static int number_of_key(tmon_follow *follow, const char *key, uint32_t *out) {
+static int number_of_key(void *payload, const char *key, uint32_t *out) {
+  tmon_follow *follow = payload;
   for (uint32_t i = 0; i < follow->key_count; i++) {
     if (strcmp(follow->keys[i], key) == 0) {
       *out = i;
@@ -78,61 +79,76 @@ static int number_of_metric(tmon_follow *follow, source *from, uint32_t id, uint
 
 static void drop_source(source *from) {
   tmon_ring_close(from->ring);
+  tmon_far_free(&from->far);
   tmon_free(from->metrics);
 }
 
-/* A writer that was there when the follow began is read from now on; one that came later from its beginning. */
-static int add_source(tmon_follow *follow, int64_t writer, int64_t next_seq, const char *path, bool from_now) {
+/* A writer that was there when the follow began is read from now on; one that came later from its beginning, which may be gone: that is a lap. */
+static int add_source(tmon_follow *follow, tmon_tx *tx, int64_t writer, const char *path, bool from_now) {
   source *grown = tmon_realloc(follow->sources, follow->source_count + 1, sizeof *grown);
   if (grown == NULL) return tmon_error_no_memory();
   follow->sources = grown;
   source *added = &grown[follow->source_count];
   memset(added, 0, sizeof *added);
   added->writer = writer;
-  added->open = true;
-  added->seq = from_now ? next_seq - 1 : 0;
+  added->far.session = follow->session;
+  added->far.writer = writer;
   int result = path == NULL ? TMON_ENOTFOUND : tmon_ring_open(&added->ring, path, false);
   if (result == TMON_ENOMEM) return result; /* no reason to take it for out of reach */
   follow->source_count++;
   if (result != TMON_OK) {
     added->ring = NULL;
-    return TMON_OK;
+    return from_now ? tmon_far_skip(&added->far, tx) : TMON_OK;
   }
-  for (unsigned lane = 0; lane < TMON_RING_LANES; lane++) {
-    added->positions[lane] = from_now ? tmon_ring_tail(added->ring, lane) : tmon_ring_drained(added->ring, lane);
-  }
+  for (unsigned lane = 0; from_now && lane < TMON_RING_LANES; lane++) added->positions[lane] = tmon_ring_tail(added->ring, lane);
   return TMON_OK;
+}
+
+static source *find_source(tmon_follow *follow, int64_t writer) {
+  for (size_t i = 0; i < follow->source_count; i++) {
+    if (follow->sources[i].writer == writer) return &follow->sources[i];
+  }
+  return NULL;
+}
+
+/* Open writers, and those that came and went since the last look: they are in the store. */
+static int list_sources(tmon_follow *follow, tmon_tx *tx, bool from_now) {
+  tmon_row *row = NULL;
+  int result = tmon_tx_prepare(&row, tx, "SELECT id, ring_path, closed FROM writers WHERE session = ?1 AND (closed = 0 OR id > ?2) ORDER BY id");
+  if (result != TMON_OK) return result;
+  for (size_t i = 0; i < follow->source_count; i++) follow->sources[i].open = false;
+  tmon_bind_int(row, 1, follow->session);
+  tmon_bind_int(row, 2, follow->latest);
+  while ((result = tmon_row_step(row)) == TMON_OK) {
+    int64_t writer = tmon_row_int(row, 0);
+    bool open = tmon_row_int(row, 2) == 0;
+    if (find_source(follow, writer) == NULL && (open || !from_now)) {
+      result = add_source(follow, tx, writer, open ? tmon_row_text(row, 1) : NULL, from_now);
+      if (result != TMON_OK) break;
+    }
+    source *listed = find_source(follow, writer);
+    if (listed != NULL) listed->open = open;
+    if (writer > follow->latest) follow->latest = writer;
+  }
+  tmon_row_reset(row);
+  return result == TMON_DONE ? TMON_OK : result;
 }
 
 static int refresh(tmon_follow *follow, bool from_now) {
   tmon_tx *tx = NULL;
-  tmon_row *row = NULL;
-  for (size_t i = 0; i < follow->source_count; i++) follow->sources[i].open = false;
   int result = tmon_tx_begin(&tx, follow->store->db, false, -1);
-  if (result == TMON_OK) result = tmon_tx_prepare(&row, tx, "SELECT id, next_seq, ring_path FROM writers WHERE session = ? AND closed = 0 ORDER BY id");
-  if (result != TMON_OK) goto out;
-  tmon_bind_int(row, 1, follow->session);
-  while ((result = tmon_row_step(row)) == TMON_OK) {
-    source *known = NULL;
-    int64_t writer = tmon_row_int(row, 0);
-    for (size_t i = 0; i < follow->source_count; i++) {
-      if (follow->sources[i].writer == writer) known = &follow->sources[i];
-    }
-    if (known != NULL) known->open = true;
-    else if ((result = add_source(follow, writer, tmon_row_int(row, 1), tmon_row_text(row, 2), from_now)) != TMON_OK) break;
-  }
-  tmon_row_reset(row);
-out:
+  if (result == TMON_OK) result = list_sources(follow, tx, from_now);
   tmon_tx_abort(tx);
-  if (result == TMON_DONE) {
-    follow->refreshed = tmon_clock_monotonic_us();
-    return TMON_OK;
-  }
+  if (result == TMON_OK) follow->refreshed = tmon_clock_monotonic_us();
   /* Not seen is not closed: a source dropped now would be read again from its beginning. */
-  for (size_t i = 0; i < follow->source_count; i++) follow->sources[i].open = true;
+  for (size_t i = 0; result != TMON_OK && i < follow->source_count; i++) follow->sources[i].open = true;
   return result;
 }
 
+/*
+ * After a lap nothing more is taken from the lane in this call: the missing points lie between those of this call and those of the next, so that a caller who
+ * reads them with a query when told finds them there.
+ */
 static int take_ring(tmon_follow *follow, source *from, tmon_follow_point *points, size_t capacity, size_t *count, bool *lapped) {
   for (unsigned lane = 0; lane < TMON_RING_LANES; lane++) {
     uint64_t tail = tmon_ring_tail(from->ring, lane);
@@ -140,13 +156,14 @@ static int take_ring(tmon_follow *follow, source *from, tmon_follow_point *point
       bool missed = false;
       size_t wanted = capacity - *count < SLOTS_AT_ONCE ? capacity - *count : SLOTS_AT_ONCE;
       if (wanted > tail - from->positions[lane]) wanted = (size_t)(tail - from->positions[lane]);
+      uint64_t before = from->positions[lane];
       size_t taken = tmon_ring_read(from->ring, lane, &from->positions[lane], follow->slots, wanted, &missed);
       if (missed) {
         *lapped = true;
         from->positions[lane] = tail;
         break;
       }
-      if (taken == 0) break;
+      if (from->positions[lane] == before) break;
       for (size_t i = 0; i < taken; i++) {
         uint32_t number = 0;
         if (follow->slots[i].kind != TMON_SLOT_POINT) continue;
@@ -165,72 +182,23 @@ static int take_ring(tmon_follow *follow, source *from, tmon_follow_point *point
 /* The file was truncated below us: from here on what is committed later. What was not taken yet counts as missed. */
 static int leave_ring(tmon_follow *follow, source *from) {
   tmon_tx *tx = NULL;
-  tmon_row *row = NULL;
   tmon_ring_close(from->ring);
   from->ring = NULL;
   int result = tmon_tx_begin(&tx, follow->store->db, false, -1);
-  if (result == TMON_OK) result = tmon_tx_prepare(&row, tx, "SELECT next_seq - 1 FROM writers WHERE id = ?");
-  if (result == TMON_OK) {
-    tmon_bind_int(row, 1, from->writer);
-    result = tmon_row_step(row);
-    if (result == TMON_OK) from->seq = tmon_row_int(row, 0);
-    tmon_row_reset(row);
-  }
+  if (result == TMON_OK) result = tmon_far_skip(&from->far, tx);
   tmon_tx_abort(tx);
-  return result == TMON_DONE ? TMON_OK : result;
+  return result;
 }
 
-static int take_entry(tmon_follow *follow, tmon_tx *tx, const tmon_delta_entry *entry, tmon_follow_point *points, size_t capacity, size_t *count, bool *lapped) {
-  tmon_row *row = NULL;
-  uint32_t number = 0;
-  size_t decoded = 0;
-  if (entry->count > capacity - *count || entry->count > TMON_CHUNK_POINTS_MAXIMUM) {
-    *lapped = true;
-    return TMON_OK;
-  }
-  int result = tmon_tx_prepare(&row, tx, "SELECT key FROM metric_keys WHERE id = ?");
-  if (result != TMON_OK) return result;
-  tmon_bind_int(row, 1, entry->metric);
-  result = tmon_row_step(row);
-  if (result == TMON_OK) result = number_of_key(follow, tmon_row_text(row, 0), &number);
-  tmon_row_reset(row);
-  if (result == TMON_OK && follow->decoded == NULL) {
-    follow->decoded = tmon_alloc(TMON_CHUNK_POINTS_MAXIMUM * sizeof *follow->decoded);
-    if (follow->decoded == NULL) result = tmon_error_no_memory();
-  }
-  if (result == TMON_OK) result = tmon_chunk_decode(follow->decoded, TMON_CHUNK_POINTS_MAXIMUM, &decoded, entry->chunk, entry->size);
-  for (size_t i = 0; result == TMON_OK && i < decoded; i++) points[(*count)++] = (tmon_follow_point){number, follow->decoded[i]};
-  return result == TMON_DONE ? TMON_OK : result;
-}
-
-static int take_deltas(tmon_follow *follow, source *from, tmon_follow_point *points, size_t capacity, size_t *count, bool *lapped) {
+static int take_far(tmon_follow *follow, source *from, tmon_follow_point *points, size_t capacity, size_t *count) {
   tmon_tx *tx = NULL;
-  tmon_row *row = NULL;
+  tmon_far_sink sink = {number_of_key, follow, points, capacity, *count, false};
   int result = tmon_tx_begin(&tx, follow->store->db, false, -1);
-  if (result == TMON_OK) result = tmon_tx_prepare(&row, tx, "SELECT seq, data FROM deltas WHERE writer = ? AND seq > ? ORDER BY seq");
-  if (result != TMON_OK) goto out;
-  tmon_bind_int(row, 1, from->writer);
-  tmon_bind_int(row, 2, from->seq);
-  while ((result = tmon_row_step(row)) == TMON_OK) {
-    size_t size = 0;
-    const void *data = tmon_row_blob(row, 1, &size);
-    tmon_delta_reader reader;
-    tmon_delta_entry entry;
-    size_t before = *count;
-    result = tmon_delta_open(&reader, data, size);
-    while (result == TMON_OK && (result = tmon_delta_next(&reader, &entry)) == TMON_OK) {
-      result = take_entry(follow, tx, &entry, points, capacity, count, lapped);
-    }
-    if (result != TMON_DONE) {
-      *count = before; /* a delta is taken whole or, at the next call, again */
-      break;
-    }
-    from->seq = tmon_row_int(row, 0);
-  }
-  tmon_row_reset(row);
-out:
+  if (result == TMON_OK) result = tmon_far_take(&from->far, tx, &sink);
   tmon_tx_abort(tx);
-  return result == TMON_DONE ? TMON_OK : result;
+  *count = sink.count;
+  from->more = sink.more || result != TMON_OK;
+  return result;
 }
 
 int tmon_follow_open(tmon_follow **out, tmon_store *store, const char *session_id) {
@@ -268,9 +236,9 @@ int tmon_follow_next(tmon_follow *follow, tmon_follow_point *points, size_t capa
       missed = true;
     }
     if (result == TMON_OK && from->ring != NULL) result = take_ring(follow, from, points, capacity, count, &missed);
-    else if (result == TMON_OK && due) result = take_deltas(follow, from, points, capacity, count, &missed);
-    bool taken = from->ring != NULL || due;
-    if (result == TMON_OK && taken && !from->open && *count < capacity) drop_source(from); /* its mapping held the last points although the file is gone */
+    else if (result == TMON_OK && (due || from->more)) result = take_far(follow, from, points, capacity, count);
+    /* The mapping of an ended writer held its last points although the file is gone. */
+    if (result == TMON_OK && !from->open && !from->more && *count < capacity) drop_source(from);
     else follow->sources[kept++] = *from;
   }
   follow->source_count = kept;
@@ -288,7 +256,6 @@ void tmon_follow_free(tmon_follow *follow) {
   for (uint32_t i = 0; i < follow->key_count; i++) tmon_free(follow->keys[i]);
   tmon_free(follow->sources);
   tmon_free(follow->keys);
-  tmon_free(follow->decoded);
   tmon_store_drop(follow->store);
   tmon_free(follow);
 }

@@ -2,6 +2,7 @@
 /* SPDX-FileCopyrightText: libtrainmon contributors */
 /* Loads the state of a drain from the store: where each lane stands, what is folded, which deltas are left. */
 #include "track/drain.h"
+#include "track/snapshot.h"
 
 #include <string.h>
 
@@ -20,15 +21,15 @@ static int load_writer(tmon_drain *drain, tmon_tx *tx) {
   return result == TMON_DONE ? tmon_error_set(TMON_ENOTFOUND, "no writer %lld in this store", (long long)drain->writer) : result;
 }
 
-static int load_positions(tmon_drain *drain, tmon_tx *tx) {
+int tmon_positions_read(uint64_t positions[TMON_RING_LANES], tmon_tx *tx, int64_t writer) {
   tmon_row *row = NULL;
+  memset(positions, 0, TMON_RING_LANES * sizeof *positions);
   int result = tmon_tx_prepare(&row, tx, "SELECT lane, position FROM lane_positions WHERE writer = ?");
   if (result != TMON_OK) return result;
-  memset(drain->positions, 0, sizeof drain->positions);
-  tmon_bind_int(row, 1, drain->writer);
+  tmon_bind_int(row, 1, writer);
   while ((result = tmon_row_step(row)) == TMON_OK) {
     int64_t lane = tmon_row_int(row, 0);
-    if (lane >= 0 && lane < TMON_RING_LANES) drain->positions[lane] = (uint64_t)tmon_row_int(row, 1);
+    if (lane >= 0 && lane < TMON_RING_LANES) positions[lane] = (uint64_t)tmon_row_int(row, 1);
   }
   tmon_row_reset(row);
   return result == TMON_DONE ? TMON_OK : result;
@@ -129,7 +130,7 @@ static int load_deltas(tmon_drain *drain, tmon_tx *tx) {
 
 int tmon_drain_load(tmon_drain *drain, tmon_tx *tx) {
   int result = load_writer(drain, tx);
-  if (result == TMON_OK) result = load_positions(drain, tx);
+  if (result == TMON_OK) result = tmon_positions_read(drain->positions, tx, drain->writer);
   if (result == TMON_OK) result = drain->ring != NULL ? load_ring_metrics(drain, tx) : load_session_metrics(drain, tx);
   if (result == TMON_OK) result = load_deltas(drain, tx);
   drain->merged = drain->delta_count;

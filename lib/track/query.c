@@ -60,8 +60,10 @@ static int add_chunk(query *q, const tmon_snapshot_writer *writer, tmon_row *row
   if (whole && tmon_bucketer_takes(q->bucketer, low, high)) {
     tmon_bucket cells[2];
     const void *data = tmon_row_blob(row, 4, &size);
-    if (size != sizeof cells) return tmon_error_set(TMON_ECORRUPT, "a chunk's figures have %zu bytes, expected %zu", size, sizeof cells);
-    memcpy(cells, data, sizeof cells);
+    int result = tmon_figures_decode(cells, data, size);
+    if (result != TMON_OK) return result;
+    const tmon_bucket *cell = &cells[q->axis];
+    if (cell->first_x != low || cell->last_x != high) return tmon_error_set(TMON_ECORRUPT, "a chunk's figures do not match its row");
     return tmon_bucketer_add_cells(q->bucketer, &cells[q->axis], 1);
   }
   const void *data = tmon_row_blob(row, 5, &size);

@@ -2,6 +2,7 @@
 /* SPDX-FileCopyrightText: libtrainmon contributors */
 /* Sessions without a ring: rows that a trainer writes over REST. */
 #include "track/drain.h"
+#include "track/epoch.h"
 
 #include <math.h>
 #include <string.h>
@@ -99,26 +100,33 @@ int tmon_record_create(char *id_out, tmon_store *store, const tmon_record_change
   tmon_tx *tx = NULL;
   tmon_row *row = NULL;
   char id[TMON_ID_BYTES];
+  char *best = NULL;
   if (id_out == NULL) return tmon_error_set(TMON_EINVAL, "id_out is NULL");
   *id_out = '\0';
   int result = check_change(&given, change);
   if (result == TMON_OK) result = tmon_id_make(id);
+  if (result == TMON_OK) result = tmon_best_metric_parse(&best, given.best_metric);
   if (result == TMON_OK) result = begin_write(&tx, store);
-  if (result != TMON_OK) return result;
+  if (result != TMON_OK) {
+    tmon_free(best);
+    return result;
+  }
   result = tmon_tx_prepare(&row, tx,
       "INSERT INTO training_sessions (id, key, session_name, model_type, dataset_name, config, hardware_info, model_path, error_message, dataset_size, epochs,"
       " batch_size, img_size, learning_rate, final_map50, final_map50_95, final_precision, final_recall, final_loss, status, rest, lease_at, created_at,"
-      " progress_epochs, attempts)"
+      " progress_epochs, attempts, best_metric)"
       " VALUES (?1, (SELECT coalesce(max(key), 0) + 1 FROM training_sessions), coalesce(?2, substr(?1, 1, 8)), ?3, ?4, coalesce(?5, '{}'), coalesce(?6, '{}'),"
-      " ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, coalesce(?19, 'pending'), 1, ?20, ?21, coalesce(?10, 0), 1)");
+      " ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, coalesce(?19, 'pending'), 1, ?20, ?21, coalesce(?10, 0), 1, nullif(?22, ''))");
   if (result == TMON_OK) {
     char now[TMON_ISO_TIME_BYTES];
     tmon_text_from_time(now, tmon_clock_now_us());
     tmon_bind_text(row, 1, id);
     bind_change(row, &given);
     tmon_bind_text(row, 21, now);
+    tmon_bind_text(row, 22, best);
     result = tmon_row_run(row);
   }
+  tmon_free(best);
   if (result == TMON_OK) result = write_times(tx, id, &given);
   result = end_write(tx, result);
   if (result == TMON_OK) (void)tmon_text_copy(id_out, TMON_ID_BYTES, id);
@@ -142,31 +150,43 @@ static int check_ringless(tmon_tx *tx, const char *id, bool set_status) {
   return result;
 }
 
+/* An ended session that is set back to work, or an interrupted one that is heard of again. ?21 is not used, so that both statements bind alike. */
+#define REOPENS "(status NOT IN ('pending', 'running') AND (?19 IN ('pending', 'running') OR (?19 IS NULL AND rest = 1 AND status = 'interrupted')))"
+
 int tmon_record_update(tmon_store *store, const char *id, const tmon_record_change *change) {
   tmon_record_change given;
   tmon_tx *tx = NULL;
   tmon_row *row = NULL;
+  char *best = NULL;
   int result = tmon_check_id(id);
   if (result == TMON_OK) result = check_change(&given, change);
+  if (result == TMON_OK) result = tmon_best_metric_parse(&best, given.best_metric);
   if (result == TMON_OK) result = begin_write(&tx, store);
-  if (result != TMON_OK) return result;
+  if (result != TMON_OK) {
+    tmon_free(best);
+    return result;
+  }
   result = check_ringless(tx, id, given.set_status);
   if (result == TMON_OK) {
     result = tmon_tx_prepare(&row, tx,
         "UPDATE training_sessions SET session_name = coalesce(?2, session_name), model_type = coalesce(?3, model_type),"
         " dataset_name = coalesce(?4, dataset_name), config = coalesce(?5, config), hardware_info = coalesce(?6, hardware_info),"
-        " model_path = coalesce(?7, model_path), error_message = coalesce(?8, error_message), dataset_size = coalesce(?9, dataset_size),"
+        " model_path = coalesce(?7, model_path), error_message = coalesce(?8, CASE WHEN " REOPENS " THEN NULL ELSE error_message END),"
+        " completed_at = CASE WHEN " REOPENS " THEN NULL ELSE completed_at END, dataset_size = coalesce(?9, dataset_size),"
         " epochs = coalesce(?10, epochs), batch_size = coalesce(?11, batch_size), img_size = coalesce(?12, img_size),"
         " learning_rate = coalesce(?13, learning_rate), final_map50 = coalesce(?14, final_map50), final_map50_95 = coalesce(?15, final_map50_95),"
         " final_precision = coalesce(?16, final_precision), final_recall = coalesce(?17, final_recall), final_loss = coalesce(?18, final_loss),"
         " status = coalesce(?19, CASE WHEN rest = 1 AND status = 'interrupted' THEN 'running' ELSE status END), lease_at = ?20,"
-        " progress_epochs = coalesce(?10, progress_epochs) WHERE id = ?1");
+        " progress_epochs = coalesce(?10, progress_epochs),"
+        " best_metric = CASE WHEN ?22 IS NULL THEN best_metric ELSE nullif(?22, '') END WHERE id = ?1");
   }
   if (result == TMON_OK) {
     tmon_bind_text(row, 1, id);
     bind_change(row, &given);
+    tmon_bind_text(row, 22, best);
     result = tmon_row_run(row);
   }
+  tmon_free(best);
   if (result == TMON_OK) result = write_times(tx, id, &given);
   return end_write(tx, result);
 }
@@ -175,6 +195,7 @@ static int touch_session(tmon_tx *tx, const char *id, int64_t epoch) {
   tmon_row *row = NULL;
   int result = tmon_tx_prepare(&row, tx,
       "UPDATE training_sessions SET lease_at = ?2, progress_epoch = max(coalesce(progress_epoch, 0), CASE WHEN rest = 1 THEN ?3 ELSE 0 END),"
+      " completed_at = CASE WHEN rest = 1 AND status = 'interrupted' THEN NULL ELSE completed_at END,"
       " status = CASE WHEN rest = 1 AND status IN ('interrupted', 'pending') THEN 'running' ELSE status END WHERE id = ?1");
   if (result != TMON_OK) return result;
   tmon_bind_text(row, 1, id);

@@ -120,20 +120,6 @@ static int read_deltas(tmon_snapshot *snapshot, tmon_snapshot_writer *writer) {
   return result == TMON_DONE ? TMON_OK : result;
 }
 
-int tmon_snapshot_positions(tmon_tx *tx, int64_t writer, uint64_t positions[TMON_RING_LANES]) {
-  tmon_row *row = NULL;
-  memset(positions, 0, TMON_RING_LANES * sizeof *positions);
-  int result = tmon_tx_prepare(&row, tx, "SELECT lane, position FROM lane_positions WHERE writer = ?");
-  if (result != TMON_OK) return result;
-  tmon_bind_int(row, 1, writer);
-  while ((result = tmon_row_step(row)) == TMON_OK) {
-    int64_t lane = tmon_row_int(row, 0);
-    if (lane >= 0 && lane < TMON_RING_LANES) positions[lane] = (uint64_t)tmon_row_int(row, 1);
-  }
-  tmon_row_reset(row);
-  return result == TMON_DONE ? TMON_OK : result;
-}
-
 /* Takes the points of one lane; `again` receives true when the snapshot is too old. */
 static int read_lane(tmon_snapshot_writer *writer, const tmon_ring *ring, unsigned lane, uint64_t position, uint32_t id, tmon_slot *slots, bool *again) {
   uint64_t tail = tmon_ring_tail(ring, lane);
@@ -160,7 +146,7 @@ static int read_ring(tmon_snapshot *snapshot, tmon_snapshot_writer *writer, cons
     *again = true; /* ended since the transaction began, or out of reach */
     return TMON_OK;
   }
-  int result = tmon_snapshot_positions(snapshot->tx, writer->writer, positions);
+  int result = tmon_positions_read(positions, snapshot->tx, writer->writer);
   uint32_t id = tmon_ring_find(ring, key);
   if (result != TMON_OK) goto out;
   if (id != 0) snapshot->found = true;

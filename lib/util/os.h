@@ -27,6 +27,7 @@ typedef struct tmon_lock {
 } tmon_lock;                                                        /* fd -1: not held */
 int tmon_lock_open(tmon_lock *lock, const char *path, bool create); /* opens only; mode 0666 & ~umask */
 int tmon_lock_acquire(tmon_lock *lock, int64_t timeout_us);         /* TMON_EBUSY after the time; 0: one try */
+int tmon_lock_is_held(const tmon_lock *lock, bool *held);           /* by anybody else; asks only, so that two who ask never see one another */
 void tmon_lock_release(tmon_lock *lock);                            /* unlocks, keeps the descriptor */
 void tmon_lock_close(tmon_lock *lock);                              /* plain close */
 

@@ -106,6 +106,15 @@ int tmon_lock_acquire(tmon_lock *lock, int64_t timeout_us) {
   }
 }
 
+int tmon_lock_is_held(const tmon_lock *lock, bool *held) {
+  *held = false;
+  if (lock->fd < 0) return tmon_error_set(TMON_ESTATE, "the lock is not open");
+  struct flock range = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  if (fcntl(lock->fd, F_OFD_GETLK, &range) != 0) return tmon_error_set_os(errno, "the lock can't be looked at");
+  *held = range.l_type != F_UNLCK;
+  return TMON_OK;
+}
+
 void tmon_lock_release(tmon_lock *lock) {
   if (lock->fd >= 0) (void)set_lock(lock->fd, F_UNLCK);
 }

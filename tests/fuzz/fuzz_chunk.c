@@ -58,9 +58,21 @@ static void row(const uint8_t *data, size_t size) {
   tmon_buffer_free(&out);
 }
 
+static void figures(const uint8_t *data, size_t size) {
+  tmon_bucket once[2];
+  tmon_bucket back[2];
+  tmon_buffer out;
+  if (tmon_figures_decode(once, data, size) != TMON_OK) return;
+  tmon_buffer_init(&out, 4096);
+  require(tmon_figures_encode(&out, once) == TMON_OK);
+  require(tmon_figures_decode(back, out.data, out.size) == TMON_OK && memcmp(once, back, sizeof once) == 0);
+  tmon_buffer_free(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   chunk(data, size);
   delta(data, size);
   row(data, size);
+  figures(data, size);
   return 0;
 }

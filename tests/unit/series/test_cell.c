@@ -216,6 +216,38 @@ START_TEST(memory_faults) {
 }
 END_TEST
 
+START_TEST(figures_come_back_and_hostile_ones_do_not)
+{
+  tmon_bucket figures[2];
+  tmon_bucket back[2];
+  static const double values[] = {1.5, -0.0, NAN, INFINITY, -3};
+  memset(figures, 0, sizeof figures);
+  for (int axis = 0; axis < 2; axis++) {
+    tmon_cell_clear(&figures[axis]);
+    for (int64_t i = 0; i < 5; i++)
+      tmon_cell_add(&figures[axis], axis == 0 ? (i == 0 ? INT64_MIN : i == 4 ? INT64_MAX : i) : -i, values[i]); /* crosses 0: no cell of a grid holds it */
+    figures[axis].start = figures[axis].first_x;
+    figures[axis].end = figures[axis].last_x;
+  }
+  ck_assert_int_eq(tmon_figures_encode(&out, figures), TMON_OK);
+  ck_assert_int_eq(out.data[0], 1);
+  ck_assert_int_eq(tmon_figures_decode(back, out.data, out.size), TMON_OK);
+  ck_assert_mem_eq(back, figures, sizeof back);
+  for (size_t size = 0; size < out.size; size++)
+    ck_assert_int_eq(tmon_figures_decode(back, out.data, size), TMON_ECORRUPT);
+  for (size_t at = 0; at < out.size; at++) { /* any byte: an error, or figures that hold */
+    for (int bit = 0; bit < 8; bit++) {
+      out.data[at] ^= (uint8_t)(1 << bit);
+      if (tmon_figures_decode(back, out.data, out.size) == TMON_OK)
+        ck_assert(back[0].count > 0 && back[0].first_x <= back[0].last_x && back[1].first_x <= back[1].last_x && back[0].nan_count + back[0].inf_count <= back[0].count);
+      out.data[at] ^= (uint8_t)(1 << bit);
+    }
+  }
+  figures[0].count = 0;
+  ck_assert_int_eq(tmon_figures_encode(&out, figures), TMON_EINVAL);
+}
+END_TEST
+
 int main(void) {
   Suite *suite = suite_create("cell");
   TCase *tcase = tcase_create("cell");
@@ -228,6 +260,7 @@ int main(void) {
   tcase_add_test(tcase, rows_at_the_ends_of_the_axis);
   tcase_add_test(tcase, rows_refuse);
   tcase_add_test(tcase, rows_refuse_cuts_and_survive_flips);
+  tcase_add_test(tcase, figures_come_back_and_hostile_ones_do_not);
   tcase_add_loop_test(tcase, memory_faults, 0, 4);
   suite_add_tcase(suite, tcase);
   SRunner *runner = srunner_create(suite);

@@ -78,10 +78,120 @@ START_TEST(lap_is_told_and_resume_is_followed)
 }
 END_TEST
 
+/* Points of one follow, taken until `upto` came; each must be the next. */
+static void take_until(tmon_follow *follow, int64_t *next, int64_t upto)
+{
+  tmon_follow_point points[700];
+  for (int i = 0; i < 400 && *next < upto; i++) {
+    size_t count = 0;
+    bool lapped = true;
+    ok(tmon_follow_next(follow, points, 700, &count, &lapped));
+    ck_assert(!lapped);
+    for (size_t k = 0; k < count; k++)
+      ck_assert_int_eq(points[k].point.step, (*next)++);
+    if (count == 0)
+      (void)usleep(10000);
+  }
+  ck_assert_int_eq(*next, upto);
+}
+
+static void log_some(tmon_session *session, tmon_metric metric, int64_t *step, int count)
+{
+  for (int i = 0; i < count; i++, (*step)++)
+    ok(tmon_log(session, metric, *step, 0));
+  ok(tmon_session_flush(session));
+}
+
+START_TEST(out_of_reach_gets_every_point)
+{
+  tmon_store *store = test_store();
+  tmon_session *session = test_session(store, NULL);
+  tmon_follow *follow = NULL;
+  tmon_metric metric = test_metric(session, "m");
+  char command[400];
+  char id[40];
+  int64_t step = 0;
+  (void)snprintf(id, sizeof id, "%s", tmon_session_id(session));
+  log_some(session, metric, &step, 1500); /* before the follow: a chunk and a delta */
+  (void)snprintf(command, sizeof command, "sqlite3 %s/trainmon.db \"UPDATE writers SET ring_path = '/nowhere'\"", test_folder);
+  ck_assert_int_eq(system(command), 0);
+  ok(tmon_follow_open(&follow, store, id));
+  int64_t next = step;
+  log_some(session, metric, &step, 10000); /* long runs: chunks at once */
+  log_some(session, metric, &step, 100);
+  take_until(follow, &next, step);
+  for (int i = 0; i < 30; i++)
+    log_some(session, metric, &step, 100); /* deltas, folded between two looks */
+  take_until(follow, &next, step);
+  log_some(session, metric, &step, 50);
+  ok(tmon_session_finish(session, TMON_STATUS_COMPLETED)); /* folds all that is left, and closes */
+  tmon_session_free(session);
+  take_until(follow, &next, step);
+  /* An attempt that came and went between two looks. */
+  session = test_session(store, id);
+  log_some(session, test_metric(session, "m"), &step, 3000);
+  tmon_session_free(session);
+  take_until(follow, &next, step);
+  tmon_follow_free(follow);
+  tmon_store_free(store);
+}
+END_TEST
+
+enum { LAPPED_POINTS = 600000 };
+static _Atomic bool logged;
+
+static void *log_far(void *argument)
+{
+  tmon_session *session = argument;
+  tmon_metric metric = test_metric(session, "m");
+  for (int i = 0; i < LAPPED_POINTS; i++)
+    ok(tmon_log(session, metric, i, i));
+  logged = true;
+  return NULL;
+}
+
+START_TEST(what_a_lap_misses_lies_behind_the_call)
+{
+  tmon_store *store = test_store();
+  tmon_session *session = test_session(store, NULL);
+  tmon_follow *follow = NULL;
+  static tmon_follow_point points[8192];
+  pthread_t thread;
+  uint64_t state = 7;
+  int64_t last = -1;
+  bool missed = true;
+  ok(tmon_follow_open(&follow, store, tmon_session_id(session)));
+  ck_assert_int_eq(pthread_create(&thread, NULL, log_far, session), 0);
+  for (bool over = false; !over;) {
+    size_t count = 0;
+    bool all = logged;
+    bool lapped = false;
+    ok(tmon_follow_next(follow, points, 1 + (size_t)(test_random(&state) % 8192), &count, &lapped));
+    for (size_t i = 0; i < count; i++) {
+      ck_assert_msg(points[i].point.step > last && (missed || points[i].point.step == last + 1), "%lld after %lld",
+          (long long)points[i].point.step, (long long)last);
+      last = points[i].point.step;
+      missed = false;
+    }
+    missed = missed || lapped;
+    if (test_random(&state) % 16 == 0)
+      (void)usleep(2000);
+    over = all && count == 0 && !lapped;
+  }
+  ck_assert_int_eq(pthread_join(thread, NULL), 0);
+  ck_assert(last == LAPPED_POINTS - 1 || missed);
+  tmon_follow_free(follow);
+  tmon_session_free(session);
+  tmon_store_free(store);
+}
+END_TEST
+
 int main(void)
 {
   TCase *tests = tcase_create("follow");
   tcase_add_test(tests, each_point_once_while_another_thread_logs);
   tcase_add_test(tests, lap_is_told_and_resume_is_followed);
+  tcase_add_test(tests, out_of_reach_gets_every_point);
+  tcase_add_test(tests, what_a_lap_misses_lies_behind_the_call);
   return test_run(suite_create("track/follow"), tests);
 }

@@ -3,6 +3,9 @@
 /* Sessions as rows: listing, writing those that have no ring, leases, control, the cursor of changes. */
 #include "unit/track/help.h"
 
+#include <signal.h>
+#include <sys/wait.h>
+
 START_TEST(list_filters_and_pages)
 {
   tmon_store *store = test_store();
@@ -115,11 +118,211 @@ START_TEST(errors)
 }
 END_TEST
 
+/* Starts a session in a child that then waits to be killed; `id` and the child's number come back. */
+static pid_t start_trainer(char id[40])
+{
+  int tubes[2];
+  ck_assert_int_eq(pipe(tubes), 0);
+  pid_t child = fork();
+  if (child == 0) {
+    tmon_store *store = test_store();
+    tmon_session *session = test_session(store, NULL);
+    if (write(tubes[1], tmon_session_id(session), 37) != 37)
+      _exit(1);
+    for (;;)
+      pause();
+  }
+  ck_assert_int_eq(read(tubes[0], id, 37), 37);
+  (void)close(tubes[0]);
+  (void)close(tubes[1]);
+  return child;
+}
+
+static void check_active(tmon_store *store, int64_t lease_us, int64_t expected)
+{
+  tmon_record_list *list = NULL;
+  tmon_record record;
+  tmon_record_filter filter = {.size = sizeof filter, .active = true, .lease_us = lease_us, .limit = 1};
+  ok(tmon_record_list_open(&list, store, &filter));
+  ck_assert_int_eq(tmon_record_list_total(list), expected);
+  for (int i = 0; i < 2; i++)
+    ck_assert_int_eq(tmon_record_list_next(list, &record), i < expected ? (i < 1 ? TMON_OK : TMON_DONE) : TMON_DONE);
+  tmon_record_list_free(list);
+}
+
+START_TEST(life_is_shown_by_the_lock)
+{
+  char id[40];
+  tmon_record record;
+  pid_t child = start_trainer(id);
+  tmon_store *store = test_store();
+  tmon_record_list *list = test_record(&record, store, id);
+  ck_assert(record.live && !record.unreachable && record.status == TMON_STATUS_RUNNING && record.heartbeat_at > 0);
+  tmon_record_list_free(list);
+  check_active(store, 0, 1);
+  ck_assert_int_eq(kill(child, SIGKILL), 0);
+  ck_assert_int_eq(waitpid(child, NULL, 0), child);
+  list = test_record(&record, store, id); /* nobody has recovered */
+  ck_assert(!record.live && !record.unreachable && !record.paused && record.status == TMON_STATUS_INTERRUPTED);
+  tmon_record_list_free(list);
+  check_active(store, 0, 0);
+  size_t adopted = 0;
+  ok(tmon_store_recover(store, 0, &adopted)); /* what was shown is what is written, and looking has kept nobody from adopting */
+  ck_assert_uint_eq(adopted, 1);
+  ck_assert_int_eq(test_status(store, id), TMON_STATUS_INTERRUPTED);
+  tmon_store_free(store);
+}
+END_TEST
+
+START_TEST(out_of_reach_is_judged_by_heartbeat)
+{
+  tmon_store *store = test_store();
+  tmon_session *session = test_session(store, NULL);
+  tmon_record record;
+  char command[400];
+  char id[40];
+  (void)snprintf(id, sizeof id, "%s", tmon_session_id(session));
+  (void)snprintf(command, sizeof command, "sqlite3 %s/trainmon.db \"UPDATE writers SET host = 'elsewhere', ring_path = '/nowhere'\"", test_folder);
+  ck_assert_int_eq(system(command), 0);
+  tmon_record_list *list = test_record(&record, store, id);
+  ck_assert(!record.live && record.unreachable && record.status == TMON_STATUS_RUNNING && record.heartbeat_at > 0);
+  tmon_record_list_free(list);
+  check_active(store, 0, 1);
+  (void)usleep(3000);
+  check_active(store, 1000, 0);
+  size_t adopted = 0;
+  ok(tmon_store_recover(store, 0, &adopted));
+  ck_assert_int_eq(test_status(store, id), TMON_STATUS_RUNNING); /* never interrupted */
+  tmon_session_free(session);
+  tmon_store_free(store);
+}
+END_TEST
+
+START_TEST(active_is_pending_or_running_within_the_lease)
+{
+  tmon_store *store = test_store();
+  char ids[3][37];
+  tmon_record_list *list = NULL;
+  for (int i = 0; i < 3; i++) {
+    tmon_record_change change = {.size = sizeof change, .set_status = true,
+        .status = i == 0 ? TMON_STATUS_PENDING : i == 1 ? TMON_STATUS_RUNNING : TMON_STATUS_FAILED};
+    ok(tmon_record_create(ids[i], store, &change));
+  }
+  check_active(store, 0, 2);
+  (void)usleep(3000);
+  check_active(store, 1000, 0);
+  tmon_record_filter filter = {.size = sizeof filter, .active = true, .offset = 1};
+  ok(tmon_record_list_open(&list, store, &filter));
+  tmon_record record;
+  ok(tmon_record_list_next(list, &record));
+  ck_assert_str_eq(record.id, ids[0]);
+  expect(TMON_DONE, tmon_record_list_next(list, &record));
+  ck_assert_int_eq(tmon_record_list_total(list), 2);
+  tmon_record_list_free(list);
+  filter = (tmon_record_filter){.size = sizeof filter, .lease_us = -1};
+  expect(TMON_EINVAL, tmon_record_list_open(&list, store, &filter));
+  tmon_store_free(store);
+}
+END_TEST
+
+START_TEST(set_back_to_running_has_no_end)
+{
+  tmon_store *store = test_store();
+  tmon_record record;
+  char id[37];
+  tmon_record_change change = {.size = sizeof change, .set_status = true, .status = TMON_STATUS_FAILED, .error_text = "out of memory"};
+  ok(tmon_record_create(id, store, &change));
+  change = (tmon_record_change){.size = sizeof change, .name = "still failed"};
+  ok(tmon_record_update(store, id, &change));
+  tmon_record_list *list = test_record(&record, store, id);
+  ck_assert(record.completed_at > 0 && record.error_text != NULL && record.status == TMON_STATUS_FAILED);
+  tmon_record_list_free(list);
+  change = (tmon_record_change){.size = sizeof change, .set_status = true, .status = TMON_STATUS_RUNNING};
+  ok(tmon_record_update(store, id, &change));
+  list = test_record(&record, store, id);
+  ck_assert(record.completed_at == 0 && record.error_text == NULL && record.status == TMON_STATUS_RUNNING);
+  tmon_record_list_free(list);
+  change.error_text = "a warning"; /* of a session that runs already: kept */
+  ok(tmon_record_update(store, id, &change));
+  change.error_text = NULL;
+  ok(tmon_record_update(store, id, &change));
+  list = test_record(&record, store, id);
+  ck_assert_str_eq(record.error_text, "a warning");
+  tmon_record_list_free(list);
+  tmon_store_free(store);
+}
+END_TEST
+
+static int64_t best_of(tmon_store *store, const char *id)
+{
+  tmon_record record;
+  tmon_record_list *list = test_record(&record, store, id);
+  tmon_record_list_free(list);
+  return record.best_epoch;
+}
+
+static void log_value(tmon_store *store, const char *id, int64_t epoch, const char *key, double value)
+{
+  tmon_epoch_value values[] = {{key, value}};
+  ok(tmon_record_log_epoch(store, id, epoch, values, 1));
+}
+
+START_TEST(best_epoch_by_default_and_as_wished)
+{
+  tmon_store *store = test_store();
+  char id[37];
+  tmon_record_change change = {.size = sizeof change};
+  ok(tmon_record_create(id, store, &change));
+  ck_assert_int_eq(best_of(store, id), -1);
+  log_value(store, id, 1, "loss", 0.5);
+  log_value(store, id, 2, "loss", 0.5); /* a tie: the earlier one */
+  ck_assert_int_eq(best_of(store, id), 1);
+  log_value(store, id, 2, "val/loss", 0.9);
+  ck_assert_int_eq(best_of(store, id), 2);
+  log_value(store, id, 4, "map50_95", 0.3);
+  log_value(store, id, 3, "map50_95", 0.3);
+  ck_assert_int_eq(best_of(store, id), 3);
+  log_value(store, id, 5, "my \"own\" score", 7);
+  log_value(store, id, 6, "my \"own\" score", 9);
+  log_value(store, id, 7, "my \"own\" score", NAN);
+  ck_assert_int_eq(best_of(store, id), 3);
+  change = (tmon_record_change){.size = sizeof change, .best_metric = "my \"own\" score:max"};
+  ok(tmon_record_update(store, id, &change));
+  ck_assert_int_eq(best_of(store, id), 6);
+  log_value(store, id, 6, "my \"own\" score", 1);
+  ck_assert_int_eq(best_of(store, id), 5);
+  change.best_metric = "train/loss:min"; /* an alias of a column */
+  ok(tmon_record_update(store, id, &change));
+  ck_assert_int_eq(best_of(store, id), 1);
+  tmon_record record;
+  tmon_record_list *list = test_record(&record, store, id);
+  ck_assert_str_eq(record.best_metric, "total_loss:min");
+  tmon_record_list_free(list);
+  change = (tmon_record_change){.size = sizeof change, .name = "x"}; /* not said: stays */
+  ok(tmon_record_update(store, id, &change));
+  ck_assert_int_eq(best_of(store, id), 1);
+  change.best_metric = "";
+  ok(tmon_record_update(store, id, &change));
+  ck_assert_int_eq(best_of(store, id), 3);
+  static const char *const wrong[] = {"val_loss", ":min", "val_loss:most", "a\nb:max"};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    change.best_metric = wrong[i];
+    expect(TMON_EINVAL, tmon_record_update(store, id, &change));
+  }
+  tmon_store_free(store);
+}
+END_TEST
+
 int main(void)
 {
   TCase *tests = tcase_create("record");
   tcase_add_test(tests, list_filters_and_pages);
   tcase_add_test(tests, rest_session_lives_by_its_lease);
   tcase_add_test(tests, errors);
+  tcase_add_test(tests, life_is_shown_by_the_lock);
+  tcase_add_test(tests, out_of_reach_is_judged_by_heartbeat);
+  tcase_add_test(tests, active_is_pending_or_running_within_the_lease);
+  tcase_add_test(tests, set_back_to_running_has_no_end);
+  tcase_add_test(tests, best_epoch_by_default_and_as_wished);
   return test_run(suite_create("track/record"), tests);
 }

@@ -5,6 +5,7 @@
 #include "util/clock.h"
 #include "util/os.h"
 
+#include <signal.h>
 #include <sys/wait.h>
 
 START_TEST(start_checks_its_options)
@@ -86,14 +87,21 @@ END_TEST
 
 START_TEST(a_dead_trainer_can_be_resumed_at_once)
 {
-  tmon_store *store = test_store();
   const char *id = "01234567-89ab-4def-8123-456789abcdef";
+  int tubes[2];
+  char word = 0;
+  ck_assert_int_eq(pipe(tubes), 0);
   pid_t child = fork();
   if (child == 0) {
     tmon_session *session = test_session(test_store(), id);
     ok(tmon_log(session, test_metric(session, "m"), 1, 1));
+    if (write(tubes[1], "1", 1) == 1)
+      (void)pause();
     _exit(0);
   }
+  ck_assert_int_eq(read(tubes[0], &word, 1), 1);
+  tmon_store *store = test_store(); /* while it lives, so that opening does not adopt it */
+  ck_assert_int_eq(kill(child, SIGKILL), 0);
   ck_assert_int_eq(waitpid(child, NULL, 0), child);
   tmon_session *session = test_session(store, id);
   ck_assert_uint_eq(test_count(store, id, "m", false), 1);

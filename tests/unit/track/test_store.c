@@ -4,6 +4,7 @@
 #include "unit/track/help.h"
 
 #include <sqlite3.h>
+#include <signal.h>
 #include <sys/wait.h>
 
 static void path_of(char out[600], const char *name) { (void)snprintf(out, 600, "%s/%s", test_folder, name); }
@@ -124,12 +125,11 @@ END_TEST
 
 START_TEST(recover_adopts_a_killed_trainer)
 {
-  tmon_store *store = test_store();
   char id[40] = "01234567-89ab-4def-8123-456789abcdef";
   size_t adopted = 9;
-  ok(tmon_store_recover(store, 0, &adopted));
-  ck_assert_uint_eq(adopted, 0);
-  expect(TMON_EINVAL, tmon_store_recover(store, -1, &adopted));
+  int tubes[2];
+  char word = 0;
+  ck_assert_int_eq(pipe(tubes), 0);
   pid_t child = fork();
   if (child == 0) {
     tmon_store *mine = test_store();
@@ -137,11 +137,17 @@ START_TEST(recover_adopts_a_killed_trainer)
     tmon_metric metric = test_metric(session, "m");
     for (int i = 0; i < 5000; i++)
       ok(tmon_log(session, metric, i, i));
+    if (write(tubes[1], "1", 1) == 1)
+      (void)pause();
     _exit(7);
   }
-  int status = 0;
-  ck_assert_int_eq(waitpid(child, &status, 0), child);
-  ck_assert_int_eq(WEXITSTATUS(status), 7);
+  ck_assert_int_eq(read(tubes[0], &word, 1), 1);
+  tmon_store *store = test_store();
+  ok(tmon_store_recover(store, 0, &adopted));
+  ck_assert_uint_eq(adopted, 0);
+  expect(TMON_EINVAL, tmon_store_recover(store, -1, &adopted));
+  ck_assert_int_eq(kill(child, SIGKILL), 0);
+  ck_assert_int_eq(waitpid(child, NULL, 0), child);
   ok(tmon_store_recover(store, 0, &adopted));
   ck_assert_uint_eq(adopted, 1);
   ck_assert_int_eq(test_status(store, id), TMON_STATUS_INTERRUPTED);
