@@ -98,9 +98,9 @@ static bool read_environment(settings *to) {
   to->server.host = getenv("MONITORING_HOST");
   to->store = to->store != NULL ? to->store : getenv("MONITORING_DB_PATH");
   return environment_number("MONITORING_CACHE_SIZE", 100000, &to->server.window) &&
-         environment_number("WS_MAX_CONNECTIONS", 400, &to->server.max_websockets) &&
-         environment_number("WS_UPDATE_FREQUENCY", 60, &to->server.updates_per_second) &&
-         (to->port_count > 0 || port == NULL || port[0] == '\0' || add_port(to, "MONITORING_PORT", port));
+      environment_number("WS_MAX_CONNECTIONS", 400, &to->server.max_websockets) &&
+      environment_number("WS_UPDATE_FREQUENCY", 60, &to->server.updates_per_second) &&
+      (to->port_count > 0 || port == NULL || port[0] == '\0' || add_port(to, "MONITORING_PORT", port));
 }
 
 /* 1: an option with a value was read; 0: it is none; -1: wrong, said so. */
@@ -118,10 +118,10 @@ static int read_option(settings *to, const char *name, const char *value, const 
     return -1;
   }
   switch (i) {
-    case 0: *host = value; return 1;
-    case 1: return add_port(to, name, value) ? 1 : -1;
-    case 2: to->token_file = value; return 1;
-    default: break;
+  case 0: *host = value; return 1;
+  case 1: return add_port(to, name, value) ? 1 : -1;
+  case 2: to->token_file = value; return 1;
+  default: break;
   }
   if (to->name_count == NAMES) {
     fprintf(stderr, "trainmon-dashboard: more than %d names\n", NAMES);
@@ -189,7 +189,7 @@ static bool read_token(settings *to) {
 static bool is_loopback(const char *host) {
   struct in_addr four;
   return host == NULL || host[0] == '\0' || strcasecmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
-         (inet_pton(AF_INET, host, &four) == 1 && (ntohl(four.s_addr) >> 24) == 127);
+      (inet_pton(AF_INET, host, &four) == 1 && (ntohl(four.s_addr) >> 24) == 127);
 }
 
 static void announce(const settings *from, const tmon_server *server) {
@@ -249,10 +249,10 @@ int main(int count, char **arguments) {
   }
   if (!is_loopback(set.server.host) && set.token_file == NULL) {
     fprintf(stderr,
-            "trainmon-dashboard: %s can be reached from other machines, which needs a token. Make one and name it:\n"
-            "  (umask 077; head -c 32 /dev/urandom | base64 | tr -d '/+=\\n' > trainmon.token)\n"
-            "  trainmon-dashboard %s --host %s --token-file trainmon.token\n",
-            set.server.host, set.store, set.server.host);
+        "trainmon-dashboard: %s can be reached from other machines, which needs a token. Make one and name it:\n"
+        "  (umask 077; head -c 32 /dev/urandom | base64 | tr -d '/+=\\n' > trainmon.token)\n"
+        "  trainmon-dashboard %s --host %s --token-file trainmon.token\n",
+        set.server.host, set.store, set.server.host);
     return 2;
   }
   if (!set.compression_said) {

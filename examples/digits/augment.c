@@ -42,8 +42,7 @@ static void alter(const image_set *set, const uint8_t *from, uint8_t *to, random
     for (size_t c = 0; c < set->columns; c++) {
       double y = (double)r - middle_row - shift_row;
       double x = (double)c - middle_column - shift_column;
-      to[r * set->columns + c] =
-          between_pixels(set, from, middle_row + y * cos(angle) - x * sin(angle), middle_column + y * sin(angle) + x * cos(angle));
+      to[r * set->columns + c] = between_pixels(set, from, middle_row + y * cos(angle) - x * sin(angle), middle_column + y * sin(angle) + x * cos(angle));
     }
   }
 }

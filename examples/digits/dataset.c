@@ -49,16 +49,12 @@ static int parse_line(const char *line, uint8_t *pixels, uint8_t *label) {
   for (int column = 0; column <= PIXELS; column++) {
     unsigned value = 0;
     int digits = 0;
-    for (; *at >= '0' && *at <= '9' && digits < 3; at++, digits++)
-      value = value * 10 + (unsigned)(*at - '0');
+    for (; *at >= '0' && *at <= '9' && digits < 3; at++, digits++) value = value * 10 + (unsigned)(*at - '0');
     bool last = column == PIXELS;
-    if (digits == 0 || value > (last ? CLASSES - 1 : PIXEL_MAX) || (last ? *at != '\0' && *at != '\n' && *at != '\r' : *at != ','))
-      return column + 1;
+    if (digits == 0 || value > (last ? CLASSES - 1 : PIXEL_MAX) || (last ? *at != '\0' && *at != '\n' && *at != '\r' : *at != ',')) return column + 1;
     at++;
-    if (last)
-      *label = (uint8_t)value;
-    else
-      pixels[column] = (uint8_t)(value * 255 / PIXEL_MAX);
+    if (last) *label = (uint8_t)value;
+    else pixels[column] = (uint8_t)(value * 255 / PIXEL_MAX);
   }
   return 0;
 }
@@ -90,8 +86,8 @@ static bool read_csv(image_set *all, FILE *file, const char *path, char *error) 
     }
     int column = parse_line(line, all->pixels + all->count * PIXELS, all->labels + all->count);
     if (column != 0) {
-      snprintf(error, DATASET_ERROR_SIZE, "%s: line %zu, column %d: expected %d pixels of 0 to %d and a class of 0 to %d", path,
-          all->count + 1, column, PIXELS, PIXEL_MAX, CLASSES - 1);
+      snprintf(error, DATASET_ERROR_SIZE, "%s: line %zu, column %d: expected %d pixels of 0 to %d and a class of 0 to %d", path, all->count + 1, column,
+          PIXELS, PIXEL_MAX, CLASSES - 1);
       return false;
     }
     all->count++;
@@ -111,8 +107,7 @@ static bool split(dataset *out, const image_set *all, char *error) {
     snprintf(error, DATASET_ERROR_SIZE, "no memory for %zu images", all->count);
     goto out;
   }
-  for (size_t i = 0; i < all->count; i++)
-    order[i] = i;
+  for (size_t i = 0; i < all->count; i++) order[i] = i;
   random_state random = {SPLIT_SEED};
   random_shuffle(&random, order, all->count);
   for (size_t i = 0; i < all->count; i++) {
@@ -147,8 +142,8 @@ static bool read_idx(dataset *out, const char *folder, char *error) {
   out->name = "IDX images";
   if (!idx_read_pair(&out->train, folder, "train", error) || !idx_read_pair(&out->validation, folder, "t10k", error)) return false;
   if (out->train.rows != out->validation.rows || out->train.columns != out->validation.columns) {
-    snprintf(error, DATASET_ERROR_SIZE, "%s: training images are %zu x %zu, validation images %zu x %zu; expected one size", folder,
-        out->train.rows, out->train.columns, out->validation.rows, out->validation.columns);
+    snprintf(error, DATASET_ERROR_SIZE, "%s: training images are %zu x %zu, validation images %zu x %zu; expected one size", folder, out->train.rows,
+        out->train.columns, out->validation.rows, out->validation.columns);
     return false;
   }
   for (size_t i = 0; i < out->train.count; i++)

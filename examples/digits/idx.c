@@ -95,8 +95,8 @@ bool idx_read_images(image_set *out, const char *path, char *error) {
   if (!read_words(file, head, 4, path, error) || !check_magic(head[0], MAGIC_IMAGES, path, error)) goto out;
   if (head[1] == 0 || head[1] > COUNT_MAX || head[2] == 0 || head[2] > SIDE_MAX || head[3] == 0 || head[3] > SIDE_MAX ||
       (uint64_t)head[1] * head[2] * head[3] > BYTES_MAX) {
-    snprintf(error, DATASET_ERROR_SIZE, "%s: %u images of %u x %u found, expected 1 to %u of at most %u x %u and 2 GiB in all", path,
-        (unsigned)head[1], (unsigned)head[2], (unsigned)head[3], COUNT_MAX, SIDE_MAX, SIDE_MAX);
+    snprintf(error, DATASET_ERROR_SIZE, "%s: %u images of %u x %u found, expected 1 to %u of at most %u x %u and 2 GiB in all", path, (unsigned)head[1],
+        (unsigned)head[2], (unsigned)head[3], COUNT_MAX, SIDE_MAX, SIDE_MAX);
     goto out;
   }
   out->pixels = read_body(file, (size_t)head[1] * head[2] * head[3], path, error);

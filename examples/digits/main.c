@@ -14,9 +14,7 @@
 
 static volatile sig_atomic_t signalled;
 
-static void on_signal(int number) {
-  signalled = number;
-}
+static void on_signal(int number) { signalled = number; }
 
 /* A second signal ends the program at once, should the first not be enough. */
 static void catch_signals(void) {

@@ -26,14 +26,14 @@ static void check(monitor *of, int code, const char *what) {
   if (code == TMON_OK || of->warned) return;
   of->warned = true;
   /* A bar may stand in the line. */
-  fprintf(stderr, "%strainmon-digits: warning: %s: %s (%s); the training goes on\n", isatty(STDERR_FILENO) == 1 ? "\n" : "", what,
-      tmon_error_message(), tmon_error_name(code));
+  fprintf(stderr, "%strainmon-digits: warning: %s: %s (%s); the training goes on\n", isatty(STDERR_FILENO) == 1 ? "\n" : "", what, tmon_error_message(),
+      tmon_error_name(code));
 }
 
 static void write_config(char *out, const options *chosen) {
-  int used = snprintf(out, CONFIG_BYTES,
-      "{\"optimizer\":\"sgd\",\"momentum\":%.9g,\"schedule\":\"cosine\",\"copies\":%zu,\"seed\":%" PRIu64 ",\"hidden\":[", chosen->momentum,
-      chosen->copies, chosen->seed);
+  int used =
+      snprintf(out, CONFIG_BYTES, "{\"optimizer\":\"sgd\",\"momentum\":%.9g,\"schedule\":\"cosine\",\"copies\":%zu,\"seed\":%" PRIu64 ",\"hidden\":[",
+          chosen->momentum, chosen->copies, chosen->seed);
   for (size_t i = 0; i < chosen->hidden_count; i++)
     used += snprintf(out + used, CONFIG_BYTES - (size_t)used, "%s%zu", i == 0 ? "" : ",", chosen->hidden[i]);
   snprintf(out + used, CONFIG_BYTES - (size_t)used, "]}");
@@ -78,8 +78,7 @@ void monitor_epoch(monitor *to, int64_t epoch, int64_t step, const epoch_result 
       [METRIC_SECONDS] = result->seconds,
   };
   /* Loss and rate have a point at this step already; those that only an epoch knows come after them. */
-  check(to, tmon_log_batch(to->session, step, to->metrics + METRIC_TRAIN_ACCURACY, values + METRIC_TRAIN_ACCURACY, 3),
-      "a point was not recorded");
+  check(to, tmon_log_batch(to->session, step, to->metrics + METRIC_TRAIN_ACCURACY, values + METRIC_TRAIN_ACCURACY, 3), "a point was not recorded");
   const tmon_epoch row = {.size = sizeof(row), .count = METRIC_COUNT, .metrics = to->metrics, .values = values};
   check(to, tmon_session_log_epoch(to->session, epoch, &row), "an epoch was not recorded");
 }
@@ -88,14 +87,11 @@ void monitor_progress(monitor *to, const tmon_progress *progress) {
   if (to->session != NULL) check(to, tmon_session_report(to->session, progress), "progress was not recorded");
 }
 
-tmon_control monitor_control(const monitor *from) {
-  return from->session == NULL ? TMON_CONTROL_RUN : tmon_session_control(from->session);
-}
+tmon_control monitor_control(const monitor *from) { return from->session == NULL ? TMON_CONTROL_RUN : tmon_session_control(from->session); }
 
 tmon_control monitor_wait(monitor *to, const volatile sig_atomic_t *signalled) {
   tmon_control wanted = monitor_control(to);
-  while (wanted == TMON_CONTROL_PAUSE && *signalled == 0)
-    wanted = tmon_session_wait_while_paused(to->session, WAIT_MS);
+  while (wanted == TMON_CONTROL_PAUSE && *signalled == 0) wanted = tmon_session_wait_while_paused(to->session, WAIT_MS);
   return wanted;
 }
 
@@ -104,8 +100,7 @@ void monitor_close(monitor *to, tmon_status status, const char *error) {
     if (error != NULL) check(to, tmon_session_set_error(to->session, error), "the reason was not recorded");
     check(to, tmon_session_finish(to->session, status), "the end was not recorded");
     uint64_t dropped = tmon_session_dropped(to->session);
-    if (dropped != 0)
-      fprintf(stderr, "trainmon-digits: warning: %" PRIu64 " points were dropped because the store could not keep up\n", dropped);
+    if (dropped != 0) fprintf(stderr, "trainmon-digits: warning: %" PRIu64 " points were dropped because the store could not keep up\n", dropped);
   }
   tmon_session_free(to->session);
   tmon_store_free(to->store);

@@ -22,15 +22,7 @@ typedef struct epoch_result {
   double seconds;
 } epoch_result;
 
-enum {
-  METRIC_TRAIN_LOSS,
-  METRIC_RATE,
-  METRIC_TRAIN_ACCURACY,
-  METRIC_VALIDATION_LOSS,
-  METRIC_VALIDATION_ACCURACY,
-  METRIC_SECONDS,
-  METRIC_COUNT
-};
+enum { METRIC_TRAIN_LOSS, METRIC_RATE, METRIC_TRAIN_ACCURACY, METRIC_VALIDATION_LOSS, METRIC_VALIDATION_ACCURACY, METRIC_SECONDS, METRIC_COUNT };
 
 /** A session, or none when it could not be started: then all calls do nothing. */
 typedef struct monitor {

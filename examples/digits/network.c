@@ -60,8 +60,7 @@ static void randomise(network *net, uint64_t seed) {
   for (size_t index = 0; index < net->layer_count; index++) {
     const layer *at = &net->layers[index];
     double deviation = sqrt(2.0 / (double)at->inputs);
-    for (size_t i = 0; i < at->inputs * at->outputs; i++)
-      net->parameters[at->weights + i] = (network_real)(deviation * random_normal(&random));
+    for (size_t i = 0; i < at->inputs * at->outputs; i++) net->parameters[at->weights + i] = (network_real)(deviation * random_normal(&random));
   }
 }
 
@@ -98,8 +97,7 @@ void network_free(network *net) {
 }
 
 static void add_scaled(network_real *restrict sum, const network_real *restrict values, network_real factor, size_t count) {
-  for (size_t i = 0; i < count; i++)
-    sum[i] += factor * values[i];
+  for (size_t i = 0; i < count; i++) sum[i] += factor * values[i];
 }
 
 /* Separate partial sums let the compiler use vectors, which it may not do for one running sum. */
@@ -108,12 +106,9 @@ static network_real dot(const network_real *restrict a, const network_real *rest
   network_real sum = 0;
   size_t i = 0;
   for (; i + SUM_LANES <= count; i += SUM_LANES)
-    for (size_t lane = 0; lane < SUM_LANES; lane++)
-      partial[lane] += a[i + lane] * b[i + lane];
-  for (; i < count; i++)
-    sum += a[i] * b[i];
-  for (size_t lane = 0; lane < SUM_LANES; lane++)
-    sum += partial[lane];
+    for (size_t lane = 0; lane < SUM_LANES; lane++) partial[lane] += a[i + lane] * b[i + lane];
+  for (; i < count; i++) sum += a[i] * b[i];
+  for (size_t lane = 0; lane < SUM_LANES; lane++) sum += partial[lane];
   return sum;
 }
 
@@ -124,8 +119,7 @@ static void forward_layer(const network *net, const layer *at, const network_rea
     memcpy(out, net->parameters + at->biases, at->outputs * sizeof(*out));
     for (size_t i = 0; i < at->inputs; i++)
       if (in[i] != 0) add_scaled(out, net->parameters + at->weights + i * at->outputs, in[i], at->outputs);
-    for (size_t o = 0; hidden && o < at->outputs; o++)
-      out[o] = out[o] > 0 ? out[o] : 0;
+    for (size_t o = 0; hidden && o < at->outputs; o++) out[o] = out[o] > 0 ? out[o] : 0;
   }
 }
 
@@ -136,8 +130,7 @@ static double softmax_row(const network_real *logits, network_real *deltas, size
   double sum = 0;
   for (size_t c = 1; c < classes; c++)
     if (logits[c] > logits[best]) best = c;
-  for (size_t c = 0; c < classes; c++)
-    sum += exp((double)logits[c] - (double)logits[best]);
+  for (size_t c = 0; c < classes; c++) sum += exp((double)logits[c] - (double)logits[best]);
   for (size_t c = 0; c < classes; c++) {
     double probability = exp((double)logits[c] - (double)logits[best]) / sum;
     deltas[c] = (network_real)((probability - (c == label ? 1.0 : 0.0)) / (double)count);
@@ -183,8 +176,7 @@ double network_gradient(network *net, const network_real *images, const uint8_t 
   memset(net->gradient, 0, net->parameter_count * sizeof(*net->gradient));
   for (size_t index = net->layer_count; index-- > 0;) {
     bool first = index == 0;
-    backward_layer(
-        net, &net->layers[index], first ? images : net->layers[index - 1].values, count, first ? NULL : net->layers[index - 1].deltas);
+    backward_layer(net, &net->layers[index], first ? images : net->layers[index - 1].values, count, first ? NULL : net->layers[index - 1].deltas);
   }
   return loss;
 }
@@ -206,6 +198,4 @@ network_real *network_parameters(network *net, size_t *count) {
   return net->parameters;
 }
 
-const network_real *network_gradient_values(const network *net) {
-  return net->gradient;
-}
+const network_real *network_gradient_values(const network *net) { return net->gradient; }

@@ -12,9 +12,7 @@ uint64_t random_bits(random_state *state) {
   return mixed ^ (mixed >> 31);
 }
 
-double random_unit(random_state *state) {
-  return (double)(random_bits(state) >> 11) * 0x1.0p-53;
-}
+double random_unit(random_state *state) { return (double)(random_bits(state) >> 11) * 0x1.0p-53; }
 
 /* Box and Muller's transform; the second number of the pair is not kept, so that the state stays one word. */
 double random_normal(random_state *state) {

@@ -36,17 +36,14 @@ static bool prepare(trainer *self) {
   self->pixels = train->rows * train->columns;
   self->batch = self->chosen->batch < train->count ? self->chosen->batch : train->count;
   self->batches = (train->count + self->batch - 1) / self->batch;
-  network_shape shape = {
-      .inputs = self->pixels, .hidden_count = self->chosen->hidden_count, .classes = self->data->classes, .batch = self->batch};
-  for (size_t i = 0; i < shape.hidden_count; i++)
-    shape.hidden[i] = self->chosen->hidden[i];
+  network_shape shape = {.inputs = self->pixels, .hidden_count = self->chosen->hidden_count, .classes = self->data->classes, .batch = self->batch};
+  for (size_t i = 0; i < shape.hidden_count; i++) shape.hidden[i] = self->chosen->hidden[i];
   self->net = network_create(&shape, self->chosen->seed);
   self->images = calloc(self->batch, self->pixels * sizeof(*self->images));
   self->labels = calloc(self->batch, 1);
   self->order = calloc(train->count, sizeof(*self->order));
   if (self->net == NULL || self->images == NULL || self->labels == NULL || self->order == NULL) return false;
-  for (size_t i = 0; i < train->count; i++)
-    self->order[i] = i;
+  for (size_t i = 0; i < train->count; i++) self->order[i] = i;
   progress_begin(&self->shown, self->chosen->quiet, self->chosen->epochs, self->batches);
   return true;
 }
@@ -64,8 +61,7 @@ static size_t fill_batch(trainer *self, const image_set *set, const size_t *orde
   for (size_t i = 0; i < count; i++) {
     size_t chosen = order != NULL ? order[from + i] : from + i;
     const uint8_t *pixels = set->pixels + chosen * self->pixels;
-    for (size_t p = 0; p < self->pixels; p++)
-      self->images[i * self->pixels + p] = (network_real)pixels[p] / 255;
+    for (size_t p = 0; p < self->pixels; p++) self->images[i * self->pixels + p] = (network_real)pixels[p] / 255;
     self->labels[i] = set->labels[chosen];
   }
   return count;
@@ -132,15 +128,13 @@ static void validate(trainer *self, epoch_result *result) {
   for (size_t from = 0; from < set->count && *self->signalled == 0; from += self->batch) {
     size_t correct = 0;
     size_t count = fill_batch(self, set, NULL, from);
-    result->validation_loss +=
-        network_evaluate(self->net, self->images, self->labels, count, &correct) * (double)count / (double)set->count;
+    result->validation_loss += network_evaluate(self->net, self->images, self->labels, count, &correct) * (double)count / (double)set->count;
     right += correct;
   }
   result->validation_accuracy = (double)right / (double)set->count;
 }
 
-trainer_end trainer_run(
-    double *accuracy, const options *chosen, const dataset *data, monitor *watch, const volatile sig_atomic_t *signalled) {
+trainer_end trainer_run(double *accuracy, const options *chosen, const dataset *data, monitor *watch, const volatile sig_atomic_t *signalled) {
   trainer self = {.chosen = chosen, .data = data, .watch = watch, .signalled = signalled};
   random_state random = {chosen->seed ^ UINT64_C(0x5EED)};
   trainer_end end = TRAINER_NO_MEMORY;

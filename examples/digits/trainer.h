@@ -23,7 +23,6 @@ typedef enum trainer_end {
  * Trains until the last epoch, a stop, or `*signalled` not 0. `accuracy` receives that of the last finished epoch on the validation images,
  * or -1.
  */
-trainer_end trainer_run(
-    double *accuracy, const options *chosen, const dataset *data, monitor *watch, const volatile sig_atomic_t *signalled);
+trainer_end trainer_run(double *accuracy, const options *chosen, const dataset *data, monitor *watch, const volatile sig_atomic_t *signalled);
 
 #endif

@@ -33,7 +33,7 @@ typedef struct tmon_record {
   int64_t epochs;
   int64_t batch_size;
   int64_t img_size;
-  int64_t best_epoch;        /**< -1 when there is none */
+  int64_t best_epoch; /**< -1 when there is none */
   double learning_rate;
   double final_map50;
   double final_map50_95;
@@ -46,30 +46,30 @@ typedef struct tmon_record {
   int64_t completed_at;
   int64_t updated_at;
   tmon_status status;
-  tmon_control control;      /**< what was asked for */
-  bool paused;               /**< the trainer waits, or was asked to and has not answered otherwise */
-  bool live;                 /**< its process lives, which the lock on its ring shows, and its ring can be read from here */
-  bool unreachable;          /**< running, but its ring lies on another host or in another container: only `heartbeat_at` tells of it */
-  bool rest;                 /**< fed over REST: no ring */
+  tmon_control control; /**< what was asked for */
+  bool paused;          /**< the trainer waits, or was asked to and has not answered otherwise */
+  bool live;            /**< its process lives, which the lock on its ring shows, and its ring can be read from here */
+  bool unreachable;     /**< running, but its ring lies on another host or in another container: only `heartbeat_at` tells of it */
+  bool rest;            /**< fed over REST: no ring */
   tmon_progress progress;
-  double percent;            /**< 0..100 */
-  double eta_seconds;        /**< NaN when it can't be told */
-  int64_t dropped;           /**< points dropped, exact */
-  int64_t attempts;          /**< how many times it was started */
-  int64_t heartbeat_at;      /**< last sign of life that is known here: of its ring, its last commit or its last REST write */
-  const char *best_metric;   /**< what decides best_epoch, as in tmon_record_change; NULL: the default rule */
+  double percent;          /**< 0..100 */
+  double eta_seconds;      /**< NaN when it can't be told */
+  int64_t dropped;         /**< points dropped, exact */
+  int64_t attempts;        /**< how many times it was started */
+  int64_t heartbeat_at;    /**< last sign of life that is known here: of its ring, its last commit or its last REST write */
+  const char *best_metric; /**< what decides best_epoch, as in tmon_record_change; NULL: the default rule */
 } tmon_record;
 
 /** Which sessions to list. All zero means the newest 50; `size` is sizeof(tmon_record_filter). */
 typedef struct tmon_record_filter {
   uint32_t size;
-  const char *id;            /**< only this one */
-  bool by_status;            /**< when true, only those in `status` */
+  const char *id; /**< only this one */
+  bool by_status; /**< when true, only those in `status` */
   tmon_status status;
-  bool active;               /**< only pending or running ones whose process lives; those without a reachable ring: heard of within the lease */
-  int64_t limit;             /**< 0 means 50; at most 1,000 */
+  bool active;   /**< only pending or running ones whose process lives; those without a reachable ring: heard of within the lease */
+  int64_t limit; /**< 0 means 50; at most 1,000 */
   int64_t offset;
-  int64_t lease_us;          /**< for `active`: after so long a silence a session that can't be seen counts as gone; 0 means 10 minutes */
+  int64_t lease_us; /**< for `active`: after so long a silence a session that can't be seen counts as gone; 0 means 10 minutes */
 } tmon_record_filter;
 
 /** A list of sessions, newest first, that is being read. */
@@ -116,7 +116,8 @@ typedef struct tmon_record_change {
   tmon_status status;
   int64_t started_at;
   int64_t completed_at;
-  const char *best_metric;   /**< "NAME:max" or "NAME:min": which epoch is the best. "" goes back to: highest map50_95, else lowest val_loss, else total_loss */
+  /** "NAME:max" or "NAME:min": which epoch is the best. "" goes back to: highest map50_95, else lowest val_loss, else lowest total_loss. */
+  const char *best_metric;
 } tmon_record_change;
 
 /**
@@ -142,8 +143,7 @@ typedef struct tmon_epoch_value {
  * Records values of an epoch of a session fed without a ring; a second call overwrites the values it names. An interrupted REST session reopens.
  * `count` is 1 to 1,000. TMON_ENOTFOUND, TMON_EINVAL and as tmon_record_create. Since 0.1.
  */
-TMON_API int tmon_record_log_epoch(
-    tmon_store *store, const char *id, int64_t epoch, const tmon_epoch_value *values, size_t count);
+TMON_API int tmon_record_log_epoch(tmon_store *store, const char *id, int64_t epoch, const tmon_epoch_value *values, size_t count);
 
 /**
  * Reads the epoch rows of a session as JSON text: an array of objects with the columns of `training_metrics` (null where missing) and

@@ -19,7 +19,7 @@ extern "C" {
 /** One logged point. */
 typedef struct tmon_point {
   int64_t step;
-  int64_t time;   /**< microseconds since 1970 */
+  int64_t time; /**< microseconds since 1970 */
   double value;
 } tmon_point;
 
@@ -35,7 +35,7 @@ typedef struct tmon_bucket {
   int64_t end;
   int64_t first_x;
   int64_t last_x;
-  uint64_t count;      /**< all points, those that are not finite included */
+  uint64_t count; /**< all points, those that are not finite included */
   uint64_t nan_count;
   uint64_t inf_count;
   double first;
@@ -49,11 +49,11 @@ typedef struct tmon_bucket {
 typedef struct tmon_series_options {
   uint32_t size;
   tmon_axis axis;
-  bool bounded;        /**< when true, only from <= x <= to */
+  bool bounded; /**< when true, only from <= x <= to */
   int64_t from;
   int64_t to;
-  uint32_t width;      /**< wanted buckets: between width / 2 and width come (fewer when points are); 0 means 1,000; at most 100,000 */
-  bool all_attempts;   /**< also points that a later attempt superseded */
+  uint32_t width;    /**< wanted buckets: between width / 2 and width come (fewer when points are); 0 means 1,000; at most 100,000 */
+  bool all_attempts; /**< also points that a later attempt superseded */
 } tmon_series_options;
 
 /** The answer to one query. */
@@ -64,8 +64,7 @@ typedef struct tmon_series tmon_series;
  * points that are not committed yet. `out` receives it; free it with tmon_series_free. `options` may be NULL. Any thread.
  * TMON_ENOTFOUND: no such session or metric. TMON_ECORRUPT, TMON_EIO, TMON_ENOMEM, TMON_EINVAL, TMON_EFORKED. Since 0.1.
  */
-TMON_API int tmon_series_query(
-    tmon_series **out, tmon_store *store, const char *session_id, const char *key, const tmon_series_options *options);
+TMON_API int tmon_series_query(tmon_series **out, tmon_store *store, const char *session_id, const char *key, const tmon_series_options *options);
 
 /** Returns the buckets in ascending order, borrowed until the series is freed; `count` receives their number. NULL gives NULL and 0. Since 0.1. */
 TMON_API const tmon_bucket *tmon_series_buckets(const tmon_series *series, size_t *count);
@@ -80,8 +79,7 @@ TMON_API void tmon_series_free(tmon_series *series);
  * Copies the latest points of a metric in order of arrival, those not committed yet included. `points` has room for `*count`, at most 100,000;
  * `*count` receives how many came. Any thread. Errors as tmon_series_query. Since 0.1.
  */
-TMON_API int tmon_series_tail(
-    tmon_point *points, size_t *count, tmon_store *store, const char *session_id, const char *key);
+TMON_API int tmon_series_tail(tmon_point *points, size_t *count, tmon_store *store, const char *session_id, const char *key);
 
 /** A reader of all points of one metric, chunk after chunk, in order of arrival. */
 typedef struct tmon_point_reader tmon_point_reader;
@@ -90,8 +88,7 @@ typedef struct tmon_point_reader tmon_point_reader;
  * Opens a reader over all points of a metric as they are now, every attempt included. Free it with tmon_point_reader_free. Any thread. Errors as tmon_series_query.
  * Since 0.1.
  */
-TMON_API int tmon_point_reader_open(
-    tmon_point_reader **out, tmon_store *store, const char *session_id, const char *key);
+TMON_API int tmon_point_reader_open(tmon_point_reader **out, tmon_store *store, const char *session_id, const char *key);
 
 /**
  * Fills `points` with up to `capacity` further points; `count` receives how many. TMON_DONE when there are no more. One thread at a time.
@@ -105,8 +102,8 @@ TMON_API void tmon_point_reader_free(tmon_point_reader *reader);
 /** What a session logged under one name. */
 typedef struct tmon_metric_info {
   const char *key;
-  uint64_t count;       /**< points in the store and in the ring */
-  tmon_point last;      /**< the latest to arrive */
+  uint64_t count;  /**< points in the store and in the ring */
+  tmon_point last; /**< the latest to arrive */
 } tmon_metric_info;
 
 /** The metrics of one session. */
@@ -141,8 +138,7 @@ TMON_API int tmon_follow_open(tmon_follow **out, tmon_store *store, const char *
  * `lapped` receives true when points were missed because the follow lagged: they lie between the points of this call and those of the
  * next; read them with a query. What comes from the store is never missed. A session that is resumed later is followed on. TMON_EIO, TMON_ENOMEM, TMON_EINVAL. Since 0.1.
  */
-TMON_API int tmon_follow_next(
-    tmon_follow *follow, tmon_follow_point *points, size_t capacity, size_t *count, bool *lapped);
+TMON_API int tmon_follow_next(tmon_follow *follow, tmon_follow_point *points, size_t capacity, size_t *count, bool *lapped);
 
 /** Returns the name of a metric of this follow, borrowed until the follow is freed; NULL for a number that it never gave. Since 0.1. */
 TMON_API const char *tmon_follow_key(const tmon_follow *follow, uint32_t metric);

@@ -21,17 +21,17 @@ typedef struct tmon_server tmon_server;
 /** How to serve. All zero is the default; `size` is sizeof(tmon_server_options). */
 typedef struct tmon_server_options {
   uint32_t size;
-  const char *host;              /**< NULL means 127.0.0.1; another address than loopback needs `token` */
-  const uint16_t *ports;         /**< `port_count` ports to listen on; NULL means 8000; port 0 takes a free one */
-  size_t port_count;             /**< at most 8 */
-  const char *token;             /**< at least 32 characters; NULL means none */
+  const char *host;                 /**< NULL means 127.0.0.1; another address than loopback needs `token` */
+  const uint16_t *ports;            /**< `port_count` ports to listen on; NULL means 8000; port 0 takes a free one */
+  size_t port_count;                /**< at most 8 */
+  const char *token;                /**< at least 32 characters; NULL means none */
   const char *const *allowed_hosts; /**< further names accepted in the Host header; `allowed_host_count` of them */
   size_t allowed_host_count;
-  uint32_t max_websockets;       /**< 0 means 50; the next one gets 503 */
-  uint32_t updates_per_second;   /**< to a client, 0 means 10; at most 60 */
-  uint32_t window;               /**< latest points a metric in /api/metrics/history, 0 means 1,000 */
-  bool compress_websocket;       /**< permessage-deflate */
-  bool read_only;                /**< no control, no writes */
+  uint32_t max_websockets;     /**< 0 means 50; the next one gets 503 */
+  uint32_t updates_per_second; /**< to a client, 0 means 10; at most 60 */
+  uint32_t window;             /**< latest points a metric in /api/metrics/history, 0 means 1,000 */
+  bool compress_websocket;     /**< permessage-deflate */
+  bool read_only;              /**< no control, no writes */
 } tmon_server_options;
 
 /**

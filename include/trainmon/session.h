@@ -28,7 +28,7 @@ typedef enum tmon_status {
   TMON_STATUS_COMPLETED = 2,
   TMON_STATUS_FAILED = 3,
   TMON_STATUS_CANCELLED = 4,
-  TMON_STATUS_INTERRUPTED = 5  /**< its process died without a word; never set by a caller */
+  TMON_STATUS_INTERRUPTED = 5 /**< its process died without a word; never set by a caller */
 } tmon_status;
 
 /** What people want of a live session. */
@@ -40,20 +40,20 @@ typedef enum tmon_control { TMON_CONTROL_RUN = 0, TMON_CONTROL_PAUSE = 1, TMON_C
  */
 typedef struct tmon_session_options {
   uint32_t size;
-  const char *id;             /**< UUID text; NULL makes one. The id of an ended session resumes it as a new attempt */
-  const char *name;           /**< NULL means the start of the id */
+  const char *id;   /**< UUID text; NULL makes one. The id of an ended session resumes it as a new attempt */
+  const char *name; /**< NULL means the start of the id */
   const char *model_type;
   const char *dataset_name;
-  const char *config_json;    /**< hyper-parameters; NULL means {} */
-  const char *hardware_json;  /**< NULL means {} */
+  const char *config_json;   /**< hyper-parameters; NULL means {} */
+  const char *hardware_json; /**< NULL means {} */
   int64_t dataset_size;
-  int64_t epochs;             /**< planned number, also the default of progress */
+  int64_t epochs; /**< planned number, also the default of progress */
   int64_t batch_size;
   int64_t img_size;
-  double learning_rate;       /**< 0 means not said */
-  uint32_t rank;              /**< rank of this process in a distributed training */
-  bool no_drainer;            /**< no thread of ours: the caller drains with tmon_session_flush */
-  size_t ring_bytes;          /**< 0 means 4 MiB; at least 256 KiB, at most 1 GiB, rounded up to 4 KiB */
+  double learning_rate; /**< 0 means not said */
+  uint32_t rank;        /**< rank of this process in a distributed training */
+  bool no_drainer;      /**< no thread of ours: the caller drains with tmon_session_flush */
+  size_t ring_bytes;    /**< 0 means 4 MiB; at least 256 KiB, at most 1 GiB, rounded up to 4 KiB */
 } tmon_session_options;
 
 /** How a metric is meant. Reserved: all zero; `size` is sizeof(tmon_metric_options). */
@@ -78,11 +78,11 @@ typedef struct tmon_epoch {
  */
 typedef struct tmon_progress {
   uint32_t size;
-  int64_t epoch;    /**< completed epochs */
-  int64_t epochs;   /**< planned epochs; 0 means those of the session */
-  int64_t batch;    /**< completed batches of the running epoch */
-  int64_t batches;  /**< batches an epoch */
-  int64_t images;   /**< images analysed since the session began; an exact count */
+  int64_t epoch;   /**< completed epochs */
+  int64_t epochs;  /**< planned epochs; 0 means those of the session */
+  int64_t batch;   /**< completed batches of the running epoch */
+  int64_t batches; /**< batches an epoch */
+  int64_t images;  /**< images analysed since the session began; an exact count */
   double fraction;
 } tmon_progress;
 
@@ -125,8 +125,7 @@ TMON_API int tmon_log_batch(tmon_session *session, int64_t step, const tmon_metr
  * Logs `count` points of one metric, such as a finished epoch at once. `steps` and `values` have `count` entries; `times` too, in microseconds since
  * 1970, or NULL for now. Threads and errors as tmon_log_batch. Since 0.1.
  */
-TMON_API int tmon_log_series(
-    tmon_session *session, tmon_metric metric, const int64_t *steps, const int64_t *times, const double *values, size_t count);
+TMON_API int tmon_log_series(tmon_session *session, tmon_metric metric, const int64_t *steps, const int64_t *times, const double *values, size_t count);
 
 /**
  * Records the row of an epoch; a second call for the same epoch overwrites the values it names. Travels like points: no wait, survives a kill.

@@ -20,20 +20,20 @@ typedef struct tmon_store tmon_store;
 /** How to open a store. All zero is the default; `size` is sizeof(tmon_store_options). */
 typedef struct tmon_store_options {
   uint32_t size;
-  bool read_only;            /**< never write, never adopt; a missing store is an error */
-  bool must_exist;           /**< a missing store is an error instead of being created */
-  uint32_t lock_timeout_ms;  /**< how long a write waits for other processes before TMON_EBUSY; 0 means 5,000 */
-  const char *ring_folder;   /**< where the rings of sessions started here lie; NULL means /dev/shm, else $XDG_RUNTIME_DIR, else the store */
+  bool read_only;           /**< never write, never adopt; a missing store is an error */
+  bool must_exist;          /**< a missing store is an error instead of being created */
+  uint32_t lock_timeout_ms; /**< how long a write waits for other processes before TMON_EBUSY; 0 means 5,000 */
+  const char *ring_folder;  /**< where the rings of sessions started here lie; NULL means /dev/shm, else $XDG_RUNTIME_DIR, else the store */
 } tmon_store_options;
 
 /** What is known of an open store. The texts live as long as the store. */
 typedef struct tmon_store_info {
-  const char *path;          /**< absolute path of the folder */
+  const char *path; /**< absolute path of the folder */
   const char *ring_folder;
-  const char *journal;       /**< "wal", "delete" (network file system) or "immutable" */
+  const char *journal; /**< "wal", "delete" (network file system) or "immutable" */
   int64_t schema_version;
-  int64_t sessions;          /**< number of sessions */
-  int64_t database_bytes;    /**< size of trainmon.db */
+  int64_t sessions;       /**< number of sessions */
+  int64_t database_bytes; /**< size of trainmon.db */
   bool read_only;
 } tmon_store_info;
 

@@ -25,9 +25,9 @@ struct tmon_bucketer {
   int64_t to;
   tmon_bucket *buckets;
   size_t count;
-  size_t last;         /* the bucket used last; valid when count > 0 */
-  uint32_t *table;     /* position in buckets, or NONE; never more than half full, so that a search ends */
-  size_t slots;        /* a power of two, and twice the room of buckets */
+  size_t last;     /* the bucket used last; valid when count > 0 */
+  uint32_t *table; /* position in buckets, or NONE; never more than half full, so that a search ends */
+  size_t slots;    /* a power of two, and twice the room of buckets */
 };
 
 int tmon_bucketer_make(tmon_bucketer **out, tmon_axis axis, unsigned exponent, int64_t from, int64_t to) {
@@ -60,8 +60,7 @@ static size_t slot_of(const tmon_bucketer *bucketer, int64_t start) {
 
 static size_t search(const tmon_bucketer *bucketer, int64_t start) {
   size_t slot = slot_of(bucketer, start);
-  while (bucketer->table[slot] != NONE && bucketer->buckets[bucketer->table[slot]].start != start)
-    slot = (slot + 1) & (bucketer->slots - 1);
+  while (bucketer->table[slot] != NONE && bucketer->buckets[bucketer->table[slot]].start != start) slot = (slot + 1) & (bucketer->slots - 1);
   return slot;
 }
 
@@ -135,7 +134,7 @@ int tmon_bucketer_add_cells(tmon_bucketer *bucketer, const tmon_bucket *cells, s
 
 bool tmon_bucketer_takes(const tmon_bucketer *bucketer, int64_t low, int64_t high) {
   return bucketer != NULL && low <= high && low >= bucketer->from && high <= bucketer->to &&
-         tmon_grid_index(low, bucketer->exponent) == tmon_grid_index(high, bucketer->exponent);
+      tmon_grid_index(low, bucketer->exponent) == tmon_grid_index(high, bucketer->exponent);
 }
 
 static int compare(const void *left, const void *right) {
@@ -145,8 +144,7 @@ static int compare(const void *left, const void *right) {
 }
 
 int tmon_bucketer_finish(tmon_bucketer *bucketer, tmon_bucket **buckets, size_t *count) {
-  if (bucketer == NULL || buckets == NULL || count == NULL)
-    return tmon_error_set(TMON_EINVAL, "bucketer, buckets and count must not be NULL");
+  if (bucketer == NULL || buckets == NULL || count == NULL) return tmon_error_set(TMON_EINVAL, "bucketer, buckets and count must not be NULL");
   bool ascending = true;
   for (size_t i = 1; i < bucketer->count && ascending; i++) ascending = bucketer->buckets[i - 1].start < bucketer->buckets[i].start;
   /* qsort may allocate behind the allocator hook's back, and most answers need none. */

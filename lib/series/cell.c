@@ -78,8 +78,7 @@ void tmon_cell_merge(tmon_bucket *cell, const tmon_bucket *later) {
 unsigned tmon_cell_exponent(int64_t low, int64_t high, uint32_t width) {
   unsigned exponent = 0;
   if (high <= low) return 0;
-  while (exponent < TMON_GRID_EXPONENT_MAXIMUM &&
-         (uint64_t)tmon_grid_index(high, exponent) - (uint64_t)tmon_grid_index(low, exponent) >= width)
+  while (exponent < TMON_GRID_EXPONENT_MAXIMUM && (uint64_t)tmon_grid_index(high, exponent) - (uint64_t)tmon_grid_index(low, exponent) >= width)
     exponent++;
   return exponent;
 }

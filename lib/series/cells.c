@@ -16,11 +16,10 @@
 
 #define VERSION 1u
 
-static const size_t counts[] = {
-    offsetof(tmon_bucket, count), offsetof(tmon_bucket, nan_count), offsetof(tmon_bucket, inf_count)};
+static const size_t counts[] = {offsetof(tmon_bucket, count), offsetof(tmon_bucket, nan_count), offsetof(tmon_bucket, inf_count)};
 static const size_t positions[] = {offsetof(tmon_bucket, first_x), offsetof(tmon_bucket, last_x)};
-static const size_t figures[] = {offsetof(tmon_bucket, first), offsetof(tmon_bucket, last), offsetof(tmon_bucket, min),
-    offsetof(tmon_bucket, max), offsetof(tmon_bucket, sum)};
+static const size_t figures[] = {
+    offsetof(tmon_bucket, first), offsetof(tmon_bucket, last), offsetof(tmon_bucket, min), offsetof(tmon_bucket, max), offsetof(tmon_bucket, sum)};
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 static void get(void *out, const tmon_bucket *cell, size_t offset) { memcpy(out, (const char *)cell + offset, 8); }
@@ -29,8 +28,8 @@ static void put(tmon_bucket *cell, size_t offset, const void *field) { memcpy((c
 static bool holds(const tmon_bucket *cell, unsigned exponent) {
   int64_t index = tmon_grid_index(cell->start, exponent);
   return tmon_grid_start(index, exponent) == cell->start && tmon_grid_index(cell->first_x, exponent) == index &&
-         tmon_grid_index(cell->last_x, exponent) == index && cell->first_x <= cell->last_x && cell->count > 0 &&
-         cell->nan_count <= cell->count && cell->inf_count <= cell->count - cell->nan_count;
+      tmon_grid_index(cell->last_x, exponent) == index && cell->first_x <= cell->last_x && cell->count > 0 && cell->nan_count <= cell->count &&
+      cell->inf_count <= cell->count - cell->nan_count;
 }
 
 static void write_columns(tmon_buffer *out, const tmon_bucket *cells, size_t count, unsigned exponent, int64_t *numbers, double *values) {
@@ -82,8 +81,8 @@ out:
 
 static int corrupt(void) { return tmon_error_set(TMON_ECORRUPT, "a row of cells contradicts itself"); }
 
-static int read_columns(tmon_bucket *cells, size_t count, unsigned exponent, int64_t *numbers, double *values, const uint8_t *data,
-    size_t size, size_t offset) {
+static int read_columns(
+    tmon_bucket *cells, size_t count, unsigned exponent, int64_t *numbers, double *values, const uint8_t *data, size_t size, size_t offset) {
   int rc = tmon_codec_int_decode(numbers, count, data, size, &offset);
   if (rc != TMON_OK) return rc;
   for (size_t i = 0; i < count; i++) {

@@ -60,8 +60,7 @@ int tmon_chunk_count(size_t *count, const uint8_t *data, size_t size) {
   return read_head(count, data, size, &offset);
 }
 
-static int read_columns(
-    tmon_point *points, size_t count, double *values, int64_t *numbers, const uint8_t *data, size_t size, size_t offset) {
+static int read_columns(tmon_point *points, size_t count, double *values, int64_t *numbers, const uint8_t *data, size_t size, size_t offset) {
   int rc = tmon_codec_int_decode(numbers, count, data, size, &offset);
   if (rc != TMON_OK) return rc;
   for (size_t i = 0; i < count; i++) points[i].step = numbers[i];

@@ -15,7 +15,7 @@
 static inline uint64_t tmon_zigzag(uint64_t value) { return (value << 1) ^ (0 - (value >> 63)); }
 static inline uint64_t tmon_unzigzag(uint64_t value) { return (value >> 1) ^ (0 - (value & 1)); }
 
-size_t tmon_varint_size(uint64_t value);                 /* 1..10 */
+size_t tmon_varint_size(uint64_t value); /* 1..10 */
 int tmon_varint_put(tmon_buffer *out, uint64_t value);
 /* Reads at `*offset` and moves it; false when the bytes end too early or hold more than 64 bits. */
 bool tmon_varint_get(const uint8_t *data, size_t size, size_t *offset, uint64_t *value);
@@ -34,9 +34,8 @@ int tmon_int_read(int64_t *values, size_t count, const uint8_t *data, size_t siz
 /* Columns: a byte length, then that many bytes. Decoding takes hostile bytes; `*offset` moves behind the column. */
 int tmon_codec_int_encode(tmon_buffer *out, const int64_t *values, size_t count);
 int tmon_codec_int_decode(int64_t *values, size_t count, const uint8_t *data, size_t size, size_t *offset);
-int tmon_codec_value_encode(tmon_buffer *out, const double *values, size_t count, int64_t *scratch);  /* scratch: 2 * count */
-int tmon_codec_value_decode(
-    double *values, size_t count, int64_t *scratch, const uint8_t *data, size_t size, size_t *offset); /* scratch: count */
+int tmon_codec_value_encode(tmon_buffer *out, const double *values, size_t count, int64_t *scratch);                           /* scratch: 2 * count */
+int tmon_codec_value_decode(double *values, size_t count, int64_t *scratch, const uint8_t *data, size_t size, size_t *offset); /* scratch: count */
 
 /* The bytes of the column at `*offset`, which moves behind it. */
 int tmon_codec_column(const uint8_t **column, size_t *column_size, const uint8_t *data, size_t size, size_t *offset);

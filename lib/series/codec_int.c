@@ -25,13 +25,11 @@ static void store64(uint8_t *out, uint64_t v) {
 }
 
 static uint64_t load64(const uint8_t *p) {
-  return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 | (uint64_t)p[4] << 32 |
-         (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 | (uint64_t)p[7] << 56;
+  return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 | (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40 |
+      (uint64_t)p[6] << 48 | (uint64_t)p[7] << 56;
 }
 
-static unsigned bits_of(uint64_t v) {
-  return v == 0 ? 0u : 64u - (unsigned)__builtin_clzll(v);
-}
+static unsigned bits_of(uint64_t v) { return v == 0 ? 0u : 64u - (unsigned)__builtin_clzll(v); }
 
 size_t tmon_varint_size(uint64_t value) { return value == 0 ? 1u : (bits_of(value) + 6u) / 7u; }
 

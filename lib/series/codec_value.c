@@ -161,8 +161,7 @@ int tmon_codec_value_decode(double *values, size_t count, int64_t *scratch, cons
   if (rc != TMON_OK) return rc;
   if (column_size == 0) return tmon_error_set(TMON_ECORRUPT, "a column of values has no codec byte");
   unsigned codec = column[0];
-  if (codec >= DECIMALS && codec != CODEC_FLOAT32 && codec != CODEC_FLOAT64)
-    return tmon_error_set(TMON_ECORRUPT, "value codec %u is not known", codec);
+  if (codec >= DECIMALS && codec != CODEC_FLOAT32 && codec != CODEC_FLOAT64) return tmon_error_set(TMON_ECORRUPT, "value codec %u is not known", codec);
   rc = tmon_int_read(scratch, count, column + 1, column_size - 1);
   return rc != TMON_OK ? rc : unmap(values, scratch, count, codec);
 }

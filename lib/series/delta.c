@@ -22,8 +22,8 @@ static int check_groups(const tmon_delta_group *groups, size_t count) {
   if (groups == NULL && count > 0) return tmon_error_set(TMON_EINVAL, "groups must not be NULL");
   for (size_t i = 0; i < count; i++) {
     if (groups[i].metric <= previous)
-      return tmon_error_set(TMON_EINVAL, "metric %lld follows %lld in a delta: they must ascend from 0 on", (long long)groups[i].metric,
-          (long long)previous);
+      return tmon_error_set(
+          TMON_EINVAL, "metric %lld follows %lld in a delta: they must ascend from 0 on", (long long)groups[i].metric, (long long)previous);
     if (groups[i].points == NULL || groups[i].count == 0 || groups[i].count > TMON_CHUNK_POINTS_MAXIMUM)
       return tmon_error_set(TMON_EINVAL, "a group of a delta holds 1 to %d points, not %zu", TMON_CHUNK_POINTS_MAXIMUM, groups[i].count);
     previous = groups[i].metric;

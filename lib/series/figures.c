@@ -18,7 +18,7 @@
 
 static bool holds(const tmon_bucket *cell) {
   return cell->count > 0 && cell->count <= TMON_CHUNK_POINTS_MAXIMUM && cell->nan_count <= cell->count &&
-         cell->inf_count <= cell->count - cell->nan_count && cell->first_x <= cell->last_x;
+      cell->inf_count <= cell->count - cell->nan_count && cell->first_x <= cell->last_x;
 }
 
 static void put_value(tmon_buffer *out, double value) {

@@ -49,9 +49,7 @@ static void thread_exits(void *unused) {
   }
 }
 
-static void make_key(void) {
-  key_made = pthread_key_create(&key, thread_exits) == 0;
-}
+static void make_key(void) { key_made = pthread_key_create(&key, thread_exits) == 0; }
 
 /* Drops what this thread holds of rings that are closed. */
 static void prune(void) {

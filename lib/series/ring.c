@@ -133,8 +133,7 @@ static int read_header(tmon_ring *ring, const char *path) {
   uint64_t magic = atomic_load_explicit(&header->magic, memory_order_acquire);
   if (magic != TMON_RING_MAGIC) return tmon_error_set(TMON_ECORRUPT, "%s is no ring file: magic %016llx", path, (unsigned long long)magic);
   if (header->endian != TMON_RING_ENDIAN) return tmon_error_set(TMON_ECORRUPT, "%s has byte order %08x", path, header->endian);
-  if (header->major != TMON_RING_MAJOR)
-    return tmon_error_set(TMON_EVERSION, "%s has ring version %u, expected %u", path, header->major, TMON_RING_MAJOR);
+  if (header->major != TMON_RING_MAJOR) return tmon_error_set(TMON_EVERSION, "%s has ring version %u, expected %u", path, header->major, TMON_RING_MAJOR);
   if (header->header_bytes != TMON_RING_PAGE || header->total_bytes != ring->mapping.size || header->lane_count != TMON_RING_LANES ||
       header->block_bytes != sizeof(tmon_ring_block) || header->block_count != ring->block_count ||
       header->dictionary_offset != ring->geometry.dictionary_offset || header->dictionary_bytes != ring->geometry.dictionary_bytes ||
@@ -190,9 +189,7 @@ void tmon_ring_forget(tmon_ring *ring) {
   tmon_ring_close(ring);
 }
 
-bool tmon_ring_is_whole(const tmon_ring *ring) {
-  return ring != NULL && tmon_map_is_whole(&ring->mapping);
-}
+bool tmon_ring_is_whole(const tmon_ring *ring) { return ring != NULL && tmon_map_is_whole(&ring->mapping); }
 
 void tmon_ring_let_go(tmon_ring *ring) {
   if (ring != NULL) tmon_lock_close(&ring->lock);

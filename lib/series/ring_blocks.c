@@ -3,9 +3,7 @@
 /* Blocks of a ring: where they lie, how they are taken and given back. */
 #include "series/ring_private.h"
 
-static size_t round_up(size_t value, size_t unit) {
-  return (value + unit - 1) / unit * unit;
-}
+static size_t round_up(size_t value, size_t unit) { return (value + unit - 1) / unit * unit; }
 
 bool tmon_ring_geometry_of(tmon_ring_geometry *out, size_t bytes) {
   if (bytes < TMON_RING_MINIMUM || bytes > TMON_RING_MAXIMUM || bytes % TMON_RING_PAGE != 0) return false;
@@ -20,9 +18,7 @@ bool tmon_ring_geometry_of(tmon_ring_geometry *out, size_t bytes) {
   return true;
 }
 
-tmon_ring_block *tmon_ring_block_of(const tmon_ring *ring, uint32_t id) {
-  return id - 1u < ring->block_count ? &ring->blocks[id - 1u] : NULL;
-}
+tmon_ring_block *tmon_ring_block_of(const tmon_ring *ring, uint32_t id) { return id - 1u < ring->block_count ? &ring->blocks[id - 1u] : NULL; }
 
 /* The bit that makes `word` a usable one, 64 when it has none free within the ring. */
 static unsigned free_bit(const tmon_ring *ring, size_t word, uint64_t bits) {

@@ -18,12 +18,12 @@
 #define TMON_RING_MAGIC UINT64_C(0x474e49524e4f4d54) /* "TMONRING" in the file */
 #define TMON_RING_ENDIAN UINT32_C(0x01020304)
 #define TMON_RING_MAJOR 1u
-#define TMON_RING_MINOR 1u          /* 1: store and error text; both are 0, "not said", in a ring of minor 0 */
+#define TMON_RING_MINOR 1u /* 1: store and error text; both are 0, "not said", in a ring of minor 0 */
 #define TMON_RING_PAGE 4096u
 #define TMON_RING_MINIMUM (256u * 1024u)
 #define TMON_RING_MAXIMUM (1024u * 1024u * 1024u)
-#define TMON_RING_SLOTS 126u             /* of one block */
-#define TMON_RING_MAX_METRIC 0xffffffu   /* 24 bits of a slot */
+#define TMON_RING_SLOTS 126u           /* of one block */
+#define TMON_RING_MAX_METRIC 0xffffffu /* 24 bits of a slot */
 #define TMON_RING_KEY_BYTES 250u
 #define TMON_RING_SHARED (TMON_RING_LANES - 1)
 
@@ -39,9 +39,9 @@ typedef struct tmon_ring_slot {
 
 /* Invariant: while `owner` is lane + 1, slot i holds position base + i of that lane. A lane never comes to the same base twice. */
 typedef struct tmon_ring_block {
-  _Alignas(64) _Atomic uint64_t owner;   /* lane + 1; 0: free */
+  _Alignas(64) _Atomic uint64_t owner; /* lane + 1; 0: free */
   _Atomic uint64_t base;
-  _Atomic uint32_t next;                 /* id; 0 while this is the last of its lane */
+  _Atomic uint32_t next; /* id; 0 while this is the last of its lane */
   _Alignas(64) tmon_ring_slot slots[TMON_RING_SLOTS];
 } tmon_ring_block;
 _Static_assert(sizeof(tmon_ring_block) == TMON_RING_PAGE, "a block is a page");
@@ -78,10 +78,10 @@ typedef struct tmon_ring_header {
   int64_t start_ticks;
   char boot_id[40];
   char host[72];
-  _Alignas(64) _Atomic uint32_t control;  /* written by any process */
+  _Alignas(64) _Atomic uint32_t control; /* written by any process */
   _Alignas(64) _Atomic uint64_t heartbeat;
   _Atomic uint32_t waiting;
-  _Atomic uint32_t final_status;          /* 0: none; stored after final_time */
+  _Atomic uint32_t final_status; /* 0: none; stored after final_time */
   _Atomic uint64_t final_time;
   _Alignas(64) _Atomic uint64_t report_sequence; /* 0: none yet; copy sequence & 1 is the latest whole one */
   _Atomic uint64_t report[2][TMON_RING_REPORT_WORDS];

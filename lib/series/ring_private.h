@@ -15,28 +15,33 @@
 typedef struct tmon_lane {
   _Alignas(64) _Atomic uint32_t taken; /* acquire CAS takes, release store returns */
   uint32_t number;
-  uint32_t block;                      /* id of the last block; 0 before the first */
-  uint64_t position;                   /* of the next slot */
-  uint64_t end;                        /* first position that is not in the last block */
-  tmon_ring_slot *slot;                /* of `position`, while position < end */
+  uint32_t block;       /* id of the last block; 0 before the first */
+  uint64_t position;    /* of the next slot */
+  uint64_t end;         /* first position that is not in the last block */
+  tmon_ring_slot *slot; /* of `position`, while position < end */
   tmon_ring_lane *file;
 } tmon_lane;
 
 /* The lanes of one ring, in counted memory of their own: a thread that exits after the ring was closed still has a place to return its lane to. */
 typedef struct tmon_lane_set {
   void *memory;
-  _Atomic uint32_t references;  /* the ring, and each thread that holds a lane */
+  _Atomic uint32_t references; /* the ring, and each thread that holds a lane */
   _Atomic bool closed;
   uint32_t private_lanes;
-  struct tmon_mutex *mutex;     /* of the shared lane */
+  struct tmon_mutex *mutex; /* of the shared lane */
   tmon_lane lanes[TMON_RING_LANES];
 } tmon_lane_set;
 
-typedef struct tmon_ring_name { uint32_t hash; uint32_t id; uint32_t offset; uint32_t length; } tmon_ring_name; /* id 0: empty place */
+typedef struct tmon_ring_name {
+  uint32_t hash;
+  uint32_t id;
+  uint32_t offset;
+  uint32_t length;
+} tmon_ring_name; /* id 0: empty place */
 
 struct tmon_ring {
-  uint64_t generation;          /* unique in this process; 0 for a ring that was only opened */
-  _Atomic uint32_t metrics;     /* ids that may be written; 0 for a ring that was only opened */
+  uint64_t generation;      /* unique in this process; 0 for a ring that was only opened */
+  _Atomic uint32_t metrics; /* ids that may be written; 0 for a ring that was only opened */
   uint32_t block_count;
   tmon_ring_header *header;
   tmon_ring_lane *lanes;
@@ -46,20 +51,20 @@ struct tmon_ring {
   tmon_lane_set *set;
   tmon_ring_geometry geometry;
   tmon_mapping mapping;
-  tmon_ring_identity identity;  /* copied once at open */
+  tmon_ring_identity identity; /* copied once at open */
   bool writable;
   tmon_lock lock;
   tmon_wake *wake;
   int (*drain)(void *);
   void *payload;
-  tmon_mutex *mutex;            /* names and progress reports */
-  tmon_ring_name *names;        /* open addressing, at most half full */
+  tmon_mutex *mutex;     /* names and progress reports */
+  tmon_ring_name *names; /* open addressing, at most half full */
   uint32_t name_capacity;
   uint32_t name_bytes;
-  uint8_t apart[64];            /* what follows is written by all threads; what stands above is read by each log call */
-  _Atomic uint32_t hint;        /* bitmap word to look at first */
-  _Atomic uint64_t stalled_at;  /* progress at which waiting was given up; UINT64_MAX: never */
-  _Atomic int64_t drain_again;  /* monotonic time before which a failed drain is not tried again */
+  uint8_t apart[64];           /* what follows is written by all threads; what stands above is read by each log call */
+  _Atomic uint32_t hint;       /* bitmap word to look at first */
+  _Atomic uint64_t stalled_at; /* progress at which waiting was given up; UINT64_MAX: never */
+  _Atomic int64_t drain_again; /* monotonic time before which a failed drain is not tried again */
 };
 
 int tmon_lane_set_make(tmon_ring *ring);

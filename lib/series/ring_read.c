@@ -19,7 +19,7 @@ uint64_t tmon_ring_drained(const tmon_ring *ring, unsigned lane) {
 
 static bool is_block(tmon_ring_block *block, unsigned lane, uint64_t base) {
   return block != NULL && atomic_load_explicit(&block->owner, memory_order_acquire) == lane + 1u &&
-         atomic_load_explicit(&block->base, memory_order_acquire) == base;
+      atomic_load_explicit(&block->base, memory_order_acquire) == base;
 }
 
 typedef enum { FOUND, GONE, AGAIN } tmon_ring_search;
@@ -73,8 +73,8 @@ static bool copy_slot(tmon_slot *out, tmon_ring_slot *slot, uint64_t position) {
 }
 
 /* Copies what one block has from `*position` on. false: the block went to another life meanwhile, nothing counts. */
-static bool copy_block(tmon_slot *out, size_t *count, size_t capacity, uint64_t *position, tmon_ring_block *block, unsigned lane, uint64_t base,
-                       uint64_t tail) {
+static bool copy_block(
+    tmon_slot *out, size_t *count, size_t capacity, uint64_t *position, tmon_ring_block *block, unsigned lane, uint64_t base, uint64_t tail) {
   uint64_t at = *position;
   size_t copied = 0;
   while (at < tail && at - base < TMON_RING_SLOTS && copied < capacity) {
@@ -90,8 +90,8 @@ static bool copy_block(tmon_slot *out, size_t *count, size_t capacity, uint64_t 
 }
 
 /* Copies from the block at `base` and those that follow it. */
-static size_t copy_chain(const tmon_ring *ring, unsigned lane, uint64_t *position, tmon_slot *out, size_t capacity, tmon_ring_block *block, uint64_t base,
-                         uint64_t tail) {
+static size_t copy_chain(
+    const tmon_ring *ring, unsigned lane, uint64_t *position, tmon_slot *out, size_t capacity, tmon_ring_block *block, uint64_t base, uint64_t tail) {
   size_t copied = 0;
   while (copied < capacity && *position < tail) {
     size_t count = 0;

@@ -8,9 +8,7 @@
 #include <string.h>
 
 /* A store into a mapping without write access would kill the process. */
-static bool can_write(const tmon_ring *ring) {
-  return ring != NULL && ring->writable;
-}
+static bool can_write(const tmon_ring *ring) { return ring != NULL && ring->writable; }
 
 tmon_control tmon_ring_control(const tmon_ring *ring) {
   if (ring == NULL) return TMON_CONTROL_RUN;
@@ -26,9 +24,7 @@ void tmon_ring_set_waiting(tmon_ring *ring, bool waiting) {
   if (can_write(ring)) atomic_store_explicit(&ring->header->waiting, waiting, memory_order_relaxed);
 }
 
-bool tmon_ring_waiting(const tmon_ring *ring) {
-  return ring != NULL && atomic_load_explicit(&ring->header->waiting, memory_order_relaxed) != 0;
-}
+bool tmon_ring_waiting(const tmon_ring *ring) { return ring != NULL && atomic_load_explicit(&ring->header->waiting, memory_order_relaxed) != 0; }
 
 void tmon_ring_beat(tmon_ring *ring, int64_t time) {
   if (can_write(ring)) atomic_store_explicit(&ring->header->heartbeat, (uint64_t)time, memory_order_relaxed);
@@ -38,9 +34,7 @@ int64_t tmon_ring_heartbeat(const tmon_ring *ring) {
   return ring == NULL ? 0 : (int64_t)atomic_load_explicit(&ring->header->heartbeat, memory_order_relaxed);
 }
 
-uint64_t tmon_ring_dropped(const tmon_ring *ring) {
-  return ring == NULL ? 0 : atomic_load_explicit(&ring->header->dropped, memory_order_relaxed);
-}
+uint64_t tmon_ring_dropped(const tmon_ring *ring) { return ring == NULL ? 0 : atomic_load_explicit(&ring->header->dropped, memory_order_relaxed); }
 
 void tmon_ring_add_dropped(tmon_ring *ring, uint64_t count) {
   if (can_write(ring)) atomic_fetch_add_explicit(&ring->header->dropped, count, memory_order_relaxed);
@@ -54,7 +48,7 @@ void tmon_ring_set_store(tmon_ring *ring, const uint64_t store[2]) {
 bool tmon_ring_is_of_store(const tmon_ring *ring, const uint64_t store[2]) {
   if (ring == NULL || (store[0] == 0 && store[1] == 0)) return false;
   return atomic_load_explicit(&ring->header->store[0], memory_order_relaxed) == store[0] &&
-         atomic_load_explicit(&ring->header->store[1], memory_order_relaxed) == store[1];
+      atomic_load_explicit(&ring->header->store[1], memory_order_relaxed) == store[1];
 }
 
 /* Two copies, as of progress: the one that is not being written is whole. Nobody reads them while the writer lives, so the bytes are plain. */
@@ -90,9 +84,9 @@ void tmon_ring_set_final(tmon_ring *ring, tmon_status status, int64_t time) {
 
 bool tmon_ring_final(const tmon_ring *ring, tmon_status *status, int64_t *time) {
   if (ring == NULL) return false;
-  uint32_t final = atomic_load_explicit(&ring->header->final_status, memory_order_acquire);
-  if (final < TMON_STATUS_COMPLETED || final > TMON_STATUS_INTERRUPTED) return false;
-  if (status != NULL) *status = (tmon_status)final;
+  uint32_t ended = atomic_load_explicit(&ring->header->final_status, memory_order_acquire);
+  if (ended < TMON_STATUS_COMPLETED || ended > TMON_STATUS_INTERRUPTED) return false;
+  if (status != NULL) *status = (tmon_status)ended;
   if (time != NULL) *time = (int64_t)atomic_load_explicit(&ring->header->final_time, memory_order_relaxed);
   return true;
 }
@@ -100,8 +94,8 @@ bool tmon_ring_final(const tmon_ring *ring, tmon_status *status, int64_t *time) 
 /* Two copies, written in turn: a process killed in the middle leaves the whole one before it readable, which a plain seqlock would not. */
 void tmon_ring_set_progress(tmon_ring *ring, const tmon_progress *progress) {
   if (!can_write(ring) || progress == NULL) return;
-  uint64_t words[TMON_RING_REPORT_WORDS] = {(uint64_t)progress->epoch, (uint64_t)progress->epochs, (uint64_t)progress->batch,
-                                            (uint64_t)progress->batches, (uint64_t)progress->images, 0};
+  uint64_t words[TMON_RING_REPORT_WORDS] = {
+      (uint64_t)progress->epoch, (uint64_t)progress->epochs, (uint64_t)progress->batch, (uint64_t)progress->batches, (uint64_t)progress->images, 0};
   memcpy(&words[5], &progress->fraction, sizeof words[5]);
   tmon_ring_header *header = ring->header;
   tmon_mutex_lock(ring->mutex);

@@ -112,7 +112,8 @@ bool tmon_access_host(const tmon_access *access, const char *host, uint16_t port
     if (strncasecmp(allowed, name, length) != 0) {
       continue;
     }
-    if ((allowed[length] == '\0' && said == port) || (strchr(host, ':') == NULL && (strcmp(allowed + length, ":80") == 0 || strcmp(allowed + length, ":443") == 0))) {
+    if ((allowed[length] == '\0' && said == port) ||
+        (strchr(host, ':') == NULL && (strcmp(allowed + length, ":80") == 0 || strcmp(allowed + length, ":443") == 0))) {
       return true;
     }
   }
@@ -156,9 +157,7 @@ static bool same(const char *wanted, const char *given) {
   return difference == 0;
 }
 
-bool tmon_access_login(const tmon_access *access, const char *token) {
-  return access->token == NULL || same(access->token, token);
-}
+bool tmon_access_login(const tmon_access *access, const char *token) { return access->token == NULL || same(access->token, token); }
 
 void tmon_access_cookie_name(char out[32], uint16_t port) {
   /* Cookies ignore ports, so two servers on one machine need two names. */

@@ -18,9 +18,9 @@ typedef struct tmon_bucket_of_peer {
 } tmon_bucket_of_peer;
 
 typedef struct tmon_access {
-  char *bound;                       /* the address that was bound */
-  char *token;                       /* NULL: none is needed */
-  char **names;                      /* further names of the Host header, each with or without a port */
+  char *bound;  /* the address that was bound */
+  char *token;  /* NULL: none is needed */
+  char **names; /* further names of the Host header, each with or without a port */
   size_t name_count;
   char secret[TMON_ACCESS_SECRET_BYTES]; /* value of the cookie; new with each start of the server */
   tmon_bucket_of_peer peers[TMON_ACCESS_PEERS];

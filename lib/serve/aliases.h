@@ -8,8 +8,18 @@
 #include <stddef.h>
 
 typedef enum tmon_field {
-  TMON_FIELD_LOSS_TRAIN, TMON_FIELD_LOSS_VAL, TMON_FIELD_ACCURACY_TRAIN, TMON_FIELD_ACCURACY_VAL, TMON_FIELD_AUC_MACRO, TMON_FIELD_AUC_WEIGHTED,
-  TMON_FIELD_F1, TMON_FIELD_LEARNING_RATE, TMON_FIELD_GPU_USAGE, TMON_FIELD_GPU_MEMORY, TMON_FIELD_GPU_TEMPERATURE, TMON_FIELD_RAM_USAGE,
+  TMON_FIELD_LOSS_TRAIN,
+  TMON_FIELD_LOSS_VAL,
+  TMON_FIELD_ACCURACY_TRAIN,
+  TMON_FIELD_ACCURACY_VAL,
+  TMON_FIELD_AUC_MACRO,
+  TMON_FIELD_AUC_WEIGHTED,
+  TMON_FIELD_F1,
+  TMON_FIELD_LEARNING_RATE,
+  TMON_FIELD_GPU_USAGE,
+  TMON_FIELD_GPU_MEMORY,
+  TMON_FIELD_GPU_TEMPERATURE,
+  TMON_FIELD_RAM_USAGE,
   TMON_FIELD_COUNT,
   TMON_FIELD_NONE = -1
 } tmon_field;
@@ -31,8 +41,8 @@ typedef struct tmon_latest {
   tmon_class_value *classes;
 } tmon_latest;
 
-tmon_field tmon_alias_field(const char *key);      /* without regard to case */
-const char *tmon_alias_class(const char *key);     /* the class of "per_class/NAME"; NULL: another metric */
+tmon_field tmon_alias_field(const char *key);  /* without regard to case */
+const char *tmon_alias_class(const char *key); /* the class of "per_class/NAME"; NULL: another metric */
 
 void tmon_latest_init(tmon_latest *latest);
 void tmon_latest_free(tmon_latest *latest);

@@ -8,8 +8,8 @@
 typedef struct tmon_asset {
   const char *path;
   const char *type;
-  const char *tag;             /* hash of the content, for ETag */
-  bool hashed;                 /* the name carries a hash: it never changes */
+  const char *tag; /* hash of the content, for ETag */
+  bool hashed;     /* the name carries a hash: it never changes */
   const unsigned char *begin;
   const unsigned char *end;
   const unsigned char *gzip_begin; /* equal to gzip_end: there is none */

@@ -40,19 +40,15 @@ static const struct {
 static const char *store(void *slot, field_kind kind, const tmon_json *value) {
   const char *text = tmon_json_text(value);
   switch (kind) {
-    case KIND_TEXT:
-      if (text == NULL || strlen(text) > 4096) {
-        return "text of at most 4096 bytes";
-      }
-      *(const char **)slot = text;
-      return NULL;
-    case KIND_COUNT:
-      return tmon_json_int(value, slot) && *(int64_t *)slot >= 0 ? NULL : "a whole number, 0 or more";
-    case KIND_REAL:
-      *(double *)slot = tmon_json_number(value, (double)NAN);
-      return isfinite(*(double *)slot) ? NULL : "a number";
-    case KIND_TIME:
-      return text != NULL && tmon_text_to_time(text, slot) ? NULL : "a time such as 2025-01-15T10:30:45Z";
+  case KIND_TEXT:
+    if (text == NULL || strlen(text) > 4096) {
+      return "text of at most 4096 bytes";
+    }
+    *(const char **)slot = text;
+    return NULL;
+  case KIND_COUNT: return tmon_json_int(value, slot) && *(int64_t *)slot >= 0 ? NULL : "a whole number, 0 or more";
+  case KIND_REAL: *(double *)slot = tmon_json_number(value, (double)NAN); return isfinite(*(double *)slot) ? NULL : "a number";
+  case KIND_TIME: return text != NULL && tmon_text_to_time(text, slot) ? NULL : "a time such as 2025-01-15T10:30:45Z";
   }
   return "nothing";
 }
@@ -82,9 +78,7 @@ static const char *read_field(tmon_change *out, const char *name, const tmon_jso
   if (strcmp(name, "status") == 0) {
     const char *text = tmon_json_text(value);
     change->set_status = true;
-    return text != NULL && tmon_status_from_name(text, &change->status)
-               ? NULL
-               : "pending, running, completed, failed, cancelled or interrupted";
+    return text != NULL && tmon_status_from_name(text, &change->status) ? NULL : "pending, running, completed, failed, cancelled or interrupted";
   }
   return "a field of a session (this one is unknown or can't be set)";
 }

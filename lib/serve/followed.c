@@ -94,8 +94,8 @@ bool tmon_followed_moved(tmon_followed *followed, const tmon_record *record) {
   const tmon_progress *was = &followed->progress;
   const tmon_progress *is = &record->progress;
   bool moved = followed->status != record->status || followed->control != record->control || followed->paused != record->paused ||
-               was->epoch != is->epoch || was->epochs != is->epochs || was->batch != is->batch || was->batches != is->batches ||
-               was->images != is->images || was->fraction < is->fraction || was->fraction > is->fraction;
+      was->epoch != is->epoch || was->epochs != is->epochs || was->batch != is->batch || was->batches != is->batches || was->images != is->images ||
+      was->fraction < is->fraction || was->fraction > is->fraction;
   followed->status = record->status;
   followed->control = record->control;
   followed->paused = record->paused;

@@ -8,9 +8,9 @@
 #include "util/json.h"
 
 typedef struct tmon_pending {
-  uint64_t count;      /* 0: nothing came */
-  tmon_point last;     /* latest to arrive */
-  double min;          /* over finite values; NaN when there is none */
+  uint64_t count;  /* 0: nothing came */
+  tmon_point last; /* latest to arrive */
+  double min;      /* over finite values; NaN when there is none */
   double max;
 } tmon_pending;
 
@@ -18,11 +18,11 @@ typedef struct tmon_followed {
   char id[37];
   tmon_follow *follow;
   tmon_latest latest;
-  tmon_pending *pending;   /* by number of the metric in `follow` */
+  tmon_pending *pending; /* by number of the metric in `follow` */
   uint32_t pending_size;
-  bool dirty;              /* something is pending */
-  bool lapped;             /* points were missed */
-  bool present;            /* in the list of active sessions of this round */
+  bool dirty;   /* something is pending */
+  bool lapped;  /* points were missed */
+  bool present; /* in the list of active sessions of this round */
   tmon_status status;
   tmon_control control;
   bool paused;

@@ -13,9 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-tmon_http_connection *tmon_http_lws_connection(struct lws *wsi) {
-  return lws_get_opaque_user_data(wsi);
-}
+tmon_http_connection *tmon_http_lws_connection(struct lws *wsi) { return lws_get_opaque_user_data(wsi); }
 
 static int opened(tmon_http *http, struct lws *wsi) {
   tmon_http_connection *connection = tmon_alloc_zero(1, sizeof *connection);
@@ -80,16 +78,16 @@ int tmon_http_lws_callback(struct lws *wsi, enum lws_callback_reasons reason, vo
     return 0;
   }
   switch (reason) {
-    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE: return tmon_http_lws_confirm_upgrade(connection);
-    case LWS_CALLBACK_HTTP: return tmon_http_lws_begin(connection, false);
-    case LWS_CALLBACK_HTTP_BODY: return tmon_http_lws_body(connection, in, length);
-    case LWS_CALLBACK_HTTP_BODY_COMPLETION: return tmon_http_lws_body_end(connection);
-    case LWS_CALLBACK_HTTP_WRITEABLE:
-    case LWS_CALLBACK_SERVER_WRITEABLE: return writable(connection);
-    case LWS_CALLBACK_ESTABLISHED: return tmon_http_lws_open_stream(connection, true);
-    case LWS_CALLBACK_RECEIVE: return tmon_http_lws_receive(connection, in, length);
-    case LWS_CALLBACK_TIMER: return tmon_http_lws_overdue(connection);
-    default: return 0;
+  case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE: return tmon_http_lws_confirm_upgrade(connection);
+  case LWS_CALLBACK_HTTP: return tmon_http_lws_begin(connection, false);
+  case LWS_CALLBACK_HTTP_BODY: return tmon_http_lws_body(connection, in, length);
+  case LWS_CALLBACK_HTTP_BODY_COMPLETION: return tmon_http_lws_body_end(connection);
+  case LWS_CALLBACK_HTTP_WRITEABLE:
+  case LWS_CALLBACK_SERVER_WRITEABLE: return writable(connection);
+  case LWS_CALLBACK_ESTABLISHED: return tmon_http_lws_open_stream(connection, true);
+  case LWS_CALLBACK_RECEIVE: return tmon_http_lws_receive(connection, in, length);
+  case LWS_CALLBACK_TIMER: return tmon_http_lws_overdue(connection);
+  default: return 0;
   }
 }
 
@@ -238,9 +236,7 @@ out:
   return code;
 }
 
-uint16_t tmon_http_port(const tmon_http *http, size_t index) {
-  return index < http->port_count ? http->ports[index] : 0;
-}
+uint16_t tmon_http_port(const tmon_http *http, size_t index) { return index < http->port_count ? http->ports[index] : 0; }
 
 int tmon_http_run(tmon_http *http) {
   while (atomic_load(&http->stop) == 0) {
@@ -262,9 +258,7 @@ static void ticked(lws_sorted_usec_list_t *timer) {
   http->handlers.tick(http->handlers.payload);
 }
 
-void tmon_http_timer(tmon_http *http, int64_t delay_us) {
-  lws_sul_schedule(http->context, 0, &http->timer, ticked, delay_us);
-}
+void tmon_http_timer(tmon_http *http, int64_t delay_us) { lws_sul_schedule(http->context, 0, &http->timer, ticked, delay_us); }
 
 void tmon_http_free(tmon_http *http) {
   if (http == NULL) {

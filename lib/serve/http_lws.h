@@ -25,17 +25,17 @@ struct tmon_http_stream {
 typedef struct tmon_http_connection {
   tmon_http *http;
   struct lws *wsi;
-  tmon_request *request;     /* NULL between requests */
-  tmon_response response;    /* initialised while `request` is there */
-  bool answered;             /* `response` is complete and its head was sent or is being sent */
-  bool refused;              /* the head was refused; a body that still comes is read and thrown away */
+  tmon_request *request;  /* NULL between requests */
+  tmon_response response; /* initialised while `request` is there */
+  bool answered;          /* `response` is complete and its head was sent or is being sent */
+  bool refused;           /* the head was refused; a body that still comes is read and thrown away */
   bool close_after;
   size_t sent;
-  int64_t deadline_us;       /* monotonic: body or reply must be through by then; 0: no hurry */
-  size_t held;               /* bytes of `response` that count in `http->held` */
+  int64_t deadline_us; /* monotonic: body or reply must be through by then; 0: no hurry */
+  size_t held;         /* bytes of `response` that count in `http->held` */
   tmon_buffer body;
-  tmon_buffer message;       /* the WebSocket message that is coming in */
-  tmon_buffer outgoing;      /* kept until the next send: compression reads from it after the call has returned */
+  tmon_buffer message;  /* the WebSocket message that is coming in */
+  tmon_buffer outgoing; /* kept until the next send: compression reads from it after the call has returned */
   tmon_http_stream stream;
 } tmon_http_connection;
 
@@ -49,8 +49,8 @@ struct tmon_http {
   lws_retry_bo_t liveness;
   lws_sorted_usec_list_t timer;
   size_t connections;
-  size_t held;               /* memory of the replies that are being sent */
-  atomic_int stop;           /* set by tmon_http_stop, read by tmon_http_run; sequentially consistent on both sides */
+  size_t held;     /* memory of the replies that are being sent */
+  atomic_int stop; /* set by tmon_http_stop, read by tmon_http_run; sequentially consistent on both sides */
   unsigned char scratch[LWS_PRE + TMON_HTTP_CHUNK];
 };
 

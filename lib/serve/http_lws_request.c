@@ -83,12 +83,12 @@ static bool copy_query(tmon_request *request, struct lws *wsi) {
 static tmon_method method_of(int engine, bool *head) {
   *head = engine == LWSHUMETH_HEAD;
   switch (engine) {
-    case LWSHUMETH_GET:
-    case LWSHUMETH_HEAD: return TMON_METHOD_GET;
-    case LWSHUMETH_POST: return TMON_METHOD_POST;
-    case LWSHUMETH_PATCH: return TMON_METHOD_PATCH;
-    case LWSHUMETH_DELETE: return TMON_METHOD_DELETE;
-    default: return TMON_METHOD_OTHER;
+  case LWSHUMETH_GET:
+  case LWSHUMETH_HEAD: return TMON_METHOD_GET;
+  case LWSHUMETH_POST: return TMON_METHOD_POST;
+  case LWSHUMETH_PATCH: return TMON_METHOD_PATCH;
+  case LWSHUMETH_DELETE: return TMON_METHOD_DELETE;
+  default: return TMON_METHOD_OTHER;
   }
 }
 
@@ -141,9 +141,7 @@ static int add(tmon_http_connection *connection, const char *name, const char *v
   return lws_add_http_header_by_name(connection->wsi, (const unsigned char *)name, (const unsigned char *)value, (int)strlen(value), at, end);
 }
 
-static size_t body_size(const tmon_response *response) {
-  return response->fixed != NULL ? response->fixed_size : response->body.size;
-}
+static size_t body_size(const tmon_response *response) { return response->fixed != NULL ? response->fixed_size : response->body.size; }
 
 /* Puts the head of the response behind `start`; NULL when it does not fit. */
 static unsigned char *put_head(tmon_http_connection *connection, unsigned char *start, unsigned char *end) {
@@ -248,7 +246,7 @@ int tmon_http_lws_begin(tmon_http_connection *connection, bool upgrade) {
   }
   size_t digits = strspn(text, "0123456789");
   bool odd = lws_hdr_total_length(connection->wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0 || text[digits] != '\0' ||
-             lws_hdr_total_length(connection->wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) >= (int)sizeof text;
+      lws_hdr_total_length(connection->wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) >= (int)sizeof text;
   if (odd) {
     connection->refused = connection->close_after = true;
     tmon_reply_error(&connection->response, 400, NULL, NULL, "a body needs a Content-Length in decimal digits");
@@ -273,9 +271,7 @@ int tmon_http_lws_body(tmon_http_connection *connection, const void *data, size_
   return 0;
 }
 
-int tmon_http_lws_body_end(tmon_http_connection *connection) {
-  return connection->request != NULL && !connection->answered ? answer(connection) : 0;
-}
+int tmon_http_lws_body_end(tmon_http_connection *connection) { return connection->request != NULL && !connection->answered ? answer(connection) : 0; }
 
 int tmon_http_lws_write(tmon_http_connection *connection) {
   if (connection->request == NULL || !connection->answered) {

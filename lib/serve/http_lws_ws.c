@@ -43,9 +43,7 @@ int tmon_http_lws_receive(tmon_http_connection *connection, const void *data, si
   return 0;
 }
 
-void tmon_http_stream_want(tmon_http_stream *stream) {
-  (void)lws_callback_on_writable(stream->wsi);
-}
+void tmon_http_stream_want(tmon_http_stream *stream) { (void)lws_callback_on_writable(stream->wsi); }
 
 int tmon_http_stream_send(tmon_http_stream *stream, const char *text, size_t size) {
   static const unsigned char room[LWS_PRE];

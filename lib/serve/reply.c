@@ -13,11 +13,16 @@ const char *const tmon_reply_headers[] = {
     "content-security-policy:",
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; "
     "manifest-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-    "x-content-type-options:", "nosniff",
-    "x-frame-options:", "DENY",
-    "referrer-policy:", "no-referrer",
-    "cross-origin-resource-policy:", "same-origin",
-    "cross-origin-opener-policy:", "same-origin",
+    "x-content-type-options:",
+    "nosniff",
+    "x-frame-options:",
+    "DENY",
+    "referrer-policy:",
+    "no-referrer",
+    "cross-origin-resource-policy:",
+    "same-origin",
+    "cross-origin-opener-policy:",
+    "same-origin",
     NULL,
 };
 
@@ -28,9 +33,7 @@ void tmon_response_init(tmon_response *response) {
   tmon_buffer_init(&response->body, TMON_REPLY_MAXIMUM);
 }
 
-void tmon_response_free(tmon_response *response) {
-  tmon_buffer_free(&response->body);
-}
+void tmon_response_free(tmon_response *response) { tmon_buffer_free(&response->body); }
 
 void tmon_response_header(tmon_response *response, const char *name, const char *value) {
   if (response->header_count == TMON_RESPONSE_HEADERS || strlen(value) >= sizeof response->headers[0].value) {
@@ -51,13 +54,10 @@ static tmon_json_writer *start(tmon_response *response, unsigned status, bool su
   return &response->json;
 }
 
-tmon_json_writer *tmon_reply_begin(tmon_response *response, unsigned status) {
-  return start(response, status, true);
-}
+tmon_json_writer *tmon_reply_begin(tmon_response *response, unsigned status) { return start(response, status, true); }
 
 void tmon_reply_end(tmon_response *response) {
-  static const char failed[] =
-      "{\"success\":false,\"error\":{\"code\":\"no_memory\",\"message\":\"the reply could not be built\",\"field\":null}}";
+  static const char failed[] = "{\"success\":false,\"error\":{\"code\":\"no_memory\",\"message\":\"the reply could not be built\",\"field\":null}}";
   tmon_json_close(&response->json, '}');
   if (response->body.error != TMON_OK) {
     response->status = 500;
@@ -68,18 +68,18 @@ void tmon_reply_end(tmon_response *response) {
 
 static const char *code_of(unsigned status) {
   switch (status) {
-    case 400: return "bad_value";
-    case 401: return "no_token";
-    case 403: return "forbidden";
-    case 404: return "not_found";
-    case 405: return "method_not_allowed";
-    case 409: return "conflict";
-    case 413: return "too_large";
-    case 415: return "not_json";
-    case 429: return "too_many_requests";
-    case 503: return "busy";
-    case 507: return "full";
-    default: return "failed";
+  case 400: return "bad_value";
+  case 401: return "no_token";
+  case 403: return "forbidden";
+  case 404: return "not_found";
+  case 405: return "method_not_allowed";
+  case 409: return "conflict";
+  case 413: return "too_large";
+  case 415: return "not_json";
+  case 429: return "too_many_requests";
+  case 503: return "busy";
+  case 507: return "full";
+  default: return "failed";
   }
 }
 
@@ -110,15 +110,18 @@ void tmon_reply_error(tmon_response *response, unsigned status, const char *code
 void tmon_reply_failure(tmon_response *response, int error, const char *field) {
   unsigned status = 500;
   switch (error) {
-    case TMON_EINVAL: case TMON_ELIMIT: status = 400; break;
-    case TMON_ENOTFOUND: status = 404; break;
-    case TMON_EEXISTS: case TMON_ESTATE: status = 409; break;
-    case TMON_EREADONLY: case TMON_EACCESS: status = 403; break;
-    case TMON_EBUSY: case TMON_ENOMEM: status = 503; break;
-    case TMON_EFULL: status = 507; break;
-    default: break;
+  case TMON_EINVAL:
+  case TMON_ELIMIT: status = 400; break;
+  case TMON_ENOTFOUND: status = 404; break;
+  case TMON_EEXISTS:
+  case TMON_ESTATE: status = 409; break;
+  case TMON_EREADONLY:
+  case TMON_EACCESS: status = 403; break;
+  case TMON_EBUSY:
+  case TMON_ENOMEM: status = 503; break;
+  case TMON_EFULL: status = 507; break;
+  default: break;
   }
   const char *message = tmon_error_message();
-  tmon_reply_error(response, status, error == TMON_EREADONLY ? "read_only" : NULL, field, "%s",
-                   message[0] != '\0' ? message : tmon_error_name(error));
+  tmon_reply_error(response, status, error == TMON_EREADONLY ? "read_only" : NULL, field, "%s", message[0] != '\0' ? message : tmon_error_name(error));
 }

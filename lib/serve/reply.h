@@ -22,7 +22,7 @@ typedef struct tmon_response {
   tmon_response_kind kind;
   unsigned status;
   const char *content_type;
-  const void *fixed;         /* not NULL: the body, static; else it is in `body` */
+  const void *fixed; /* not NULL: the body, static; else it is in `body` */
   size_t fixed_size;
   tmon_buffer body;
   tmon_json_writer json;
@@ -38,7 +38,7 @@ extern const char *const tmon_reply_headers[];
 
 /* Begins {"success": true; write members through response->json, then tmon_reply_end. */
 tmon_json_writer *tmon_reply_begin(tmon_response *response, unsigned status);
-void tmon_reply_end(tmon_response *response);  /* a reply that ran out of memory or size becomes an error */
+void tmon_reply_end(tmon_response *response); /* a reply that ran out of memory or size becomes an error */
 /* {"success": false, "error": {"code", "message", "field"}}. `code` NULL: the usual one of the status. `field` NULL: no field is at fault. */
 void tmon_reply_error(tmon_response *response, unsigned status, const char *code, const char *field, const char *format, ...)
     __attribute__((format(printf, 5, 6)));

@@ -21,10 +21,10 @@ typedef struct tmon_parameter {
 
 typedef struct tmon_request {
   tmon_method method;
-  bool head;              /* a GET whose body is not sent */
-  bool upgrade;           /* asks to become a WebSocket */
-  uint16_t port;          /* of the listener it came to */
-  char peer[64];          /* address of the client */
+  bool head;     /* a GET whose body is not sent */
+  bool upgrade;  /* asks to become a WebSocket */
+  uint16_t port; /* of the listener it came to */
+  char peer[64]; /* address of the client */
   char path[TMON_REQUEST_PATH_BYTES];
   char host[256];
   char origin[300];
@@ -38,8 +38,8 @@ typedef struct tmon_request {
   tmon_parameter parameters[TMON_REQUEST_PARAMETERS];
   size_t query_used;
   char query[TMON_REQUEST_QUERY_BYTES];
-  const char *refused;    /* not NULL: a part was over its limit or no text; names it */
-  const char *body;       /* NUL after body_size */
+  const char *refused; /* not NULL: a part was over its limit or no text; names it */
+  const char *body;    /* NUL after body_size */
   size_t body_size;
   /* filled by the router */
   const struct tmon_route *route;
@@ -59,6 +59,6 @@ const char *tmon_request_parameter(const tmon_request *request, const char *name
 bool tmon_request_int(const tmon_request *request, const char *name, int64_t low, int64_t high, int64_t otherwise, int64_t *out);
 /* Copies the value of a cookie; false: there is none or it does not fit. */
 bool tmon_request_cookie(const tmon_request *request, const char *name, char *out, size_t size);
-bool tmon_request_is_json(const tmon_request *request);       /* by its Content-Type */
+bool tmon_request_is_json(const tmon_request *request); /* by its Content-Type */
 bool tmon_request_accepts_gzip(const tmon_request *request);
 #endif

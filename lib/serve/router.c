@@ -65,7 +65,8 @@ unsigned tmon_route_find(const tmon_route *table, size_t count, tmon_request *re
 }
 
 void tmon_route_allowed(const tmon_route *table, size_t count, const char *path, char *out, size_t size) {
-  static const char *const names[] = {[TMON_METHOD_GET] = "GET, HEAD", [TMON_METHOD_POST] = "POST", [TMON_METHOD_PATCH] = "PATCH", [TMON_METHOD_DELETE] = "DELETE"};
+  static const char *const names[] = {
+      [TMON_METHOD_GET] = "GET, HEAD", [TMON_METHOD_POST] = "POST", [TMON_METHOD_PATCH] = "PATCH", [TMON_METHOD_DELETE] = "DELETE"};
   char id[TMON_REQUEST_ID_BYTES];
   size_t used = 0;
   out[0] = '\0';

@@ -14,9 +14,9 @@ typedef void tmon_handler(tmon_server *server, const tmon_request *request, tmon
 
 typedef struct tmon_route {
   tmon_method method;
-  const char *pattern;     /* "{id}" stands for one segment */
+  const char *pattern; /* "{id}" stands for one segment */
   tmon_right right;
-  size_t body_limit;       /* 0: no body is read */
+  size_t body_limit; /* 0: no body is read */
   tmon_handler *handler;
 } tmon_route;
 

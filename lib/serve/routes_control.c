@@ -23,14 +23,8 @@ static void ask(tmon_server *server, const tmon_request *request, tmon_response 
   tmon_reply_end(response);
 }
 
-void tmon_route_pause(tmon_server *server, const tmon_request *request, tmon_response *response) {
-  ask(server, request, response, TMON_CONTROL_PAUSE);
-}
+void tmon_route_pause(tmon_server *server, const tmon_request *request, tmon_response *response) { ask(server, request, response, TMON_CONTROL_PAUSE); }
 
-void tmon_route_resume(tmon_server *server, const tmon_request *request, tmon_response *response) {
-  ask(server, request, response, TMON_CONTROL_RUN);
-}
+void tmon_route_resume(tmon_server *server, const tmon_request *request, tmon_response *response) { ask(server, request, response, TMON_CONTROL_RUN); }
 
-void tmon_route_stop(tmon_server *server, const tmon_request *request, tmon_response *response) {
-  ask(server, request, response, TMON_CONTROL_STOP);
-}
+void tmon_route_stop(tmon_server *server, const tmon_request *request, tmon_response *response) { ask(server, request, response, TMON_CONTROL_STOP); }

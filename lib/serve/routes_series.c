@@ -45,17 +45,17 @@ static double mean(const tmon_bucket *bucket) {
   return finite > 0 ? bucket->sum / (double)finite : (double)NAN;
 }
 
-#define INTEGERS(name, member)                              \
-  tmon_json_open(json, name, '[');                          \
-  for (size_t i = 0; i < count; i++) {                      \
-    tmon_json_put_int(json, NULL, (int64_t)buckets[i].member); \
-  }                                                         \
+#define INTEGERS(name, member)                                                                                                                            \
+  tmon_json_open(json, name, '[');                                                                                                                        \
+  for (size_t i = 0; i < count; i++) {                                                                                                                    \
+    tmon_json_put_int(json, NULL, (int64_t)buckets[i].member);                                                                                            \
+  }                                                                                                                                                       \
   tmon_json_close(json, ']')
-#define REALS(name, expression)                    \
-  tmon_json_open(json, name, '[');                 \
-  for (size_t i = 0; i < count; i++) {             \
-    tmon_json_put_double(json, NULL, (expression)); \
-  }                                                \
+#define REALS(name, expression)                                                                                                                           \
+  tmon_json_open(json, name, '[');                                                                                                                        \
+  for (size_t i = 0; i < count; i++) {                                                                                                                    \
+    tmon_json_put_double(json, NULL, (expression));                                                                                                       \
+  }                                                                                                                                                       \
   tmon_json_close(json, ']')
 
 static void put_columns(tmon_json_writer *json, const char *key, const tmon_series *series) {

@@ -64,8 +64,8 @@ static int open_http(tmon_server *server, const tmon_server_options *options, co
   tmon_http_options http = {.host = host, .ports = &usual, .port_count = 1, .compress_websocket = options->compress_websocket};
   /* What "localhost" means differs from program to program, so it is both. */
   http.second = options->host != NULL && strcasecmp(options->host, "localhost") == 0 ? "::1" : NULL;
-  tmon_http_handlers handlers = {tmon_serve_check, tmon_serve_respond, tmon_client_open, tmon_client_writable,
-                                 tmon_client_message, tmon_client_close, tick, server};
+  tmon_http_handlers handlers = {
+      tmon_serve_check, tmon_serve_respond, tmon_client_open, tmon_client_writable, tmon_client_message, tmon_client_close, tick, server};
   if (options->port_count > 0) {
     http.ports = options->ports;
     http.port_count = options->port_count;
@@ -112,9 +112,7 @@ int tmon_server_open(tmon_server **out, tmon_store *store, const tmon_server_opt
   return TMON_OK;
 }
 
-uint16_t tmon_server_port(const tmon_server *server, size_t index) {
-  return server != NULL ? tmon_http_port(server->http, index) : 0;
-}
+uint16_t tmon_server_port(const tmon_server *server, size_t index) { return server != NULL ? tmon_http_port(server->http, index) : 0; }
 
 int tmon_server_run(tmon_server *server) {
   if (server == NULL) {

@@ -17,11 +17,11 @@ typedef struct tmon_client {
   tmon_http_stream *stream;
   bool websocket;
   bool greeted;
-  bool chosen;                 /* a subscription was sent: only the sessions in `ids` */
+  bool chosen; /* a subscription was sent: only the sessions in `ids` */
   char (*ids)[37];
   size_t id_count;
   tmon_cursor cursor;
-  int64_t sent_us;             /* monotonic; for the keep-alive of event streams */
+  int64_t sent_us; /* monotonic; for the keep-alive of event streams */
 } tmon_client;
 
 struct tmon_server {
@@ -36,8 +36,8 @@ struct tmon_server {
   uint32_t updates_per_second;
   uint32_t window;
   bool read_only;
-  int64_t started_us;          /* monotonic */
-  int64_t recovered_us;        /* monotonic, of the last tmon_store_recover */
+  int64_t started_us;   /* monotonic */
+  int64_t recovered_us; /* monotonic, of the last tmon_store_recover */
 };
 
 /* ws.c and events.c: what the engine calls for streams. */
@@ -55,6 +55,6 @@ bool tmon_subscription_parse(const char *text, size_t size, char (**ids)[37], si
 int tmon_updates_make(tmon_updates **out, tmon_server *server);
 void tmon_updates_free(tmon_updates *updates);
 void tmon_updates_poll(tmon_updates *updates, int64_t now_us);
-void tmon_updates_forget(tmon_updates *updates);  /* nobody listens: follows nothing until the next poll */
+void tmon_updates_forget(tmon_updates *updates); /* nobody listens: follows nothing until the next poll */
 const tmon_update_log *tmon_updates_log(const tmon_updates *updates);
 #endif

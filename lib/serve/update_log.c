@@ -16,7 +16,7 @@ static void drop_first(tmon_update_log *log) {
 
 void tmon_update_log_add(tmon_update_log *log, const char *session, bool data, char *text, size_t size) {
   while (log->next > log->first &&
-         (log->next - log->first >= TMON_UPDATE_LOG_ITEMS ||
+      (log->next - log->first >= TMON_UPDATE_LOG_ITEMS ||
           log->bytes - log->items[log->first % TMON_UPDATE_LOG_ITEMS].offset + size > TMON_UPDATE_LOG_BYTES)) {
     drop_first(log);
   }
@@ -35,9 +35,7 @@ void tmon_update_log_clear(tmon_update_log *log) {
   }
 }
 
-tmon_cursor tmon_update_log_end(const tmon_update_log *log) {
-  return (tmon_cursor){log->next, log->next};
-}
+tmon_cursor tmon_update_log_end(const tmon_update_log *log) { return (tmon_cursor){log->next, log->next}; }
 
 static bool comes_again(const tmon_update_log *log, uint64_t number, uint64_t end) {
   const char *session = log->items[number % TMON_UPDATE_LOG_ITEMS].session;
@@ -50,9 +48,7 @@ static bool comes_again(const tmon_update_log *log, uint64_t number, uint64_t en
   return false;
 }
 
-bool tmon_update_log_lost(const tmon_update_log *log, const tmon_cursor *cursor) {
-  return cursor->next < log->first;
-}
+bool tmon_update_log_lost(const tmon_update_log *log, const tmon_cursor *cursor) { return cursor->next < log->first; }
 
 tmon_step tmon_update_log_step(const tmon_update_log *log, tmon_cursor *cursor, const tmon_update **update) {
   while (cursor->next < log->next) {

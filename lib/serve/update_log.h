@@ -11,8 +11,8 @@
 enum { TMON_UPDATE_LOG_ITEMS = 1024, TMON_UPDATE_LOG_BYTES = 4 << 20, TMON_UPDATE_LAG_ITEMS = 256, TMON_UPDATE_LAG_BYTES = 1 << 20 };
 
 typedef struct tmon_update {
-  uint64_t offset;      /* bytes published before it */
-  bool data;            /* points and progress: may be skipped; others are always delivered */
+  uint64_t offset; /* bytes published before it */
+  bool data;       /* points and progress: may be skipped; others are always delivered */
   char session[37];
   size_t size;
   char *text;
@@ -22,13 +22,13 @@ typedef struct tmon_update {
 typedef struct tmon_update_log {
   uint64_t first;
   uint64_t next;
-  uint64_t bytes;       /* published in all */
+  uint64_t bytes; /* published in all */
   tmon_update items[TMON_UPDATE_LOG_ITEMS];
 } tmon_update_log;
 
 typedef struct tmon_cursor {
   uint64_t next;
-  uint64_t skip_until;  /* data messages before it become one resync a session */
+  uint64_t skip_until; /* data messages before it become one resync a session */
 } tmon_cursor;
 
 typedef enum tmon_step { TMON_STEP_NOTHING, TMON_STEP_MESSAGE, TMON_STEP_RESYNC, TMON_STEP_LOST } tmon_step;

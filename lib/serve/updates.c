@@ -22,8 +22,8 @@ struct tmon_updates {
   tmon_followed *followed;
   size_t count;
   size_t capacity;
-  bool listening;        /* the first round after a pause only learns what is there */
-  int64_t change;        /* tmon_store_change_cursor of the last round */
+  bool listening; /* the first round after a pause only learns what is there */
+  int64_t change; /* tmon_store_change_cursor of the last round */
   int64_t looked_us;
   int64_t round_us;
 };
@@ -54,9 +54,7 @@ void tmon_updates_free(tmon_updates *updates) {
   }
 }
 
-const tmon_update_log *tmon_updates_log(const tmon_updates *updates) {
-  return &updates->log;
-}
+const tmon_update_log *tmon_updates_log(const tmon_updates *updates) { return &updates->log; }
 
 static void publish(tmon_updates *updates, const char *id, bool data, tmon_buffer *buffer) {
   size_t size = buffer->size;

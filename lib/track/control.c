@@ -19,8 +19,7 @@ static int write_control(tmon_tx *tx, const char *id, tmon_control control) {
 /* Rank 0 reads and broadcasts, but a word in every ring that can be opened reaches trainers that do not broadcast. */
 static int signal_rings(tmon_tx *tx, const char *id, tmon_control control) {
   tmon_row *row = NULL;
-  int result = tmon_tx_prepare(&row, tx,
-      "SELECT ring_path FROM writers WHERE closed = 0 AND session = (SELECT key FROM training_sessions WHERE id = ?)");
+  int result = tmon_tx_prepare(&row, tx, "SELECT ring_path FROM writers WHERE closed = 0 AND session = (SELECT key FROM training_sessions WHERE id = ?)");
   if (result != TMON_OK) return result;
   tmon_bind_text(row, 1, id);
   while ((result = tmon_row_step(row)) == TMON_OK) {

@@ -187,7 +187,7 @@ static int write_points(tmon_drain *drain, tmon_tx *tx, const size_t *starts, in
 static int write_epochs(tmon_drain *drain, tmon_tx *tx, size_t count) {
   enum { MOST = 256 };
   tmon_epoch_entry entries[MOST];
-  char (*keys)[256] = NULL;
+  char(*keys)[256] = NULL;
   size_t used = 0;
   int result = TMON_OK;
   for (size_t i = 0; i < count && result == TMON_OK; i++) {

@@ -9,14 +9,18 @@
 
 /* One metric of the writer, by ring id - 1. */
 typedef struct tmon_drain_metric {
-  int64_t row;         /* metric_keys.id; 0: not registered yet */
-  int64_t folded;      /* deltas up to this seq are in chunks already */
-  uint32_t pending;    /* points in deltas after it */
-  uint32_t chunks;     /* chunks that no summary of level 1 covers yet */
+  int64_t row;      /* metric_keys.id; 0: not registered yet */
+  int64_t folded;   /* deltas up to this seq are in chunks already */
+  uint32_t pending; /* points in deltas after it */
+  uint32_t chunks;  /* chunks that no summary of level 1 covers yet */
 } tmon_drain_metric;
 
 /* A delta row that is still in the store. `live` counts the points that are not folded. */
-typedef struct tmon_drain_delta { int64_t seq; size_t points; size_t live; } tmon_drain_delta;
+typedef struct tmon_drain_delta {
+  int64_t seq;
+  size_t points;
+  size_t live;
+} tmon_drain_delta;
 
 /* The state mirrors the store; `stale` says that it must be loaded again, as after a failed transaction. One thread at a time. */
 typedef struct tmon_drain {
@@ -33,10 +37,10 @@ typedef struct tmon_drain {
   tmon_drain_delta *deltas;
   size_t delta_count;
   size_t delta_capacity;
-  size_t merged;            /* rows left by the last merge of deltas */
-  int64_t first_step;       /* lowest step so far; INT64_MAX: no point yet */
-  tmon_progress progress;   /* as last written */
-  int64_t beat;             /* monotonic time of the last heartbeat in the store */
+  size_t merged;          /* rows left by the last merge of deltas */
+  int64_t first_step;     /* lowest step so far; INT64_MAX: no point yet */
+  tmon_progress progress; /* as last written */
+  int64_t beat;           /* monotonic time of the last heartbeat in the store */
   int64_t dropped;
   tmon_slot *slots;
   size_t slot_capacity;
@@ -57,10 +61,14 @@ int tmon_drain_add_delta(tmon_drain *drain, int64_t seq, size_t points, size_t l
 
 /* fold.c: deltas to chunks, chunks to summaries. */
 int tmon_fold_add_chunk(tmon_drain *drain, tmon_tx *tx, tmon_drain_metric *metric, int64_t seq, const tmon_point *points, size_t count);
-int tmon_fold_run(tmon_drain *drain, int64_t timeout_us, uint32_t threshold); /* folds the metrics that have at least so many pending points */
+int tmon_fold_run(tmon_drain *drain, int64_t timeout_us, uint32_t threshold);          /* folds the metrics that have at least so many pending points */
 int tmon_summary_write(tmon_drain *drain, tmon_tx *tx, int64_t metric_row, int level); /* of the latest 64 below it */
 
 /* epoch.c */
-typedef struct tmon_epoch_entry { int64_t epoch; const char *key; double value; } tmon_epoch_entry;
+typedef struct tmon_epoch_entry {
+  int64_t epoch;
+  const char *key;
+  double value;
+} tmon_epoch_entry;
 int tmon_epoch_write(tmon_tx *tx, const char *session_id, const tmon_epoch_entry *entries, size_t count); /* of one epoch */
 #endif

@@ -17,13 +17,47 @@ static const struct alias {
   const char *name;
   int column;
 } aliases[] = {
-    {"box_loss", 0}, {"train/box_loss", 0}, {"cls_loss", 1}, {"train/cls_loss", 1}, {"dfl_loss", 2}, {"train/dfl_loss", 2},
-    {"total_loss", 3}, {"loss", 3}, {"train_loss", 3}, {"train/loss", 3}, {"loss/train", 3}, {"precision", 4}, {"metrics/precision(B)", 4},
-    {"recall", 5}, {"metrics/recall(B)", 5}, {"map50", 6}, {"mAP50", 6}, {"metrics/mAP50(B)", 6}, {"map50_95", 7}, {"mAP50-95", 7},
-    {"metrics/mAP50-95(B)", 7}, {"learning_rate", 8}, {"lr", 8}, {"lr/pg0", 8}, {"epoch_time_seconds", 9}, {"epoch_time", 9},
-    {"gpu_memory_mb", 10}, {"val_loss", 11}, {"val/loss", 11}, {"loss/val", 11}, {"train_accuracy", 12}, {"train/accuracy", 12},
-    {"train_acc", 12}, {"train/acc", 12}, {"accuracy/train", 12}, {"accuracy", 12}, {"val_accuracy", 13}, {"val/accuracy", 13},
-    {"val_acc", 13}, {"val/acc", 13}, {"accuracy/val", 13},
+    {"box_loss", 0},
+    {"train/box_loss", 0},
+    {"cls_loss", 1},
+    {"train/cls_loss", 1},
+    {"dfl_loss", 2},
+    {"train/dfl_loss", 2},
+    {"total_loss", 3},
+    {"loss", 3},
+    {"train_loss", 3},
+    {"train/loss", 3},
+    {"loss/train", 3},
+    {"precision", 4},
+    {"metrics/precision(B)", 4},
+    {"recall", 5},
+    {"metrics/recall(B)", 5},
+    {"map50", 6},
+    {"mAP50", 6},
+    {"metrics/mAP50(B)", 6},
+    {"map50_95", 7},
+    {"mAP50-95", 7},
+    {"metrics/mAP50-95(B)", 7},
+    {"learning_rate", 8},
+    {"lr", 8},
+    {"lr/pg0", 8},
+    {"epoch_time_seconds", 9},
+    {"epoch_time", 9},
+    {"gpu_memory_mb", 10},
+    {"val_loss", 11},
+    {"val/loss", 11},
+    {"loss/val", 11},
+    {"train_accuracy", 12},
+    {"train/accuracy", 12},
+    {"train_acc", 12},
+    {"train/acc", 12},
+    {"accuracy/train", 12},
+    {"accuracy", 12},
+    {"val_accuracy", 13},
+    {"val/accuracy", 13},
+    {"val_acc", 13},
+    {"val/acc", 13},
+    {"accuracy/val", 13},
 };
 
 static int find_column(const char *name) {
@@ -92,26 +126,29 @@ static int pack_extra(tmon_buffer *out, const tmon_epoch_entry *entries, size_t 
 #define WITHOUT_EMPTY(json) "CASE json_extract(" json ", '$.nonfinite') WHEN '{}' THEN json_remove(" json ", '$.nonfinite') ELSE " json " END"
 
 int tmon_epoch_write(tmon_tx *tx, const char *session_id, const tmon_epoch_entry *entries, size_t count) {
+  /* clang-format off: its lines are SQL's */
   /* ?18 says which columns are named: those are overwritten, also with the NULL of a value that is not finite. */
   static const char sql[] =
       "INSERT INTO training_metrics (session_id, epoch, box_loss, cls_loss, dfl_loss, total_loss, precision, recall, map50, map50_95, learning_rate,"
       " epoch_time_seconds, gpu_memory_mb, val_loss, train_accuracy, val_accuracy, extra)"
-      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, " WITHOUT_EMPTY("json_patch('{}', ?17)") ") ON CONFLICT (session_id, epoch) DO UPDATE SET"
-      " box_loss = CASE WHEN ?18 & 1 THEN excluded.box_loss ELSE box_loss END,"
-      " cls_loss = CASE WHEN ?18 & 2 THEN excluded.cls_loss ELSE cls_loss END,"
-      " dfl_loss = CASE WHEN ?18 & 4 THEN excluded.dfl_loss ELSE dfl_loss END,"
-      " total_loss = CASE WHEN ?18 & 8 THEN excluded.total_loss ELSE total_loss END,"
-      " precision = CASE WHEN ?18 & 16 THEN excluded.precision ELSE precision END,"
-      " recall = CASE WHEN ?18 & 32 THEN excluded.recall ELSE recall END,"
-      " map50 = CASE WHEN ?18 & 64 THEN excluded.map50 ELSE map50 END,"
-      " map50_95 = CASE WHEN ?18 & 128 THEN excluded.map50_95 ELSE map50_95 END,"
-      " learning_rate = CASE WHEN ?18 & 256 THEN excluded.learning_rate ELSE learning_rate END,"
-      " epoch_time_seconds = CASE WHEN ?18 & 512 THEN excluded.epoch_time_seconds ELSE epoch_time_seconds END,"
-      " gpu_memory_mb = CASE WHEN ?18 & 1024 THEN excluded.gpu_memory_mb ELSE gpu_memory_mb END,"
-      " val_loss = CASE WHEN ?18 & 2048 THEN excluded.val_loss ELSE val_loss END,"
-      " train_accuracy = CASE WHEN ?18 & 4096 THEN excluded.train_accuracy ELSE train_accuracy END,"
-      " val_accuracy = CASE WHEN ?18 & 8192 THEN excluded.val_accuracy ELSE val_accuracy END,"
-      " extra = " WITHOUT_EMPTY("json_patch(extra, ?17)");
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, " WITHOUT_EMPTY(
+          "json_patch('{}', ?17)") ") ON CONFLICT (session_id, epoch) DO UPDATE SET"
+                                   " box_loss = CASE WHEN ?18 & 1 THEN excluded.box_loss ELSE box_loss END,"
+                                   " cls_loss = CASE WHEN ?18 & 2 THEN excluded.cls_loss ELSE cls_loss END,"
+                                   " dfl_loss = CASE WHEN ?18 & 4 THEN excluded.dfl_loss ELSE dfl_loss END,"
+                                   " total_loss = CASE WHEN ?18 & 8 THEN excluded.total_loss ELSE total_loss END,"
+                                   " precision = CASE WHEN ?18 & 16 THEN excluded.precision ELSE precision END,"
+                                   " recall = CASE WHEN ?18 & 32 THEN excluded.recall ELSE recall END,"
+                                   " map50 = CASE WHEN ?18 & 64 THEN excluded.map50 ELSE map50 END,"
+                                   " map50_95 = CASE WHEN ?18 & 128 THEN excluded.map50_95 ELSE map50_95 END,"
+                                   " learning_rate = CASE WHEN ?18 & 256 THEN excluded.learning_rate ELSE learning_rate END,"
+                                   " epoch_time_seconds = CASE WHEN ?18 & 512 THEN excluded.epoch_time_seconds ELSE epoch_time_seconds END,"
+                                   " gpu_memory_mb = CASE WHEN ?18 & 1024 THEN excluded.gpu_memory_mb ELSE gpu_memory_mb END,"
+                                   " val_loss = CASE WHEN ?18 & 2048 THEN excluded.val_loss ELSE val_loss END,"
+                                   " train_accuracy = CASE WHEN ?18 & 4096 THEN excluded.train_accuracy ELSE train_accuracy END,"
+                                   " val_accuracy = CASE WHEN ?18 & 8192 THEN excluded.val_accuracy ELSE val_accuracy END,"
+                                   " extra = " WITHOUT_EMPTY("json_patch(extra, ?17)");
+  /* clang-format on */
   int64_t named = 0;
   double columns[COLUMN_COUNT];
   tmon_buffer extra;

@@ -68,8 +68,7 @@ static int extend_folded(tmon_drain *drain, tmon_tx *tx, int64_t metric_row, con
   return tmon_row_run(row);
 }
 
-int tmon_fold_add_chunk(
-    tmon_drain *drain, tmon_tx *tx, tmon_drain_metric *metric, int64_t seq, const tmon_point *points, size_t count) {
+int tmon_fold_add_chunk(tmon_drain *drain, tmon_tx *tx, tmon_drain_metric *metric, int64_t seq, const tmon_point *points, size_t count) {
   tmon_buffer packed;
   tmon_buffer figures;
   tmon_bucket cells[2];

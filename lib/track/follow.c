@@ -14,13 +14,13 @@
 
 typedef struct source {
   int64_t writer;
-  tmon_ring *ring;                      /* NULL: out of reach */
+  tmon_ring *ring; /* NULL: out of reach */
   uint64_t positions[TMON_RING_LANES];
-  tmon_far far;                         /* used when out of reach */
-  bool more;                            /* what is committed did not fit into the last call */
-  uint32_t *metrics;                    /* ring id - 1 to number of this follow + 1 */
+  tmon_far far;      /* used when out of reach */
+  bool more;         /* what is committed did not fit into the last call */
+  uint32_t *metrics; /* ring id - 1 to number of this follow + 1 */
   uint32_t metric_count;
-  bool open;                            /* seen at the last refresh */
+  bool open; /* seen at the last refresh */
 } source;
 
 struct tmon_follow {
@@ -28,7 +28,7 @@ struct tmon_follow {
   char id[TMON_ID_BYTES];
   int64_t session;
   int64_t refreshed;
-  int64_t latest;                       /* newest writer seen */
+  int64_t latest; /* newest writer seen */
   source *sources;
   size_t source_count;
   char **keys;

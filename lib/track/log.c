@@ -35,8 +35,7 @@ int tmon_log_batch(tmon_session *session, int64_t step, const tmon_metric *metri
   return result;
 }
 
-int tmon_log_series(
-    tmon_session *session, tmon_metric metric, const int64_t *steps, const int64_t *times, const double *values, size_t count) {
+int tmon_log_series(tmon_session *session, tmon_metric metric, const int64_t *steps, const int64_t *times, const double *values, size_t count) {
   int result = check_log(session);
   if (result != TMON_OK) return result;
   if (count > 0 && (steps == NULL || values == NULL)) return tmon_error_set(TMON_EINVAL, "steps or values is NULL with a count of %zu", count);

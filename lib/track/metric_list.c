@@ -15,9 +15,9 @@ typedef enum { NOWHERE, IN_CHUNK, KNOWN } found_in;
 
 typedef struct entry {
   tmon_metric_info info;
-  int64_t row;     /* in metric_keys; 0: only a ring knows it */
-  int64_t folded;  /* of the writer at hand: deltas up to this one are in chunks */
-  int64_t writer;  /* whose newest chunk has the latest point, when found IN_CHUNK */
+  int64_t row;    /* in metric_keys; 0: only a ring knows it */
+  int64_t folded; /* of the writer at hand: deltas up to this one are in chunks */
+  int64_t writer; /* whose newest chunk has the latest point, when found IN_CHUNK */
   found_in found;
 } entry;
 
@@ -190,7 +190,7 @@ static int read_writer_ring(tmon_metric_list *list, tmon_tx *tx, int64_t writer,
     *again = true; /* ended since the transaction began, or out of reach */
     return TMON_OK;
   }
-  int result = tmon_snapshot_positions(tx, writer, positions);
+  int result = tmon_positions_read(positions, tx, writer);
   if (result == TMON_OK) result = add_from_ring(list, ring);
   slots = tmon_alloc(SLOTS_AT_ONCE * sizeof *slots);
   if (result == TMON_OK) result = slots == NULL ? tmon_error_no_memory() : count_ring(list, ring, positions, slots, again);
@@ -230,7 +230,8 @@ static int read_all(tmon_metric_list *list, tmon_tx *tx, const char *session_id,
   int64_t session = 0;
   int result = tmon_session_key(&session, tx, session_id);
   if (result == TMON_OK) result = add_stored(list, tx, session);
-  if (result == TMON_OK) result = tmon_tx_prepare(&row, tx, "SELECT id, CASE closed WHEN 0 THEN ring_path END FROM writers WHERE session = ? ORDER BY attempt, id");
+  if (result == TMON_OK)
+    result = tmon_tx_prepare(&row, tx, "SELECT id, CASE closed WHEN 0 THEN ring_path END FROM writers WHERE session = ? ORDER BY attempt, id");
   if (result != TMON_OK) return result;
   tmon_bind_int(row, 1, session);
   while ((result = tmon_row_step(row)) == TMON_OK) {

@@ -41,7 +41,8 @@ int tmon_series_tail(tmon_point *points, size_t *count, tmon_store *store, const
   if (count == NULL) return tmon_error_set(TMON_EINVAL, "count is NULL");
   size_t wanted = *count;
   *count = 0;
-  if (points == NULL || wanted == 0 || wanted > TAIL_MAXIMUM) return tmon_error_set(TMON_EINVAL, "room for %zu points, expected 1 to %d", wanted, TAIL_MAXIMUM);
+  if (points == NULL || wanted == 0 || wanted > TAIL_MAXIMUM)
+    return tmon_error_set(TMON_EINVAL, "room for %zu points, expected 1 to %d", wanted, TAIL_MAXIMUM);
   int result = tmon_snapshot_open(&snapshot, store, session_id, key);
   if (result != TMON_OK) return result;
   /* From the last writer back; each fills the room before what is there already. */
@@ -64,13 +65,13 @@ int tmon_series_tail(tmon_point *points, size_t *count, tmon_store *store, const
 struct tmon_point_reader {
   tmon_store *store;
   tmon_snapshot snapshot;
-  size_t writer;          /* the one being read */
-  int64_t seq;            /* of its last chunk read */
+  size_t writer; /* the one being read */
+  int64_t seq;   /* of its last chunk read */
   bool chunks_done;
-  tmon_point *points;     /* of the chunk being read */
+  tmon_point *points; /* of the chunk being read */
   size_t count;
   size_t next;
-  size_t loose;           /* next of the points outside chunks */
+  size_t loose; /* next of the points outside chunks */
 };
 
 int tmon_point_reader_open(tmon_point_reader **out, tmon_store *store, const char *session_id, const char *key) {

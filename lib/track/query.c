@@ -29,8 +29,8 @@ typedef struct query {
   int64_t to;
   unsigned exponent;
   tmon_bucketer *bucketer;
-  tmon_bucket *cells;   /* TMON_CELLS_MAXIMUM */
-  tmon_point *points;   /* 2 * TMON_CHUNK_POINTS */
+  tmon_bucket *cells; /* TMON_CELLS_MAXIMUM */
+  tmon_point *points; /* 2 * TMON_CHUNK_POINTS */
 } query;
 
 static int64_t step_end(const query *q, const tmon_snapshot_writer *writer) { return q->all_attempts ? INT64_MAX : writer->step_end; }
@@ -103,8 +103,8 @@ static int try_cells(query *q, const tmon_snapshot_writer *writer, int level, co
   unsigned exponent = 0;
   *merged = found->high[q->axis] < q->from || found->low[q->axis] > q->to || found->low[0] >= step_end(q, writer);
   if (*merged) return TMON_OK;
-  bool inside = found->low[q->axis] >= q->from && found->high[q->axis] <= q->to &&
-                (step_end(q, writer) == INT64_MAX || found->high[0] < step_end(q, writer));
+  bool inside =
+      found->low[q->axis] >= q->from && found->high[q->axis] <= q->to && (step_end(q, writer) == INT64_MAX || found->high[0] < step_end(q, writer));
   if (!inside || tmon_cell_exponent(found->low[q->axis], found->high[q->axis], 512) > q->exponent) return TMON_OK;
   int result = q->axis == TMON_AXIS_STEP
       ? tmon_tx_prepare(&row, q->snapshot.tx, "SELECT step_cells FROM summaries WHERE metric = ? AND writer = ? AND level = ? AND seq = ?")
@@ -147,8 +147,8 @@ static int list_summaries(query *q, const tmon_snapshot_writer *writer, int leve
       }
       *out = grown;
     }
-    (*out)[(*count)++] = (summary){tmon_row_int(row, 0), tmon_row_int(row, 1), {tmon_row_int(row, 2), tmon_row_int(row, 4)},
-        {tmon_row_int(row, 3), tmon_row_int(row, 5)}};
+    (*out)[(*count)++] =
+        (summary){tmon_row_int(row, 0), tmon_row_int(row, 1), {tmon_row_int(row, 2), tmon_row_int(row, 4)}, {tmon_row_int(row, 3), tmon_row_int(row, 5)}};
   }
   tmon_row_reset(row);
   return result == TMON_DONE ? TMON_OK : result;
@@ -222,7 +222,8 @@ int tmon_series_query(tmon_series **out, tmon_store *store, const char *session_
   int result = tmon_options_copy(&chosen, sizeof chosen, options, "tmon_series_options");
   if (result != TMON_OK) return result;
   if (chosen.width > WIDTH_MAXIMUM) return tmon_error_set(TMON_EINVAL, "width is %u, expected 1 to %d", chosen.width, WIDTH_MAXIMUM);
-  if (chosen.axis != TMON_AXIS_STEP && chosen.axis != TMON_AXIS_TIME) return tmon_error_set(TMON_EINVAL, "axis is %d, expected step or time", (int)chosen.axis);
+  if (chosen.axis != TMON_AXIS_STEP && chosen.axis != TMON_AXIS_TIME)
+    return tmon_error_set(TMON_EINVAL, "axis is %d, expected step or time", (int)chosen.axis);
   if (chosen.bounded && chosen.from > chosen.to) {
     return tmon_error_set(TMON_EINVAL, "the range %lld to %lld is empty", (long long)chosen.from, (long long)chosen.to);
   }

@@ -24,14 +24,14 @@ struct tmon_record_list {
 enum { TEXT_COLUMNS = 9, KEY_COLUMN = 37 };
 
 /* The columns in the order that read_record takes them. */
-#define RECORD_COLUMNS \
+#define RECORD_COLUMNS                                                                                                                                                 \
   "id, session_name, model_type, dataset_name, config, hardware_info, model_path, error_message, best_metric, dataset_size, epochs, batch_size, img_size, best_epoch," \
-  " learning_rate, final_map50, final_map50_95, final_precision, final_recall, final_loss, duration_seconds, created_at, started_at, completed_at, updated_at," \
-  " status, control, paused, rest, progress_epoch, progress_epochs, progress_batch, progress_batches, progress_images, progress_fraction, dropped, attempts," \
+  " learning_rate, final_map50, final_map50_95, final_precision, final_recall, final_loss, duration_seconds, created_at, started_at, completed_at, updated_at,"        \
+  " status, control, paused, rest, progress_epoch, progress_epochs, progress_batch, progress_batches, progress_images, progress_fraction, dropped, attempts,"          \
   " key, lease_at"
 
 /* `active` looks at more than SQL can tell: see is_active. */
-#define RECORD_WHERE \
+#define RECORD_WHERE                                                                                                                                      \
   " FROM training_sessions s WHERE (?1 IS NULL OR id = ?1) AND (?2 IS NULL OR status = ?2) AND (?3 = 0 OR status IN ('pending', 'running'))"
 
 static int64_t read_time(tmon_row *row, int column) {
@@ -41,9 +41,8 @@ static int64_t read_time(tmon_row *row, int column) {
 }
 
 static int read_record(tmon_record *record, tmon_row *row) {
-  const char **texts[TEXT_COLUMNS] = {&record->id, &record->name, &record->model_type, &record->dataset_name, &record->config_json,
-      &record->hardware_json, &record->model_path, &record->error_text,
-      &record->best_metric};
+  const char **texts[TEXT_COLUMNS] = {&record->id, &record->name, &record->model_type, &record->dataset_name, &record->config_json, &record->hardware_json,
+      &record->model_path, &record->error_text, &record->best_metric};
   memset(record, 0, sizeof *record);
   for (int i = 0; i < TEXT_COLUMNS; i++) {
     const char *text = tmon_row_text(row, i);
@@ -84,8 +83,8 @@ typedef struct rings {
   tmon_process self;
   size_t count;
   size_t alive;
-  size_t away;      /* on another host or in another container */
-  bool known;       /* one could be read: it is the one of the lowest rank, and the record has what it says */
+  size_t away; /* on another host or in another container */
+  bool known;  /* one could be read: it is the one of the lowest rank, and the record has what it says */
   bool final;
 } rings;
 
@@ -131,7 +130,8 @@ static int look_at_rings(rings *all, tmon_record *record, tmon_tx *tx, int64_t s
   if (record->status != TMON_STATUS_RUNNING) return TMON_OK;
   int result = tmon_process_self(&all->self);
   if (result == TMON_OK) {
-    result = tmon_tx_prepare(&row, tx, "SELECT ring_path, host, heartbeat_at, dropped FROM writers WHERE session = ? AND closed = 0 ORDER BY rank, id DESC");
+    result =
+        tmon_tx_prepare(&row, tx, "SELECT ring_path, host, heartbeat_at, dropped FROM writers WHERE session = ? AND closed = 0 ORDER BY rank, id DESC");
   }
   if (result != TMON_OK) return result;
   tmon_bind_int(row, 1, session);
@@ -150,7 +150,7 @@ static int look_at_rings(rings *all, tmon_record *record, tmon_tx *tx, int64_t s
 static bool is_active(const tmon_record *record, const rings *all, int64_t lease_us) {
   if (record->status != TMON_STATUS_PENDING && record->status != TMON_STATUS_RUNNING) return false;
   return record->live || (!all->known && tmon_clock_now_us() - record->heartbeat_at <= lease_us) ||
-         (record->unreachable && tmon_clock_now_us() - record->heartbeat_at <= lease_us);
+      (record->unreachable && tmon_clock_now_us() - record->heartbeat_at <= lease_us);
 }
 
 static double fraction_of(const tmon_progress *progress) {
@@ -222,7 +222,8 @@ static int read_rows(tmon_record_list *list, tmon_tx *tx, const tmon_record_filt
   (void)bind_filter(row, filter);
   tmon_bind_int(row, 4, filter->active ? -1 : filter->limit);
   tmon_bind_int(row, 5, filter->active ? 0 : filter->offset);
-  while ((result = tmon_row_step(row)) == TMON_OK && (result = take_row(list, tx, row, filter, &matched)) == TMON_OK) {}
+  while ((result = tmon_row_step(row)) == TMON_OK && (result = take_row(list, tx, row, filter, &matched)) == TMON_OK) {
+  }
   tmon_row_reset(row);
   if (filter->active) list->total = matched;
   return result == TMON_DONE ? TMON_OK : result;

@@ -10,8 +10,10 @@
 static int check_change(tmon_record_change *out, const tmon_record_change *given) {
   if (given == NULL) return tmon_error_set(TMON_EINVAL, "the change is NULL");
   int result = tmon_options_copy(out, sizeof *out, given, "tmon_record_change");
-  const struct { const char *text; const char *what; } texts[] = {
-      {out->name, "session_name"}, {out->model_type, "model_type"}, {out->dataset_name, "dataset_name"}, {out->model_path, "model_path"},
+  const struct {
+    const char *text;
+    const char *what;
+  } texts[] = {{out->name, "session_name"}, {out->model_type, "model_type"}, {out->dataset_name, "dataset_name"}, {out->model_path, "model_path"},
       {out->error_text, "error_message"}};
   for (size_t i = 0; result == TMON_OK && i < sizeof texts / sizeof *texts; i++) result = tmon_check_text(texts[i].text, TMON_TEXT_MAXIMUM, texts[i].what);
   if (result == TMON_OK) result = tmon_check_json_object(out->config_json, "config");
@@ -34,7 +36,6 @@ static void bind_known_double(tmon_row *row, int index, double value) {
   if (value == 0) tmon_bind_null(row, index); /* zero-initialised structs mean not said */
   else tmon_bind_double(row, index, value);
 }
-
 
 /* Parameters 2 to 20 of both statements below. `started` and `completed` live until the step. */
 static void bind_change(tmon_row *row, const tmon_record_change *change) {
@@ -64,10 +65,16 @@ static int write_times(tmon_tx *tx, const char *id, const tmon_record_change *ch
   bool ended = change->set_status && tmon_status_is_final(change->status);
   bool started = change->set_status && change->status != TMON_STATUS_PENDING;
   int64_t now = tmon_clock_now_us();
-  const struct { const char *sql; int64_t time; } times[] = {
+  const struct {
+    const char *sql;
+    int64_t time;
+  } times[] = {
       {"UPDATE training_sessions SET started_at = ?2 WHERE id = ?1", change->started_at},
       {"UPDATE training_sessions SET started_at = coalesce(started_at, ?2) WHERE id = ?1", started && change->started_at == 0 ? now : 0},
-      {"UPDATE training_sessions SET completed_at = ?2 WHERE id = ?1", change->completed_at != 0 ? change->completed_at : ended ? now : 0},
+      {"UPDATE training_sessions SET completed_at = ?2 WHERE id = ?1",
+          change->completed_at != 0 ? change->completed_at
+              : ended               ? now
+                                    : 0},
   };
   for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
     char text[TMON_ISO_TIME_BYTES];
@@ -136,8 +143,8 @@ int tmon_record_create(char *id_out, tmon_store *store, const tmon_record_change
 /* A session with a live ring gets its status from its trainer alone. */
 static int check_ringless(tmon_tx *tx, const char *id, bool set_status) {
   tmon_row *row = NULL;
-  int result = tmon_tx_prepare(&row, tx,
-      "SELECT (SELECT count(*) FROM writers w WHERE w.session = s.key AND w.closed = 0) FROM training_sessions s WHERE s.id = ?");
+  int result = tmon_tx_prepare(
+      &row, tx, "SELECT (SELECT count(*) FROM writers w WHERE w.session = s.key AND w.closed = 0) FROM training_sessions s WHERE s.id = ?");
   if (result != TMON_OK) return result;
   tmon_bind_text(row, 1, id);
   result = tmon_row_step(row);

@@ -58,7 +58,8 @@ static int find_session(tmon_session *session, tmon_tx *tx, const tmon_session_o
   if (result == TMON_OK) {
     session->key = tmon_row_int(row, 0);
     *attempt = tmon_row_int(row, 1) + (options->rank == 0 ? 1 : 0);
-    if (tmon_row_int(row, 3) > 0) result = tmon_error_set(TMON_EEXISTS, "session %s is alive: rank %u of it is being fed already", session->id, options->rank);
+    if (tmon_row_int(row, 3) > 0)
+      result = tmon_error_set(TMON_EEXISTS, "session %s is alive: rank %u of it is being fed already", session->id, options->rank);
   }
   tmon_row_reset(row);
   return result;
@@ -196,7 +197,8 @@ static bool is_ending(const tmon_session *session) {
   tmon_row *row = NULL;
   bool ending = false;
   if (tmon_tx_begin(&tx, session->store->db, false, -1) != TMON_OK) return false;
-  int result = tmon_tx_prepare(&row, tx, "SELECT w.ring_path FROM writers w JOIN training_sessions s ON s.key = w.session WHERE s.id = ? AND w.closed = 0");
+  int result =
+      tmon_tx_prepare(&row, tx, "SELECT w.ring_path FROM writers w JOIN training_sessions s ON s.key = w.session WHERE s.id = ? AND w.closed = 0");
   if (result == TMON_OK) {
     tmon_bind_text(row, 1, session->id);
     while (!ending && tmon_row_step(row) == TMON_OK) {

@@ -13,26 +13,26 @@
 typedef struct tmon_old_ring {
   struct tmon_old_ring *next;
   tmon_ring *ring;
-  uint64_t positions[TMON_RING_LANES];  /* up to here taken over */
-  uint64_t dropped;                     /* of its losses, those counted elsewhere */
+  uint64_t positions[TMON_RING_LANES]; /* up to here taken over */
+  uint64_t dropped;                    /* of its losses, those counted elsewhere */
 } tmon_old_ring;
 
 struct tmon_session {
   tmon_store *store;
-  _Atomic(tmon_ring *) ring;  /* the present one: renew.c puts another in its place, never frees the old one before the session */
+  _Atomic(tmon_ring *) ring; /* the present one: renew.c puts another in its place, never frees the old one before the session */
   int64_t pid;
   _Atomic bool finished;
   char id[TMON_ID_BYTES];
   char *ring_path;
-  int64_t key;                /* short number of the session */
+  int64_t key; /* short number of the session */
   int64_t writer;
   int64_t epochs;
   size_t ring_bytes;
-  tmon_mutex *words;          /* guards names, progress, error, final status and the change of rings; never held over a wait. Taken after `mutex` */
-  tmon_old_ring *old;         /* guarded by `mutex` */
-  int64_t looked;             /* when the ring file was looked at last; guarded by `mutex` */
-  _Atomic uint64_t dropped;   /* losses of the old rings that their writers' rows have */
-  tmon_status final_status;   /* set before `stopping` */
+  tmon_mutex *words;        /* guards names, progress, error, final status and the change of rings; never held over a wait. Taken after `mutex` */
+  tmon_old_ring *old;       /* guarded by `mutex` */
+  int64_t looked;           /* when the ring file was looked at last; guarded by `mutex` */
+  _Atomic uint64_t dropped; /* losses of the old rings that their writers' rows have */
+  tmon_status final_status; /* set before `stopping` */
   int64_t final_time;
   /* drainer.c; the mutex guards `drain`, `thread`, `writer` and `ring_path` */
   tmon_mutex *mutex;
@@ -42,13 +42,13 @@ struct tmon_session {
   _Atomic bool thread_started;
   _Atomic bool stopping;
   bool no_drainer;
-  _Atomic bool one_gone;      /* caller or drainer thread has done with the session: the other frees it */
-  char *error_text;           /* guarded by `words` */
-  struct tmon_session *next;  /* list of the live sessions of this process (exit.c) */
+  _Atomic bool one_gone;     /* caller or drainer thread has done with the session: the other frees it */
+  char *error_text;          /* guarded by `words` */
+  struct tmon_session *next; /* list of the live sessions of this process (exit.c) */
 };
 
-int tmon_session_check(const tmon_session *session); /* NULL, forked, finished */
-int tmon_drainer_start(tmon_session *session);       /* lazily, with the first log */
+int tmon_session_check(const tmon_session *session);                                    /* NULL, forked, finished */
+int tmon_drainer_start(tmon_session *session);                                          /* lazily, with the first log */
 int tmon_drainer_drain(tmon_session *session, int64_t timeout_us, int64_t deadline_us); /* takes the mutex */
 
 static inline tmon_ring *tmon_session_ring(const tmon_session *session) {
@@ -61,14 +61,14 @@ int tmon_session_make_ring(tmon_ring **out, char **path, tmon_session *session, 
 
 /* renew.c: with the mutex held. Looks at most once a second whether the ring file is still there and makes another one where it is not. */
 void tmon_ring_renew(tmon_session *session);
-void tmon_old_rings_take(tmon_session *session);   /* with the mutex held: late points of old rings into the present one */
+void tmon_old_rings_take(tmon_session *session); /* with the mutex held: late points of old rings into the present one */
 void tmon_old_rings_free(tmon_session *session);
 
 /* finish.c */
-void tmon_session_begin_end(tmon_session *session, tmon_status status);        /* the status is in the ring, the drainer knows */
-void tmon_session_await_end(tmon_session *session, int64_t deadline);          /* waits until then for what the drainer commits */
-void tmon_session_end(tmon_session *session, int64_t deadline);                /* commits all that is left; 0: however long it takes */
-void tmon_session_destroy(tmon_session *session);                              /* memory, ring and store */
+void tmon_session_begin_end(tmon_session *session, tmon_status status); /* the status is in the ring, the drainer knows */
+void tmon_session_await_end(tmon_session *session, int64_t deadline);   /* waits until then for what the drainer commits */
+void tmon_session_end(tmon_session *session, int64_t deadline);         /* commits all that is left; 0: however long it takes */
+void tmon_session_destroy(tmon_session *session);                       /* memory, ring and store */
 
 /* exit.c: sessions that are alive at exit end as completed within 100 ms; forked children drop theirs. */
 int tmon_exit_add(tmon_session *session);

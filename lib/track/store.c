@@ -92,8 +92,8 @@ int tmon_store_get_info(tmon_store_info *out, tmon_store *store) {
   int result = tmon_store_check(store);
   if (result == TMON_OK) result = tmon_tx_begin(&tx, store->db, false, -1);
   if (result != TMON_OK) return result;
-  result = tmon_tx_prepare(&row, tx,
-      "SELECT (SELECT count(*) FROM training_sessions), (SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size)");
+  result = tmon_tx_prepare(
+      &row, tx, "SELECT (SELECT count(*) FROM training_sessions), (SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size)");
   if (result == TMON_OK) result = tmon_row_step(row);
   if (result == TMON_OK) {
     *out = (tmon_store_info){tmon_db_folder(store->db), store->ring_folder, tmon_db_journal(store->db), tmon_db_schema_version(store->db),
@@ -108,7 +108,8 @@ static int expire_rest(tmon_store *store, int64_t lease_us, size_t *expired) {
   tmon_tx *tx = NULL;
   tmon_row *row = NULL;
   int result = tmon_tx_begin(&tx, store->db, false, -1);
-  if (result == TMON_OK) result = tmon_tx_prepare(&row, tx, "SELECT 1 FROM training_sessions WHERE rest = 1 AND status = 'running' AND lease_at < ? LIMIT 1");
+  if (result == TMON_OK)
+    result = tmon_tx_prepare(&row, tx, "SELECT 1 FROM training_sessions WHERE rest = 1 AND status = 'running' AND lease_at < ? LIMIT 1");
   if (result == TMON_OK) {
     tmon_bind_int(row, 1, tmon_clock_now_us() - lease_us);
     result = tmon_row_step(row);

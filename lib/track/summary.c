@@ -73,9 +73,10 @@ out:
 static int add_summaries(tmon_bucketer *bucketers[2], tmon_drain *drain, tmon_tx *tx, int64_t metric, const covered *range) {
   tmon_row *row = NULL;
   tmon_bucket *cells = tmon_alloc(TMON_CELLS_MAXIMUM * sizeof *cells);
-  int result = cells == NULL ? tmon_error_no_memory()
-                             : tmon_tx_prepare(&row, tx,
-                                   "SELECT step_cells, time_cells FROM summaries WHERE metric = ? AND writer = ? AND level = 1 AND seq BETWEEN ? AND ? ORDER BY seq");
+  int result = cells == NULL
+      ? tmon_error_no_memory()
+      : tmon_tx_prepare(
+            &row, tx, "SELECT step_cells, time_cells FROM summaries WHERE metric = ? AND writer = ? AND level = 1 AND seq BETWEEN ? AND ? ORDER BY seq");
   if (result != TMON_OK) goto out;
   tmon_bind_int(row, 1, metric);
   tmon_bind_int(row, 2, drain->writer);

@@ -13,8 +13,8 @@ static const char *const status_names[] = {"pending", "running", "completed", "f
 int tmon_store_check(const tmon_store *store) {
   if (store == NULL) return tmon_error_set(TMON_EINVAL, "the store is NULL");
   if (store->pid != tmon_process_id()) {
-    return tmon_error_set(TMON_EFORKED, "the store was opened by process %lld, this is its forked child %lld: open it again here",
-        (long long)store->pid, (long long)tmon_process_id());
+    return tmon_error_set(TMON_EFORKED, "the store was opened by process %lld, this is its forked child %lld: open it again here", (long long)store->pid,
+        (long long)tmon_process_id());
   }
   return TMON_OK;
 }

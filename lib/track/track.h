@@ -14,11 +14,11 @@
 /* Lives until the caller's reference and those of all its sessions, lists, readers and follows are gone. */
 struct tmon_store {
   _Atomic uint32_t references;
-  int64_t pid;          /* the process that opened it: a forked child must not touch SQLite */
+  int64_t pid; /* the process that opened it: a forked child must not touch SQLite */
   tmon_db *db;
   char *ring_folder;
   bool ring_folder_given;
-  _Atomic int64_t cleaned;  /* monotonic time at which ring files without an owner were looked for; 0: never */
+  _Atomic int64_t cleaned; /* monotonic time at which ring files without an owner were looked for; 0: never */
 };
 
 int tmon_store_check(const tmon_store *store); /* TMON_EINVAL for NULL, TMON_EFORKED in a child */
@@ -30,7 +30,7 @@ int tmon_options_copy(void *out, size_t size, const void *options, const char *w
 
 #define TMON_TEXT_MAXIMUM 4096
 #define TMON_JSON_MAXIMUM (1u << 20)
-int tmon_check_text(const char *text, size_t maximum, const char *what);  /* NULL is fine */
+int tmon_check_text(const char *text, size_t maximum, const char *what); /* NULL is fine */
 int tmon_check_json_object(const char *text, const char *what);          /* NULL is fine */
 int tmon_check_id(const char *id);
 
@@ -38,5 +38,5 @@ const char *tmon_status_name(tmon_status status);
 bool tmon_status_parse(const char *name, tmon_status *out);
 bool tmon_status_is_final(tmon_status status);
 
-int tmon_session_key(int64_t *out, tmon_tx *tx, const char *id);         /* the short number of a session; TMON_ENOTFOUND */
+int tmon_session_key(int64_t *out, tmon_tx *tx, const char *id); /* the short number of a session; TMON_ENOTFOUND */
 #endif

@@ -12,54 +12,46 @@
 #include <stdlib.h>
 
 typedef struct tmon_fault {
-  _Atomic size_t fail_at; /* the allocation that fails, counted from 1; 0: none */
+  _Atomic size_t fail_at;  /* the allocation that fails, counted from 1; 0: none */
   _Atomic bool persistent; /* and all after it */
-  _Atomic size_t count;   /* allocations asked for */
-  _Atomic size_t failed;  /* of them refused */
-  _Atomic long alive;     /* given and not yet released */
+  _Atomic size_t count;    /* allocations asked for */
+  _Atomic size_t failed;   /* of them refused */
+  _Atomic long alive;      /* given and not yet released */
 } tmon_fault;
 
-static inline bool tmon_fault_due(tmon_fault *fault)
-{
+static inline bool tmon_fault_due(tmon_fault *fault) {
   size_t number = atomic_fetch_add(&fault->count, 1) + 1;
   bool due = fault->fail_at && (number == fault->fail_at || (fault->persistent && number > fault->fail_at));
-  if (due)
-    atomic_fetch_add(&fault->failed, 1);
+  if (due) atomic_fetch_add(&fault->failed, 1);
   return due;
 }
 
-static inline void *tmon_fault_allocate(size_t size, void *payload)
-{
+static inline void *tmon_fault_allocate(size_t size, void *payload) {
   tmon_fault *fault = payload;
   void *memory = tmon_fault_due(fault) ? NULL : malloc(size);
-  if (memory)
-    atomic_fetch_add(&fault->alive, 1);
+  if (memory) atomic_fetch_add(&fault->alive, 1);
   return memory;
 }
 
-static inline void *tmon_fault_resize(void *memory, size_t size, void *payload)
-{
+static inline void *tmon_fault_resize(void *memory, size_t size, void *payload) {
   tmon_fault *fault = payload;
   return tmon_fault_due(fault) ? NULL : realloc(memory, size);
 }
 
-static inline void tmon_fault_release(void *memory, void *payload)
-{
+static inline void tmon_fault_release(void *memory, void *payload) {
   tmon_fault *fault = payload;
   atomic_fetch_sub(&fault->alive, 1);
   free(memory);
 }
 
-static inline void tmon_fault_install(tmon_fault *fault)
-{
+static inline void tmon_fault_install(tmon_fault *fault) {
   tmon_allocator allocator = {tmon_fault_allocate, tmon_fault_resize, tmon_fault_release, fault};
   ck_assert_int_eq(tmon_allocator_set(&allocator), TMON_OK);
 }
 
 /* Runs `body` with the first allocation failing, then the second, and so on until a run meets no failure; first once each, then for good.
  * A run must end in TMON_OK or TMON_ENOMEM, must not end in TMON_ENOMEM without a failure, and must leave nothing alive. */
-static inline void tmon_fault_loop(int (*body)(void *argument), void *argument)
-{
+static inline void tmon_fault_loop(int (*body)(void *argument), void *argument) {
   for (int persistent = 0; persistent < 2; persistent++) {
     size_t failures = 0;
     for (size_t at = 1;; at++) {

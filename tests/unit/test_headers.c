@@ -8,10 +8,10 @@
 
 /* Numbers counted by hand from the headers. A change here breaks programs that are already built: only append, and give a `size`d
  * structure its new last member. */
-#define LAYOUT(type, bytes, last, offset) \
-  do { \
-    ck_assert_uint_eq(sizeof(type), bytes); \
-    ck_assert_uint_eq(offsetof(type, last), offset); \
+#define LAYOUT(type, bytes, last, offset)                                                                                                                 \
+  do {                                                                                                                                                    \
+    ck_assert_uint_eq(sizeof(type), bytes);                                                                                                               \
+    ck_assert_uint_eq(offsetof(type, last), offset);                                                                                                      \
   } while (0)
 
 START_TEST(test_layout) {
@@ -26,10 +26,10 @@ START_TEST(test_layout) {
   LAYOUT(tmon_point, 24, value, 16);
   LAYOUT(tmon_bucket, 96, sum, 88);
   LAYOUT(tmon_series_options, 40, all_attempts, 36);
-  LAYOUT(tmon_record_filter, 48, offset, 40);
-  LAYOUT(tmon_record_change, 168, completed_at, 160);
+  LAYOUT(tmon_record_filter, 56, lease_us, 48);
+  LAYOUT(tmon_record_change, 176, best_metric, 168);
   LAYOUT(tmon_epoch_value, 16, value, 8);
-  LAYOUT(tmon_record, 296, attempts, 288);
+  LAYOUT(tmon_record, 312, best_metric, 304);
   LAYOUT(tmon_server_options, 72, read_only, 69);
 }
 END_TEST

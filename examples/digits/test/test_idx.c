@@ -30,8 +30,7 @@ static void begin(void) {
 
 static void end(void) {
   static const char *const names[] = {"file", "train-images-idx3-ubyte", "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte"};
-  for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-    unlink(path_of(names[i]));
+  for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) unlink(path_of(names[i]));
   rmdir(folder);
   free(set.pixels);
   free(set.labels);

@@ -17,8 +17,7 @@ static const uint8_t labels[BATCH] = {0, 1, 2, 3, 1};
 
 static void fill_images(void) {
   random_state random = {11};
-  for (size_t i = 0; i < BATCH * INPUTS; i++)
-    images[i] = i % 5 == 0 ? 0 : random_normal(&random);
+  for (size_t i = 0; i < BATCH * INPUTS; i++) images[i] = i % 5 == 0 ? 0 : random_normal(&random);
 }
 
 /* The widths lie on both sides of the vector loop's length, and the last one is no multiple of it. */
@@ -60,8 +59,7 @@ START_TEST(equal_logits_cost_the_logarithm_of_the_classes) {
   size_t count = 0;
   size_t correct = 0;
   network_real *parameters = network_parameters(net, &count);
-  for (size_t i = 0; i < count; i++)
-    parameters[i] = 0;
+  for (size_t i = 0; i < count; i++) parameters[i] = 0;
   ck_assert_double_eq_tol(network_evaluate(net, images, labels, BATCH, &correct), log(CLASSES), 1e-12);
   ck_assert_uint_eq(correct, 1);
   network_free(net);
@@ -73,8 +71,7 @@ START_TEST(huge_logits_stay_finite) {
   size_t count = 0;
   size_t correct = 0;
   network_real *parameters = network_parameters(net, &count);
-  for (size_t i = 0; i < count; i++)
-    parameters[i] = (i % 2 == 0 ? 1 : -1) * 1e6;
+  for (size_t i = 0; i < count; i++) parameters[i] = (i % 2 == 0 ? 1 : -1) * 1e6;
   ck_assert(isfinite(network_gradient(net, images, labels, BATCH, &correct)));
   network_free(net);
 }

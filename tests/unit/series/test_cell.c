@@ -216,8 +216,7 @@ START_TEST(memory_faults) {
 }
 END_TEST
 
-START_TEST(figures_come_back_and_hostile_ones_do_not)
-{
+START_TEST(figures_come_back_and_hostile_ones_do_not) {
   tmon_bucket figures[2];
   tmon_bucket back[2];
   static const double values[] = {1.5, -0.0, NAN, INFINITY, -3};
@@ -233,13 +232,13 @@ START_TEST(figures_come_back_and_hostile_ones_do_not)
   ck_assert_int_eq(out.data[0], 1);
   ck_assert_int_eq(tmon_figures_decode(back, out.data, out.size), TMON_OK);
   ck_assert_mem_eq(back, figures, sizeof back);
-  for (size_t size = 0; size < out.size; size++)
-    ck_assert_int_eq(tmon_figures_decode(back, out.data, size), TMON_ECORRUPT);
+  for (size_t size = 0; size < out.size; size++) ck_assert_int_eq(tmon_figures_decode(back, out.data, size), TMON_ECORRUPT);
   for (size_t at = 0; at < out.size; at++) { /* any byte: an error, or figures that hold */
     for (int bit = 0; bit < 8; bit++) {
       out.data[at] ^= (uint8_t)(1 << bit);
       if (tmon_figures_decode(back, out.data, out.size) == TMON_OK)
-        ck_assert(back[0].count > 0 && back[0].first_x <= back[0].last_x && back[1].first_x <= back[1].last_x && back[0].nan_count + back[0].inf_count <= back[0].count);
+        ck_assert(back[0].count > 0 && back[0].first_x <= back[0].last_x && back[1].first_x <= back[1].last_x &&
+            back[0].nan_count + back[0].inf_count <= back[0].count);
       out.data[at] ^= (uint8_t)(1 << bit);
     }
   }

@@ -223,11 +223,10 @@ END_TEST
 
 /* One value at a time and all together, for the codecs choose by the whole column. */
 START_TEST(value_bits_survive) {
-  static const uint64_t patterns[] = {0, 0x8000000000000000u, 1, 0x8000000000000001u, 0x000fffffffffffffu, 0x0010000000000000u,
-      0x7fefffffffffffffu, 0xffefffffffffffffu, 0x7ff0000000000000u, 0xfff0000000000000u, 0x7ff8000000000000u, 0xfff8000000000000u,
-      0x7ff0000000000001u, 0x7ff0000020000000u, 0xfff4000000000000u, 0x7fffffffffffffffu, 0xffffffffffffffffu, 0x3810000000000000u,
-      0x380fffffe0000000u, 0x36a0000000000000u, 0x47efffffe0000000u, 0x47f0000000000000u, 0x4340000000000000u, 0x433fffffffffffffu,
-      0xc33fffffffffffffu, 0x3fb999999999999au, 0x3ff0000000000000u, 0x3ff0000000000001u};
+  static const uint64_t patterns[] = {0, 0x8000000000000000u, 1, 0x8000000000000001u, 0x000fffffffffffffu, 0x0010000000000000u, 0x7fefffffffffffffu,
+      0xffefffffffffffffu, 0x7ff0000000000000u, 0xfff0000000000000u, 0x7ff8000000000000u, 0xfff8000000000000u, 0x7ff0000000000001u, 0x7ff0000020000000u,
+      0xfff4000000000000u, 0x7fffffffffffffffu, 0xffffffffffffffffu, 0x3810000000000000u, 0x380fffffe0000000u, 0x36a0000000000000u, 0x47efffffe0000000u,
+      0x47f0000000000000u, 0x4340000000000000u, 0x433fffffffffffffu, 0xc33fffffffffffffu, 0x3fb999999999999au, 0x3ff0000000000000u, 0x3ff0000000000001u};
   const size_t count = sizeof patterns / sizeof patterns[0];
   double all[64];
   for (size_t i = 0; i < count; i++) {

@@ -105,10 +105,8 @@ END_TEST
 #define CHUNK 1, 1, 1, 2, 0, 2, 0, 2
 START_TEST(lying_directories) {
   static const uint8_t good[] = {1, 1, 3, 6, 1, 8, CHUNK};
-  static const uint8_t bad[][14] = {
-      {2, 1, 3, 6, 1, 8, CHUNK}, {1, 2, 3, 6, 1, 8, CHUNK}, {1, 0, 3, 6, 1, 8, CHUNK}, {1, 1, 2, 6, 1, 8, CHUNK},
-      {1, 1, 4, 6, 1, 8, CHUNK}, {1, 1, 3, 0, 1, 8, CHUNK}, {1, 1, 3, 6, 0, 8, CHUNK}, {1, 1, 3, 6, 1, 7, CHUNK},
-      {1, 1, 3, 6, 1, 9, CHUNK}};
+  static const uint8_t bad[][14] = {{2, 1, 3, 6, 1, 8, CHUNK}, {1, 2, 3, 6, 1, 8, CHUNK}, {1, 0, 3, 6, 1, 8, CHUNK}, {1, 1, 2, 6, 1, 8, CHUNK},
+      {1, 1, 4, 6, 1, 8, CHUNK}, {1, 1, 3, 0, 1, 8, CHUNK}, {1, 1, 3, 6, 0, 8, CHUNK}, {1, 1, 3, 6, 1, 7, CHUNK}, {1, 1, 3, 6, 1, 9, CHUNK}};
   tmon_delta_reader reader;
   tmon_delta_entry entry;
   ck_assert_int_eq(tmon_delta_find(good, sizeof good, 5, &entry), TMON_OK);

@@ -46,7 +46,7 @@ static double value_of(int64_t step) { return (double)step * 0.5; }
 static int put(tmon_ring *to, int64_t step) { return tmon_ring_write(to, TMON_SLOT_POINT, metric, step, time_of(step), value_of(step)); }
 static bool is_whole(const tmon_slot *slot) {
   return slot->metric == metric && slot->kind == TMON_SLOT_POINT && slot->point.time == time_of(slot->point.step) &&
-         slot->point.value == value_of(slot->point.step);
+      slot->point.value == value_of(slot->point.step);
 }
 
 /* ---- a drainer that counts how often each step came ---- */
@@ -101,7 +101,11 @@ static void check_once_each(tmon_ring *from, tmon_thread *thread, int64_t points
 
 static _Atomic int64_t next_step;
 static _Atomic int failures;
-typedef struct job { int64_t count; int threads; _Atomic int begun; } job;
+typedef struct job {
+  int64_t count;
+  int threads;
+  _Atomic int begun;
+} job;
 /* All hold their lanes before any goes on, however the scheduler starts them. A machine so busy that the drainer stands still for 100 ms makes the
  * ring drop and say so: the point is written again. */
 static void writer(void *argument) {

@@ -253,10 +253,10 @@ START_TEST(lying_headers) {
   ck_assert_int_eq(open_patched(offsetof(tmon_ring_header, header_bytes), 4096), TMON_OK);
   ck_assert_int_eq(open_patched(offsetof(tmon_ring_header, minor), 77), TMON_OK);
   ck_assert_int_eq(open_patched(offsetof(tmon_ring_header, major), 2), TMON_EVERSION);
-  const size_t fields[] = {offsetof(tmon_ring_header, magic),       offsetof(tmon_ring_header, endian),            offsetof(tmon_ring_header, header_bytes),
-                           offsetof(tmon_ring_header, total_bytes), offsetof(tmon_ring_header, lane_count),        offsetof(tmon_ring_header, block_bytes),
-                           offsetof(tmon_ring_header, block_count), offsetof(tmon_ring_header, dictionary_offset), offsetof(tmon_ring_header, dictionary_bytes),
-                           offsetof(tmon_ring_header, blocks_offset), offsetof(tmon_ring_header, host)};
+  const size_t fields[] = {offsetof(tmon_ring_header, magic), offsetof(tmon_ring_header, endian), offsetof(tmon_ring_header, header_bytes),
+      offsetof(tmon_ring_header, total_bytes), offsetof(tmon_ring_header, lane_count), offsetof(tmon_ring_header, block_bytes),
+      offsetof(tmon_ring_header, block_count), offsetof(tmon_ring_header, dictionary_offset), offsetof(tmon_ring_header, dictionary_bytes),
+      offsetof(tmon_ring_header, blocks_offset), offsetof(tmon_ring_header, host)};
   for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) ck_assert_int_eq(open_patched(fields[i], UINT32_C(0xfffffff0)), TMON_ECORRUPT);
   tmon_ring_close(make());
   ck_assert_int_eq(truncate(path, BYTES + 4096), 0);

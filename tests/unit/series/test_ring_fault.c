@@ -17,34 +17,28 @@ static char folder[256];
 static char path[300];
 static const uint8_t id[16] = {1, 2, 3};
 
-static void setup(void)
-{
+static void setup(void) {
   const char *base = getenv("TMPDIR");
   (void)snprintf(folder, sizeof folder, "%s/trainmon-ring-XXXXXX", base && *base ? base : "/tmp");
   ck_assert_ptr_nonnull(mkdtemp(folder));
   (void)snprintf(path, sizeof path, "%s/ring", folder);
 }
 
-static void teardown(void)
-{
+static void teardown(void) {
   (void)unlink(path);
   ck_assert_int_eq(rmdir(folder), 0);
 }
 
-static size_t count_open(void)
-{
+static size_t count_open(void) {
   size_t count = 0;
   DIR *all = opendir("/proc/self/fd");
-  while (all && readdir(all))
-    count++;
-  if (all)
-    (void)closedir(all);
+  while (all && readdir(all)) count++;
+  if (all) (void)closedir(all);
   return count;
 }
 
 /* Makes a ring, writes to it, reads it through a second handle. Gives the first error. */
-static int use_ring(void *unused)
-{
+static int use_ring(void *unused) {
   tmon_ring *ring = NULL;
   tmon_ring *other = NULL;
   uint32_t metric = 0;
@@ -64,16 +58,12 @@ static int use_ring(void *unused)
     char key[30];
     (void)snprintf(key, sizeof key, "metric %d", i);
     result = tmon_ring_metric(ring, key, &metric);
-    if (result == TMON_OK)
-      ck_assert_uint_eq(metric, (uint32_t)i + 1);
+    if (result == TMON_OK) ck_assert_uint_eq(metric, (uint32_t)i + 1);
   }
-  if (result == TMON_OK)
-    result = tmon_ring_write(ring, TMON_SLOT_POINT, metric, 1, 2, 3);
-  if (result == TMON_OK)
-    result = tmon_ring_open(&other, path, false);
+  if (result == TMON_OK) result = tmon_ring_write(ring, TMON_SLOT_POINT, metric, 1, 2, 3);
+  if (result == TMON_OK) result = tmon_ring_open(&other, path, false);
   ck_assert((result == TMON_OK) == (other != NULL));
-  if (result == TMON_OK)
-    result = tmon_ring_is_alive(path, &alive);
+  if (result == TMON_OK) result = tmon_ring_is_alive(path, &alive);
   if (result == TMON_OK) {
     ck_assert(alive);
     size_t found = 0;
@@ -92,8 +82,7 @@ START_TEST(each_allocation_may_fail) { tmon_fault_loop(use_ring, NULL); }
 END_TEST
 
 /* A name that could not be noted is not half there: it gets the same number at the next try. */
-START_TEST(a_name_is_whole_or_not_there)
-{
+START_TEST(a_name_is_whole_or_not_there) {
   tmon_fault fault = {0};
   tmon_ring *ring = NULL;
   tmon_fault_install(&fault);
@@ -121,18 +110,24 @@ START_TEST(a_name_is_whole_or_not_there)
 }
 END_TEST
 
-static const struct { int number; int code; } numbers[] = {
-    {ENOSPC, TMON_EFULL}, {EMFILE, TMON_EIO}, {EACCES, TMON_EACCESS}, {EIO, TMON_EIO}, {EINTR, TMON_EIO}, {ENOMEM, TMON_ENOMEM},
+static const struct {
+  int number;
+  int code;
+} numbers[] = {
+    {ENOSPC, TMON_EFULL},
+    {EMFILE, TMON_EIO},
+    {EACCES, TMON_EACCESS},
+    {EIO, TMON_EIO},
+    {EINTR, TMON_EIO},
+    {ENOMEM, TMON_ENOMEM},
 };
 
-START_TEST(each_system_call_may_fail)
-{
+START_TEST(each_system_call_may_fail) {
   int number = numbers[_i / 2].number;
   bool persistent = _i % 2;
   size_t runs = 0;
   /* For ever interrupted would be for ever retried. */
-  if (number == EINTR && persistent)
-    return;
+  if (number == EINTR && persistent) return;
   size_t before = count_open();
   for (size_t at = 1;; at++) {
     fault_files_arm(at, persistent, number);
@@ -156,8 +151,7 @@ START_TEST(each_system_call_may_fail)
 }
 END_TEST
 
-int main(void)
-{
+int main(void) {
   Suite *suite = suite_create("series/ring_fault");
   TCase *tests = tcase_create("ring");
   tcase_add_checked_fixture(tests, setup, teardown);

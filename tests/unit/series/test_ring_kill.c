@@ -28,7 +28,11 @@ typedef struct shared {
 } shared;
 static shared *outside;
 
-typedef struct writer { tmon_ring *ring; uint32_t metric; int number; } writer;
+typedef struct writer {
+  tmon_ring *ring;
+  uint32_t metric;
+  int number;
+} writer;
 static void write_for_ever(void *argument) {
   const writer *self = argument;
   for (int64_t i = 0;; i++) {

@@ -17,11 +17,13 @@ static void open_rules(const char *bound, const char *secret, const char *const 
 
 START_TEST(host_names_this_server) {
   static const char *const names[] = {"gpu.lan", "monitor.example:443"};
-  static const struct { const char *host; bool good; } hosts[] = {
-      {"127.0.0.1:8000", true}, {"localhost:8000", true}, {"LOCALHOST:8000", true}, {"[::1]:8000", true}, {"gpu.lan:8000", true},
+  static const struct {
+    const char *host;
+    bool good;
+  } hosts[] = {{"127.0.0.1:8000", true}, {"localhost:8000", true}, {"LOCALHOST:8000", true}, {"[::1]:8000", true}, {"gpu.lan:8000", true},
       {"monitor.example:443", true}, {"monitor.example", true}, {"localhost", false}, {"localhost:8001", false}, {"evil.example:8000", false},
-      {"gpu.lan.evil:8000", false}, {"gpu.lan:81", false}, {"192.168.1.2:8000", false}, {"localhost:8000x", false}, {"", false},
-      {"[::1:8000", false}, {":8000", false}, {"localhost:", false}, {"127.0.0.1.evil.example:8000", false}};
+      {"gpu.lan.evil:8000", false}, {"gpu.lan:81", false}, {"192.168.1.2:8000", false}, {"localhost:8000x", false}, {"", false}, {"[::1:8000", false},
+      {":8000", false}, {"localhost:", false}, {"127.0.0.1.evil.example:8000", false}};
   open_rules("127.0.0.1", NULL, names, 2);
   for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
     ck_assert_msg(tmon_access_host(&access_rules, hosts[i].host, 8000) == hosts[i].good, "%s", hosts[i].host);
@@ -35,9 +37,13 @@ START_TEST(host_names_this_server) {
 END_TEST
 
 START_TEST(origin_is_this_server) {
-  static const struct { const char *origin; const char *site; bool good; } origins[] = {
-      {"", "", true}, {"http://localhost:8000", "same-origin", true}, {"https://localhost:8000", "", true}, {"http://localhost:8001", "", false},
-      {"http://evil.example", "", false}, {"null", "", false}, {"", "cross-site", false}, {"http://localhost:8000.evil", "", false}};
+  static const struct {
+    const char *origin;
+    const char *site;
+    bool good;
+  } origins[] = {{"", "", true}, {"http://localhost:8000", "same-origin", true}, {"https://localhost:8000", "", true},
+      {"http://localhost:8001", "", false}, {"http://evil.example", "", false}, {"null", "", false}, {"", "cross-site", false},
+      {"http://localhost:8000.evil", "", false}};
   for (size_t i = 0; i < sizeof origins / sizeof origins[0]; i++) {
     tmon_request request;
     memset(&request, 0, sizeof request);

@@ -9,9 +9,7 @@
 
 static tmon_request request;
 
-static void fresh(void) {
-  memset(&request, 0, sizeof request);
-}
+static void fresh(void) { memset(&request, 0, sizeof request); }
 
 static void query(const char *text) {
   fresh();
@@ -80,9 +78,14 @@ START_TEST(cookies_match_whole_names) {
 END_TEST
 
 START_TEST(types_and_encodings) {
-  static const struct { const char *type; bool json; } types[] = {
-      {"application/json", true}, {"Application/JSON; charset=utf-8", true}, {"application/jsonp", false}, {"text/plain", false}, {"", false}};
-  static const struct { const char *accept; bool gzip; } encodings[] = {
+  static const struct {
+    const char *type;
+    bool json;
+  } types[] = {{"application/json", true}, {"Application/JSON; charset=utf-8", true}, {"application/jsonp", false}, {"text/plain", false}, {"", false}};
+  static const struct {
+    const char *accept;
+    bool gzip;
+  } encodings[] = {
       {"gzip, br", true}, {"br, gzip", true}, {"gzip;q=0", false}, {"gzip;q=0.0", false}, {"gzip;q=0.5", true}, {"x-gzip", false}, {"", false}};
   for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
     fresh();

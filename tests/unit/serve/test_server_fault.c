@@ -15,43 +15,41 @@ static tmon_store *store;
 static char id[40];
 static tmon_fault fault;
 
-static void arm(size_t at, bool persistent)
-{
+static void arm(size_t at, bool persistent) {
   atomic_store(&fault.count, 0);
   atomic_store(&fault.failed, 0);
   atomic_store(&fault.persistent, persistent);
   atomic_store(&fault.fail_at, at);
 }
 
-static size_t disarm(void)
-{
+static size_t disarm(void) {
   atomic_store(&fault.fail_at, 0);
   return atomic_load(&fault.failed);
 }
 
-static int open_server(tmon_server **server)
-{
+static int open_server(tmon_server **server) {
   static const uint16_t any = 0;
   static const char *const hosts[] = {"one.example", "two.example:443"};
-  tmon_server_options options = {.size = sizeof options, .ports = &any, .port_count = 1, .token = "0123456789abcdef0123456789abcdef",
-      .allowed_hosts = hosts, .allowed_host_count = 2};
+  tmon_server_options options = {.size = sizeof options,
+      .ports = &any,
+      .port_count = 1,
+      .token = "0123456789abcdef0123456789abcdef",
+      .allowed_hosts = hosts,
+      .allowed_host_count = 2};
   return tmon_server_open(server, store, &options);
 }
 
-static int open_and_free(void *unused)
-{
+static int open_and_free(void *unused) {
   tmon_server *server = NULL;
   (void)unused;
   int result = open_server(&server);
   ck_assert((result == TMON_OK) == (server != NULL));
-  if (server)
-    ck_assert_uint_ne(tmon_server_port(server, 0), 0);
+  if (server) ck_assert_uint_ne(tmon_server_port(server, 0), 0);
   tmon_server_free(server);
   return result;
 }
 
-START_TEST(opening)
-{
+START_TEST(opening) {
   test_setup();
   store = test_store();
   /* The store was made with the usual allocator and is not touched by the loop. */
@@ -64,8 +62,7 @@ END_TEST
 static void *serve(void *argument) { return (void *)(intptr_t)tmon_server_run(argument); }
 
 /* One request on a connection of its own; the reply's status, 0 when the server hung up. */
-static int ask(const tmon_server *server, const char *request)
-{
+static int ask(const tmon_server *server, const char *request) {
   struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(tmon_server_port(server, 0)), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   char text[1500];
   char reply[4000];
@@ -78,12 +75,10 @@ static int ask(const tmon_server *server, const char *request)
     struct pollfd waited = {.fd = fd, .events = POLLIN};
     ck_assert_msg(poll(&waited, 1, 20000) == 1, "no reply to %s", text);
     ssize_t got = recv(fd, reply + size, sizeof reply - 1 - size, 0);
-    if (got <= 0)
-      break;
+    if (got <= 0) break;
     size += (size_t)got;
     reply[size] = 0;
-    if (strstr(reply, "\r\n\r\n"))
-      break;
+    if (strstr(reply, "\r\n\r\n")) break;
   }
   (void)close(fd);
   reply[size] = 0;
@@ -100,8 +95,7 @@ static const char *const requests[] = {
     "GET /events" HEAD "\r\n",
 };
 
-START_TEST(answering)
-{
+START_TEST(answering) {
   const char *request = requests[_i / 2];
   const char *text = getenv("LONG");
   bool is_long = text && *text == '1';
@@ -134,8 +128,7 @@ START_TEST(answering)
     ck_assert_msg(status == good, "status %d after the failure at %zu", status, at);
   }
   ck_assert_uint_gt(runs, 0);
-  if (getenv("SHOW"))
-    fprintf(stderr, "%.30s: %zu\n", request, runs);
+  if (getenv("SHOW")) fprintf(stderr, "%.30s: %zu\n", request, runs);
   tmon_server_stop(server);
   void *result = NULL;
   ck_assert_int_eq(pthread_join(thread, &result), 0);
@@ -149,8 +142,7 @@ START_TEST(answering)
 }
 END_TEST
 
-START_TEST(no_call_is_missing)
-{
+START_TEST(no_call_is_missing) {
   static const char *const known[] = {"tmon_server_free", "tmon_server_open", "tmon_server_port", "tmon_server_run", "tmon_server_stop"};
   char line[200];
   size_t seen = 0;
@@ -158,11 +150,9 @@ START_TEST(no_call_is_missing)
   ck_assert_ptr_nonnull(file);
   while (fgets(line, sizeof line, file)) {
     line[strcspn(line, "\n")] = 0;
-    if (strncmp(line, "libtrainmon-serve ", 18) != 0)
-      continue;
+    if (strncmp(line, "libtrainmon-serve ", 18) != 0) continue;
     bool found = false;
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-      found = found || strcmp(known[i], line + 18) == 0;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) found = found || strcmp(known[i], line + 18) == 0;
     ck_assert_msg(found, "%s has no fault case here", line + 18);
     seen++;
   }
@@ -171,12 +161,10 @@ START_TEST(no_call_is_missing)
 }
 END_TEST
 
-int main(void)
-{
+int main(void) {
   TCase *tests = tcase_create("server");
   Suite *suite = suite_create("serve/server_fault");
-  if (!getenv("TMPDIR") && access("/dev/shm", W_OK | X_OK) == 0)
-    (void)setenv("TMPDIR", "/dev/shm", 1);
+  if (!getenv("TMPDIR") && access("/dev/shm", W_OK | X_OK) == 0) (void)setenv("TMPDIR", "/dev/shm", 1);
   tcase_set_timeout(tests, 110);
   tcase_add_test(tests, opening);
   tcase_add_test(tests, no_call_is_missing);

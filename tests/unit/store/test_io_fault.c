@@ -8,39 +8,32 @@
 #include "unit/fault_vfs.h"
 #include "unit/store/fixture.h"
 
-static bool is_long(void)
-{
+static bool is_long(void) {
   const char *text = getenv("LONG");
   return text && *text == '1';
 }
 
 /* Memory keeps the loops short where there is such a folder: they sync thousands of times. */
-static void make_quick_scratch(void)
-{
+static void make_quick_scratch(void) {
   bool quick = !is_long() && access("/dev/shm", W_OK | X_OK) == 0;
   (void)snprintf(scratch, sizeof scratch, "%s/trainmon-store-XXXXXX", quick ? "/dev/shm" : "/tmp");
   ck_assert_ptr_nonnull(mkdtemp(scratch));
 }
 
-static void check_error(int result)
-{
+static void check_error(int result) {
   ck_assert_msg(result == TMON_OK || result == TMON_EIO || result == TMON_EFULL || result == TMON_ENOMEM || result == TMON_ENOTFOUND, "%s: %s",
       tmon_error_name(result), tmon_error_message());
   ck_assert(result == TMON_OK || tmon_error_message()[0]);
 }
 
-static int read_count(tmon_db *db, int64_t *count)
-{
+static int read_count(tmon_db *db, int64_t *count) {
   tmon_tx *tx = NULL;
   tmon_row *row = NULL;
   int result = tmon_tx_begin(&tx, db, false, -1);
-  if (result)
-    return result;
+  if (result) return result;
   result = tmon_tx_prepare(&row, tx, "SELECT count(*), sum(length(data)) FROM fault");
-  if (!result)
-    result = tmon_row_step(row);
-  if (!result)
-    *count = tmon_row_int(row, 0);
+  if (!result) result = tmon_row_step(row);
+  if (!result) *count = tmon_row_int(row, 0);
   if (result) {
     tmon_tx_abort(tx);
     return result;
@@ -51,8 +44,7 @@ static int read_count(tmon_db *db, int64_t *count)
 static const char *const add_sql = "INSERT INTO fault (data) VALUES (randomblob(20000))";
 
 /* On an open handle: an insert and a read with failures, then the same without. */
-static size_t write_once(unsigned which, size_t at, bool persistent, bool full, int64_t *confirmed)
-{
+static size_t write_once(unsigned which, size_t at, bool persistent, bool full, int64_t *confirmed) {
   tmon_db *db = open_db();
   int64_t count = 0;
   /* From the same state each time, else reads would grow with the runs. The rows of the run before were confirmed. */
@@ -80,8 +72,7 @@ static size_t write_once(unsigned which, size_t at, bool persistent, bool full, 
   return failed;
 }
 
-START_TEST(writing)
-{
+START_TEST(writing) {
   bool persistent = _i & 1;
   bool full = _i & 2;
   unsigned which = _i & 4 ? FAULT_MEMORY : FAULT_ALL;
@@ -91,19 +82,16 @@ START_TEST(writing)
   tmon_db *db = open_db();
   OK(write_sql(db, "CREATE TABLE fault (id INTEGER PRIMARY KEY, data BLOB)"));
   tmon_db_close(db);
-  for (size_t at = 1; write_once(which, at, persistent, full, &confirmed); at += is_long() ? 1 : which == FAULT_MEMORY ? 211 : 1)
-    runs++;
+  for (size_t at = 1; write_once(which, at, persistent, full, &confirmed); at += is_long() ? 1 : which == FAULT_MEMORY ? 211 : 1) runs++;
   ck_assert_uint_gt(runs, 5);
-  if (getenv("SHOW"))
-    fprintf(stderr, "writing %u: %zu\n", which, runs);
+  if (getenv("SHOW")) fprintf(stderr, "writing %u: %zu\n", which, runs);
   ck_assert_str_eq(shell("PRAGMA integrity_check"), "ok");
   ck_assert_int_eq(strtoll(shell("SELECT count(*) FROM fault"), NULL, 10), confirmed);
 }
 END_TEST
 
 /* The first opening, which makes the database. */
-START_TEST(making)
-{
+START_TEST(making) {
   bool persistent = _i & 1;
   unsigned which = _i & 2 ? FAULT_MEMORY : FAULT_ALL;
   size_t runs = 0;
@@ -124,37 +112,29 @@ START_TEST(making)
     ck_assert_str_eq(shell("PRAGMA integrity_check"), "ok");
     drop_scratch();
     make_quick_scratch();
-    if (!failed)
-      break;
+    if (!failed) break;
   }
   ck_assert_uint_gt(runs, 5);
-  if (getenv("SHOW"))
-    fprintf(stderr, "making %u: %zu\n", which, runs);
+  if (getenv("SHOW")) fprintf(stderr, "making %u: %zu\n", which, runs);
 }
 END_TEST
 
-static int use_all(void *unused)
-{
+static int use_all(void *unused) {
   tmon_db *db = NULL;
   int64_t count = 0;
   (void)unused;
   int result = tmon_db_open(&db, scratch, false, false, 5000000);
-  if (!result)
-    result = write_sql(db, "INSERT INTO fault (data) VALUES ('x')");
-  if (!result)
-    result = read_count(db, &count);
+  if (!result) result = write_sql(db, "INSERT INTO fault (data) VALUES ('x')");
+  if (!result) result = read_count(db, &count);
   tmon_db_close(db);
-  if (result)
-    return result;
+  if (result) return result;
   result = tmon_db_open(&db, scratch, true, true, 5000000);
-  if (!result)
-    result = read_count(db, &count);
+  if (!result) result = read_count(db, &count);
   tmon_db_close(db);
   return result;
 }
 
-START_TEST(own_allocations)
-{
+START_TEST(own_allocations) {
   fault_vfs_install();
   tmon_db *db = open_db();
   OK(write_sql(db, "CREATE TABLE fault (id INTEGER PRIMARY KEY, data BLOB)"));
@@ -164,8 +144,7 @@ START_TEST(own_allocations)
 }
 END_TEST
 
-int main(void)
-{
+int main(void) {
   Suite *suite = suite_create("store/io_fault");
   TCase *tests = tcase_create("faults");
   tcase_add_checked_fixture(tests, make_quick_scratch, drop_scratch);

@@ -10,8 +10,8 @@
 #define CALLS_HISTORY 1100 /* a chunk and a delta */
 
 typedef struct calls_env {
-  tmon_store *store;    /* of the session */
-  tmon_store *fresh;    /* another handle: what is prepared and cached would hide operations */
+  tmon_store *store; /* of the session */
+  tmon_store *fresh; /* another handle: what is prepared and cached would hide operations */
   tmon_session *session;
   tmon_metric metric;
   char id[40];
@@ -47,15 +47,13 @@ typedef struct calls_trouble {
   size_t stride; /* 1: every operation */
 } calls_trouble;
 
-static inline int calls_follow_next(calls_env *env)
-{
+static inline int calls_follow_next(calls_env *env) {
   tmon_follow_point points[64];
   size_t count = 0;
   return tmon_follow_next(env->follow, points, 64, &count, NULL);
 }
 
-static inline int calls_follow_open(calls_env *env)
-{
+static inline int calls_follow_open(calls_env *env) {
   tmon_follow *follow = NULL;
   int result = tmon_follow_open(&follow, env->fresh, env->id);
   ck_assert((result == TMON_OK) == (follow != NULL));
@@ -63,23 +61,20 @@ static inline int calls_follow_open(calls_env *env)
   return result;
 }
 
-static inline int calls_log(calls_env *env)
-{
+static inline int calls_log(calls_env *env) {
   int result = tmon_log(env->session, env->metric, 1, 1);
   env->logged += result == TMON_OK;
   return result;
 }
 
-static inline int calls_log_batch(calls_env *env)
-{
+static inline int calls_log_batch(calls_env *env) {
   double value = 2;
   int result = tmon_log_batch(env->session, 2, &env->metric, &value, 1);
   env->logged += result == TMON_OK;
   return result;
 }
 
-static inline int calls_log_series(calls_env *env)
-{
+static inline int calls_log_series(calls_env *env) {
   int64_t step = 3;
   double value = 3;
   int result = tmon_log_series(env->session, env->metric, &step, NULL, &value, 1);
@@ -87,44 +82,38 @@ static inline int calls_log_series(calls_env *env)
   return result;
 }
 
-static inline int calls_metric_list_next(calls_env *env)
-{
+static inline int calls_metric_list_next(calls_env *env) {
   tmon_metric_info info;
   return tmon_metric_list_next(env->metrics, &info);
 }
 
-static inline int calls_metric_list_open(calls_env *env)
-{
+static inline int calls_metric_list_open(calls_env *env) {
   tmon_metric_list *list = NULL;
   int result = tmon_metric_list_open(&list, env->fresh, env->id);
   tmon_metric_list_free(list);
   return result;
 }
 
-static inline int calls_reader_next(calls_env *env)
-{
+static inline int calls_reader_next(calls_env *env) {
   tmon_point points[2000];
   size_t count = 0;
   return tmon_point_reader_next(env->reader, points, 2000, &count);
 }
 
-static inline int calls_reader_open(calls_env *env)
-{
+static inline int calls_reader_open(calls_env *env) {
   tmon_point_reader *reader = NULL;
   int result = tmon_point_reader_open(&reader, env->fresh, env->id, "m");
   tmon_point_reader_free(reader);
   return result;
 }
 
-static inline int calls_record_create(calls_env *env)
-{
+static inline int calls_record_create(calls_env *env) {
   char id[37];
   tmon_record_change change = {.size = sizeof change, .name = "made", .config_json = "{\"a\":[1,2]}"};
   return tmon_record_create(id, env->fresh, &change);
 }
 
-static inline int calls_epochs_json(calls_env *env)
-{
+static inline int calls_epochs_json(calls_env *env) {
   char *text = NULL;
   int result = tmon_record_epochs_json(&text, env->fresh, env->rest, -1);
   ck_assert((result == TMON_OK) == (text != NULL));
@@ -132,14 +121,12 @@ static inline int calls_epochs_json(calls_env *env)
   return result;
 }
 
-static inline int calls_record_list_next(calls_env *env)
-{
+static inline int calls_record_list_next(calls_env *env) {
   tmon_record record;
   return tmon_record_list_next(env->records, &record);
 }
 
-static inline int calls_record_list_open(calls_env *env)
-{
+static inline int calls_record_list_open(calls_env *env) {
   tmon_record_list *list = NULL;
   tmon_record_filter filter = {.size = sizeof filter, .limit = 2};
   int result = tmon_record_list_open(&list, env->fresh, &filter);
@@ -147,22 +134,19 @@ static inline int calls_record_list_open(calls_env *env)
   return result;
 }
 
-static inline int calls_record_log_epoch(calls_env *env)
-{
+static inline int calls_record_log_epoch(calls_env *env) {
   tmon_epoch_value values[] = {{"loss", 1}, {"mine", NAN}};
   return tmon_record_log_epoch(env->fresh, env->rest, env->round + 2, values, 2);
 }
 
 static inline int calls_record_request(calls_env *env) { return tmon_record_request(env->fresh, env->id, TMON_CONTROL_PAUSE); }
 
-static inline int calls_record_update(calls_env *env)
-{
+static inline int calls_record_update(calls_env *env) {
   tmon_record_change change = {.size = sizeof change, .name = "new", .config_json = "{}", .set_status = true, .status = TMON_STATUS_RUNNING};
   return tmon_record_update(env->fresh, env->rest, &change);
 }
 
-static inline int calls_query(calls_env *env)
-{
+static inline int calls_query(calls_env *env) {
   tmon_series *series = NULL;
   int result = tmon_series_query(&series, env->fresh, env->id, "m", NULL);
   ck_assert((result == TMON_OK) == (series != NULL));
@@ -170,8 +154,7 @@ static inline int calls_query(calls_env *env)
   return result;
 }
 
-static inline int calls_tail(calls_env *env)
-{
+static inline int calls_tail(calls_env *env) {
   tmon_point points[1200];
   size_t count = 1200;
   return tmon_series_tail(points, &count, env->fresh, env->id, "m");
@@ -180,15 +163,13 @@ static inline int calls_tail(calls_env *env)
 static inline int calls_finish(calls_env *env) { return tmon_session_finish(env->session, TMON_STATUS_FAILED); }
 static inline int calls_flush(calls_env *env) { return tmon_session_flush(env->session); }
 
-static inline int calls_session_log_epoch(calls_env *env)
-{
+static inline int calls_session_log_epoch(calls_env *env) {
   double value = 4;
   tmon_epoch row = {.size = sizeof row, .count = 1, .metrics = &env->metric, .values = &value};
   return tmon_session_log_epoch(env->session, env->round, &row);
 }
 
-static inline int calls_metric(calls_env *env)
-{
+static inline int calls_metric(calls_env *env) {
   tmon_metric metric = 0;
   int result = TMON_OK;
   for (int i = 0; i < 200 && result == TMON_OK; i++) {
@@ -199,8 +180,7 @@ static inline int calls_metric(calls_env *env)
   return result;
 }
 
-static inline int calls_report(calls_env *env)
-{
+static inline int calls_report(calls_env *env) {
   tmon_progress progress = {.size = sizeof progress, .epoch = env->round, .epochs = 100};
   return tmon_session_report(env->session, &progress);
 }
@@ -208,8 +188,7 @@ static inline int calls_report(calls_env *env)
 static inline int calls_session_request(calls_env *env) { return tmon_session_request(env->session, TMON_CONTROL_STOP); }
 static inline int calls_set_error(calls_env *env) { return tmon_session_set_error(env->session, "why"); }
 
-static inline int calls_start(calls_env *env)
-{
+static inline int calls_start(calls_env *env) {
   tmon_session *session = NULL;
   tmon_session_options options = {.size = sizeof options, .no_drainer = true, .config_json = "{\"a\":[1,2]}", .ring_bytes = 256 << 10};
   int result = tmon_session_start(&session, env->store, &options);
@@ -218,20 +197,17 @@ static inline int calls_start(calls_env *env)
   return result;
 }
 
-static inline int calls_cursor(calls_env *env)
-{
+static inline int calls_cursor(calls_env *env) {
   int64_t cursor = 0;
   return tmon_store_change_cursor(&cursor, env->fresh);
 }
 
-static inline int calls_info(calls_env *env)
-{
+static inline int calls_info(calls_env *env) {
   tmon_store_info info;
   return tmon_store_get_info(&info, env->fresh);
 }
 
-static inline int calls_store_open(calls_env *env)
-{
+static inline int calls_store_open(calls_env *env) {
   tmon_store *store = NULL;
   tmon_store_options options = {.size = sizeof options, .ring_folder = test_folder};
   char folder[300];
@@ -240,8 +216,7 @@ static inline int calls_store_open(calls_env *env)
   tmon_store_free(store);
   store = NULL;
   (void)snprintf(folder, sizeof folder, "%s/new%d", test_folder, env->round);
-  if (result == TMON_OK)
-    result = tmon_store_open(&store, folder, &options);
+  if (result == TMON_OK) result = tmon_store_open(&store, folder, &options);
   tmon_store_free(store);
   return result;
 }
@@ -283,8 +258,7 @@ static const calls_entry calls_table[] = {
 enum { CALLS_COUNT = sizeof calls_table / sizeof *calls_table };
 
 /* With `loose` the ring holds points that are not committed: a chunk, a new metric, an epoch. */
-static inline void calls_begin(calls_env *env, const calls_entry *entry, int round, bool loose)
-{
+static inline void calls_begin(calls_env *env, const calls_entry *entry, int round, bool loose) {
   memset(env, 0, sizeof *env);
   env->round = round;
   env->store = test_store();
@@ -293,8 +267,7 @@ static inline void calls_begin(calls_env *env, const calls_entry *entry, int rou
   (void)snprintf(env->id, sizeof env->id, "%s", tmon_session_id(env->session));
   env->metric = test_metric(env->session, "m");
   if ((entry->how & CALLS_DRAINER) == 0) {
-    for (int i = 0; i < CALLS_HISTORY; i++, env->logged++)
-      ok(tmon_log(env->session, env->metric, i, i));
+    for (int i = 0; i < CALLS_HISTORY; i++, env->logged++) ok(tmon_log(env->session, env->metric, i, i));
     ok(tmon_session_flush(env->session));
   }
   tmon_record_change change = {.size = sizeof change, .name = "rest"};
@@ -311,16 +284,14 @@ static inline void calls_begin(calls_env *env, const calls_entry *entry, int rou
     double last = 1;
     tmon_metric other = test_metric(env->session, "n");
     tmon_epoch row = {.size = sizeof row, .count = 1, .metrics = &other, .values = &last};
-    for (int i = 0; i < CALLS_HISTORY; i++, env->logged++)
-      ok(tmon_log(env->session, env->metric, i, i));
+    for (int i = 0; i < CALLS_HISTORY; i++, env->logged++) ok(tmon_log(env->session, env->metric, i, i));
     ok(tmon_log(env->session, other, 1, 1));
     ok(tmon_session_log_epoch(env->session, 1, &row));
   }
   env->fresh = test_store();
 }
 
-static inline void calls_end(calls_env *env)
-{
+static inline void calls_end(calls_env *env) {
   tmon_record_list_free(env->records);
   tmon_metric_list_free(env->metrics);
   tmon_point_reader_free(env->reader);
@@ -330,8 +301,7 @@ static inline void calls_end(calls_env *env)
   tmon_store_free(env->store);
 }
 
-static inline void calls_check_file(const char *folder)
-{
+static inline void calls_check_file(const char *folder) {
   char path[400];
   sqlite3 *handle = NULL;
   sqlite3_stmt *statement = NULL;
@@ -345,8 +315,7 @@ static inline void calls_check_file(const char *folder)
 }
 
 /* One run with operation `at` failing. Gives how many operations failed. */
-static inline size_t calls_once(const calls_entry *entry, const calls_trouble *trouble, size_t at, bool persistent)
-{
+static inline size_t calls_once(const calls_entry *entry, const calls_trouble *trouble, size_t at, bool persistent) {
   calls_env env;
   int64_t before = 0;
   int64_t after = 0;
@@ -357,17 +326,16 @@ static inline size_t calls_once(const calls_entry *entry, const calls_trouble *t
   char text[300];
   (void)tmon_error_copy(text, sizeof text);
   size_t failed = trouble->disarm();
-  if (!failed)
-    ck_assert_msg(result == TMON_OK || result == TMON_DONE, "%s gave %s without a failure: %s", entry->name, tmon_error_name(result), text);
-  else if (result < 0)
-    ck_assert_msg(trouble->allowed(result) && text[0], "%s gave %s at %zu: %s", entry->name, tmon_error_name(result), at, text);
+  if (!failed) ck_assert_msg(result == TMON_OK || result == TMON_DONE, "%s gave %s without a failure: %s", entry->name, tmon_error_name(result), text);
+  else if (result < 0) ck_assert_msg(trouble->allowed(result) && text[0], "%s gave %s at %zu: %s", entry->name, tmon_error_name(result), at, text);
   ok(tmon_store_change_cursor(&after, env.store));
   if ((entry->how & CALLS_READS) || ((entry->how & CALLS_ATOMIC) && result < 0))
     ck_assert_msg(before == after, "%s changed the store at %zu although it gave %s", entry->name, at, tmon_error_name(result));
   if (!(entry->how & CALLS_ENDS)) {
     /* All handles still work: the same call again, a point, a commit. */
     bool dead = (entry->how & CALLS_DIES) && result < 0;
-    ck_assert_msg((result = entry->run(&env)) >= 0 || dead, "%s gave %s after the failure at %zu: %s", entry->name, tmon_error_name(result), at, tmon_error_message());
+    ck_assert_msg((result = entry->run(&env)) >= 0 || dead, "%s gave %s after the failure at %zu: %s", entry->name, tmon_error_name(result), at,
+        tmon_error_message());
     ck_assert_int_eq(calls_log(&env), TMON_OK);
     ok(tmon_session_flush(env.session));
     ck_assert_uint_eq(test_count(env.store, env.id, "m", false), env.logged);
@@ -376,8 +344,7 @@ static inline size_t calls_once(const calls_entry *entry, const calls_trouble *t
   char id[40];
   memcpy(id, env.id, sizeof id);
   calls_end(&env);
-  if ((entry->how & CALLS_READS) && at % 8 != 1)
-    return failed; /* the handles have told already */
+  if ((entry->how & CALLS_READS) && at % 8 != 1) return failed; /* the handles have told already */
   tmon_store *store = test_store();
   if (logged)
     ck_assert_msg(test_count(store, id, "m", false) == logged, "%s at %zu: %llu of %llu points", entry->name, at,
@@ -387,20 +354,17 @@ static inline size_t calls_once(const calls_entry *entry, const calls_trouble *t
   return failed;
 }
 
-static inline bool calls_long(void)
-{
+static inline bool calls_long(void) {
   const char *text = getenv("LONG");
   return text && *text == '1';
 }
 
 /* Gives how many runs met a failure. */
-static inline size_t calls_loop(const calls_entry *entry, const calls_trouble *trouble, bool persistent)
-{
+static inline size_t calls_loop(const calls_entry *entry, const calls_trouble *trouble, bool persistent) {
   size_t runs = 0;
   size_t stride = trouble->stride * ((entry->how & CALLS_MANY) && !calls_long() ? 7 : 1);
   for (size_t at = 1;; at += stride) {
-    if (!calls_once(entry, trouble, at, persistent))
-      break;
+    if (!calls_once(entry, trouble, at, persistent)) break;
     runs++;
     ck_assert_msg(runs < 5000, "%s does not come to an end", entry->name);
   }
@@ -409,9 +373,7 @@ static inline size_t calls_loop(const calls_entry *entry, const calls_trouble *t
 }
 
 /* Memory keeps the loops short where there is such a folder; LONG=1 stays on the disk. */
-static inline void calls_choose_folder(void)
-{
-  if (!calls_long() && !getenv("TMPDIR") && access("/dev/shm", W_OK | X_OK) == 0)
-    (void)setenv("TMPDIR", "/dev/shm", 1);
+static inline void calls_choose_folder(void) {
+  if (!calls_long() && !getenv("TMPDIR") && access("/dev/shm", W_OK | X_OK) == 0) (void)setenv("TMPDIR", "/dev/shm", 1);
 }
 #endif

@@ -16,42 +16,35 @@
 #define ok(call) expect(TMON_OK, call)
 #define expect(code, call) expect_code((code), (call), #call, __FILE__, __LINE__)
 
-static inline void expect_code(int code, int result, const char *call, const char *file, int line)
-{
+static inline void expect_code(int code, int result, const char *call, const char *file, int line) {
   if (result != code)
     ck_abort_msg("%s:%d: %s gave %s, expected %s: %s", file, line, call, tmon_error_name(result), tmon_error_name(code), tmon_error_message());
 }
 
 static char test_folder[256];
 
-static inline void test_setup(void)
-{
+static inline void test_setup(void) {
   const char *base = getenv("TMPDIR");
   (void)snprintf(test_folder, sizeof test_folder, "%s/trainmon-XXXXXX", base && *base ? base : "/tmp");
   ck_assert_ptr_nonnull(mkdtemp(test_folder));
 }
 
 /* Folders of a test are at most two deep. */
-static inline void test_remove(const char *folder)
-{
+static inline void test_remove(const char *folder) {
   DIR *directory = opendir(folder);
   struct dirent *entry;
   while (directory && (entry = readdir(directory))) {
     char path[600];
-    if ((size_t)snprintf(path, sizeof path, "%s/%s", folder, entry->d_name) >= sizeof path)
-      continue;
-    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 && unlink(path) != 0)
-      test_remove(path);
+    if ((size_t)snprintf(path, sizeof path, "%s/%s", folder, entry->d_name) >= sizeof path) continue;
+    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 && unlink(path) != 0) test_remove(path);
   }
-  if (directory)
-    closedir(directory);
+  if (directory) closedir(directory);
   (void)rmdir(folder);
 }
 
 static inline void test_teardown(void) { test_remove(test_folder); }
 
-static inline tmon_store *test_store(void)
-{
+static inline tmon_store *test_store(void) {
   tmon_store *store = NULL;
   tmon_store_options options = {.size = sizeof options, .ring_folder = test_folder};
   ok(tmon_store_open(&store, test_folder, &options));
@@ -59,24 +52,21 @@ static inline tmon_store *test_store(void)
 }
 
 /* Without a drainer: what is committed is what the test flushes. */
-static inline tmon_session *test_session(tmon_store *store, const char *id)
-{
+static inline tmon_session *test_session(tmon_store *store, const char *id) {
   tmon_session *session = NULL;
   tmon_session_options options = {.size = sizeof options, .id = id, .no_drainer = true};
   ok(tmon_session_start(&session, store, &options));
   return session;
 }
 
-static inline tmon_metric test_metric(tmon_session *session, const char *key)
-{
+static inline tmon_metric test_metric(tmon_session *session, const char *key) {
   tmon_metric metric = 0;
   ok(tmon_session_metric(&metric, session, key, NULL));
   return metric;
 }
 
 /* One session's record; its texts live until the list is freed. */
-static inline tmon_record_list *test_record(tmon_record *out, tmon_store *store, const char *id)
-{
+static inline tmon_record_list *test_record(tmon_record *out, tmon_store *store, const char *id) {
   tmon_record_list *list = NULL;
   tmon_record_filter filter = {.size = sizeof filter, .id = id};
   ok(tmon_record_list_open(&list, store, &filter));
@@ -84,24 +74,21 @@ static inline tmon_record_list *test_record(tmon_record *out, tmon_store *store,
   return list;
 }
 
-static inline tmon_status test_status(tmon_store *store, const char *id)
-{
+static inline tmon_status test_status(tmon_store *store, const char *id) {
   tmon_record record;
   tmon_record_list *list = test_record(&record, store, id);
   tmon_record_list_free(list);
   return record.status;
 }
 
-static inline uint64_t test_count(tmon_store *store, const char *id, const char *key, bool all_attempts)
-{
+static inline uint64_t test_count(tmon_store *store, const char *id, const char *key, bool all_attempts) {
   tmon_series *series = NULL;
   tmon_series_options options = {.size = sizeof options, .all_attempts = all_attempts};
   size_t count = 0;
   uint64_t total = 0;
   ok(tmon_series_query(&series, store, id, key, &options));
   const tmon_bucket *buckets = tmon_series_buckets(series, &count);
-  for (size_t i = 0; i < count; i++)
-    total += buckets[i].count;
+  for (size_t i = 0; i < count; i++) total += buckets[i].count;
   tmon_series_free(series);
   return total;
 }
@@ -114,8 +101,7 @@ static inline uint64_t test_random(uint64_t *state) /* splitmix64 */
   return z ^ (z >> 31);
 }
 
-static inline int test_run(Suite *suite, TCase *tests)
-{
+static inline int test_run(Suite *suite, TCase *tests) {
   tcase_add_checked_fixture(tests, test_setup, test_teardown);
   tcase_set_timeout(tests, 110);
   suite_add_tcase(suite, tests);

@@ -6,69 +6,84 @@
 
 /* What cannot fail, or only by its arguments. */
 static const char *const infallible[] = {
-    "tmon_allocator_set", "tmon_error_copy", "tmon_error_message", "tmon_error_name", "tmon_follow_free", "tmon_follow_key",
-    "tmon_metric_list_free", "tmon_point_reader_free", "tmon_record_list_free", "tmon_record_list_total", "tmon_series_bucket_width",
-    "tmon_series_buckets", "tmon_series_free", "tmon_session_control", "tmon_session_dropped", "tmon_session_free", "tmon_session_id",
-    "tmon_session_wait_while_paused", "tmon_store_free", "tmon_text_free", "tmon_version", "tmon_version_number",
+    "tmon_allocator_set",
+    "tmon_error_copy",
+    "tmon_error_message",
+    "tmon_error_name",
+    "tmon_follow_free",
+    "tmon_follow_key",
+    "tmon_metric_list_free",
+    "tmon_point_reader_free",
+    "tmon_record_list_free",
+    "tmon_record_list_total",
+    "tmon_series_bucket_width",
+    "tmon_series_buckets",
+    "tmon_series_free",
+    "tmon_session_control",
+    "tmon_session_dropped",
+    "tmon_session_free",
+    "tmon_session_id",
+    "tmon_session_wait_while_paused",
+    "tmon_store_free",
+    "tmon_text_free",
+    "tmon_version",
+    "tmon_version_number",
 };
 
 /* These need no memory on the calling thread, or hide its lack. */
 static const char *const without[] = {
-    "tmon_metric_list_next", "tmon_record_list_next", "tmon_session_finish", "tmon_log", "tmon_log_batch", "tmon_log_series", "tmon_session_log_epoch",
+    "tmon_metric_list_next",
+    "tmon_record_list_next",
+    "tmon_session_finish",
+    "tmon_log",
+    "tmon_log_batch",
+    "tmon_log_series",
+    "tmon_session_log_epoch",
 };
 
 static tmon_fault fault;
 
-static void arm(size_t at, bool persistent)
-{
+static void arm(size_t at, bool persistent) {
   atomic_store(&fault.count, 0);
   atomic_store(&fault.failed, 0);
   atomic_store(&fault.persistent, persistent);
   atomic_store(&fault.fail_at, at);
 }
 
-static size_t disarm(void)
-{
+static size_t disarm(void) {
   atomic_store(&fault.fail_at, 0);
   return atomic_load(&fault.failed);
 }
 
 static bool allowed(int code) { return code == TMON_ENOMEM; }
 
-static bool is_in(const char *name, const char *const *list, size_t count)
-{
+static bool is_in(const char *name, const char *const *list, size_t count) {
   for (size_t i = 0; i < count; i++)
-    if (strcmp(list[i], name) == 0)
-      return true;
+    if (strcmp(list[i], name) == 0) return true;
   return false;
 }
 
-START_TEST(each_allocation_of_a_call_may_fail)
-{
+START_TEST(each_allocation_of_a_call_may_fail) {
   const calls_entry *entry = &calls_table[_i / 2];
   bool persistent = _i % 2;
   calls_trouble trouble = {arm, disarm, allowed, calls_long() ? 1 : persistent ? 7 : 2};
   memset(&fault, 0, sizeof fault);
   tmon_fault_install(&fault);
   size_t runs = calls_loop(entry, &trouble, persistent);
-  if (getenv("SHOW"))
-    fprintf(stderr, "%s %zu\n", entry->name, runs);
+  if (getenv("SHOW")) fprintf(stderr, "%s %zu\n", entry->name, runs);
   ck_assert_int_eq(tmon_allocator_set(NULL), TMON_OK);
   ck_assert_msg(atomic_load(&fault.alive) == 0, "%ld pieces leaked by %s", (long)atomic_load(&fault.alive), entry->name);
   ck_assert_msg(runs || is_in(entry->name, without, sizeof without / sizeof *without), "%s met no failure", entry->name);
 }
 END_TEST
 
-static bool is_in_table(const char *name)
-{
+static bool is_in_table(const char *name) {
   for (size_t i = 0; i < CALLS_COUNT; i++)
-    if (strcmp(calls_table[i].name, name) == 0)
-      return true;
+    if (strcmp(calls_table[i].name, name) == 0) return true;
   return false;
 }
 
-START_TEST(no_call_is_missing)
-{
+START_TEST(no_call_is_missing) {
   char line[200];
   size_t seen = 0;
   FILE *file = fopen(TMON_TEST_SOURCE "/tests/exports.txt", "r");
@@ -76,8 +91,7 @@ START_TEST(no_call_is_missing)
   while (fgets(line, sizeof line, file)) {
     char *name = strchr(line, ' ');
     line[strcspn(line, "\n")] = 0;
-    if (line[0] == '#' || !name || strncmp(line, "libtrainmon ", 12) != 0)
-      continue;
+    if (line[0] == '#' || !name || strncmp(line, "libtrainmon ", 12) != 0) continue;
     name++;
     seen++;
     ck_assert_msg(is_in_table(name) != is_in(name, infallible, sizeof infallible / sizeof *infallible),
@@ -88,8 +102,7 @@ START_TEST(no_call_is_missing)
 }
 END_TEST
 
-int main(void)
-{
+int main(void) {
   TCase *tests = tcase_create("calls");
   calls_choose_folder();
   tcase_add_test(tests, no_call_is_missing);

@@ -21,8 +21,7 @@
 
 #define ID "01234567-89ab-4def-8123-456789abcdef"
 
-static const char *path_of(const char *name)
-{
+static const char *path_of(const char *name) {
   static char paths[4][600];
   static int next;
   char *path = paths[next++ % 4];
@@ -30,8 +29,7 @@ static const char *path_of(const char *name)
   return path;
 }
 
-static char *read_file(size_t *size, const char *name)
-{
+static char *read_file(size_t *size, const char *name) {
   char *text = NULL;
   ok(tmon_file_read(&text, size, path_of(name), 64 << 20));
   return text;
@@ -39,8 +37,7 @@ static char *read_file(size_t *size, const char *name)
 
 static void write_file(const char *name, const void *data, size_t size) { ok(tmon_file_write_atomic(path_of(name), data, size, 0644)); }
 
-static void run_sql(const char *sql)
-{
+static void run_sql(const char *sql) {
   sqlite3 *db = NULL;
   char *text = NULL;
   ck_assert_int_eq(sqlite3_open(path_of("trainmon.db"), &db), SQLITE_OK);
@@ -48,15 +45,12 @@ static void run_sql(const char *sql)
   sqlite3_close(db);
 }
 
-static void log_some(tmon_session *session, int count)
-{
+static void log_some(tmon_session *session, int count) {
   tmon_metric metric = test_metric(session, "m");
-  for (int i = 0; i < count; i++)
-    ok(tmon_log(session, metric, i, i * 0.37));
+  for (int i = 0; i < count; i++) ok(tmon_log(session, metric, i, i * 0.37));
 }
 
-static void make_ended(int points)
-{
+static void make_ended(int points) {
   tmon_store *store = test_store();
   tmon_session *session = test_session(store, ID);
   log_some(session, points);
@@ -65,8 +59,7 @@ static void make_ended(int points)
 }
 
 /* Opening fails with `code`, for writing and for reading, and the file stays as it is, byte by byte. */
-static void expect_refused(int code)
-{
+static void expect_refused(int code) {
   tmon_store *store = NULL;
   tmon_store_options options = {.size = sizeof options, .read_only = true};
   size_t before_size = 0;
@@ -84,8 +77,7 @@ static void expect_refused(int code)
   tmon_free(after);
 }
 
-START_TEST(what_is_no_store_is_left_alone)
-{
+START_TEST(what_is_no_store_is_left_alone) {
   static const char text[] = "epoch,loss\n1,0.5\n";
   static char long_text[40000];
   write_file("trainmon.db", text, sizeof text - 1);
@@ -109,8 +101,7 @@ START_TEST(what_is_no_store_is_left_alone)
 }
 END_TEST
 
-START_TEST(an_empty_file_becomes_a_store)
-{
+START_TEST(an_empty_file_becomes_a_store) {
   tmon_store *store = NULL;
   tmon_store_options options = {.size = sizeof options, .read_only = true};
   write_file("trainmon.db", "", 0);
@@ -123,8 +114,7 @@ START_TEST(an_empty_file_becomes_a_store)
 }
 END_TEST
 
-START_TEST(a_damaged_header_and_a_cut_file)
-{
+START_TEST(a_damaged_header_and_a_cut_file) {
   size_t size = 0;
   make_ended(50000);
   char *whole = read_file(&size, "trainmon.db");
@@ -147,8 +137,7 @@ START_TEST(a_damaged_header_and_a_cut_file)
 END_TEST
 
 /* All that a program does with a store; returns the first failure. */
-static int use_store(void)
-{
+static int use_store(void) {
   tmon_store *store = NULL;
   tmon_session *session = NULL;
   tmon_series *series = NULL;
@@ -159,14 +148,16 @@ static int use_store(void)
   char *text = NULL;
   tmon_store_options options = {.size = sizeof options, .ring_folder = test_folder};
   int result = tmon_store_open(&store, test_folder, &options);
-  if (result != TMON_OK)
-    return result;
-#define STEP(call) do { int step_ = (call); if (result == TMON_OK && step_ != TMON_DONE) result = step_; } while (0)
+  if (result != TMON_OK) return result;
+#define STEP(call)                                                                                                                                        \
+  do {                                                                                                                                                    \
+    int step_ = (call);                                                                                                                                   \
+    if (result == TMON_OK && step_ != TMON_DONE) result = step_;                                                                                          \
+  } while (0)
   STEP(tmon_record_list_open(&list, store, NULL));
   STEP(list ? tmon_record_list_next(list, &record) : TMON_OK);
   STEP(tmon_metric_list_open(&metrics, store, ID));
-  while (metrics && tmon_metric_list_next(metrics, &info) == TMON_OK)
-    continue;
+  while (metrics && tmon_metric_list_next(metrics, &info) == TMON_OK) continue;
   STEP(tmon_series_query(&series, store, ID, "m", NULL));
   STEP(tmon_record_epochs_json(&text, store, ID, -1));
   tmon_point_reader *reader = NULL;
@@ -174,8 +165,7 @@ static int use_store(void)
   tmon_point points[256];
   size_t got = 0;
   int next = TMON_OK;
-  while (reader && (next = tmon_point_reader_next(reader, points, 256, &got)) == TMON_OK)
-    continue;
+  while (reader && (next = tmon_point_reader_next(reader, points, 256, &got)) == TMON_OK) continue;
   STEP(next);
   tmon_session_options started = {.size = sizeof started, .no_drainer = true};
   STEP(tmon_session_start(&session, store, &started));
@@ -194,8 +184,7 @@ static int use_store(void)
   return result;
 }
 
-START_TEST(flipped_bytes_anywhere)
-{
+START_TEST(flipped_bytes_anywhere) {
   enum { ROUNDS = 150 };
   size_t size = 0;
   uint64_t seed = 20;
@@ -210,20 +199,17 @@ START_TEST(flipped_bytes_anywhere)
     size_t page = test_random(&seed) % (size / 16384) * 16384;
     size_t length = round % 3 == 0 ? 16384 : 1 + test_random(&seed) % 200;
     size_t at = page + (round % 3 == 0 || round % 2 == 0 ? 0 : test_random(&seed) % (16384 - length));
-    for (size_t i = at < 100 ? 100 : at; i < at + length; i++)
-      broken[i] = (char)test_random(&seed);
+    for (size_t i = at < 100 ? 100 : at; i < at + length; i++) broken[i] = (char)test_random(&seed);
     size_t cut = round % 7 == 6 ? test_random(&seed) % size : size;
     (void)unlink(path_of("trainmon.db-wal"));
     (void)unlink(path_of("trainmon.db-shm"));
     write_file("trainmon.db", broken, cut);
     int result = use_store();
-    if (result == TMON_OK)
-      unseen++;
-    else if (result == TMON_ECORRUPT)
-      told++;
+    if (result == TMON_OK) unseen++;
+    else if (result == TMON_ECORRUPT) told++;
     else /* where the damage hits a schema text or a number, SQLite sees a wrong statement rather than a wrong file */
       ck_assert_msg(result == TMON_EINVAL || result == TMON_ENOTFOUND || result == TMON_EVERSION || result == TMON_EIO || result == TMON_EEXISTS ||
-                        result == TMON_ELIMIT,
+              result == TMON_ELIMIT,
           "round %d: %s, %s", round, tmon_error_name(result), tmon_error_message());
   }
   printf("%d damaged databases: %d TMON_ECORRUPT, %d not touched by what was read, %d another error\n", ROUNDS, told, unseen, ROUNDS - told - unseen);
@@ -233,15 +219,13 @@ START_TEST(flipped_bytes_anywhere)
 }
 END_TEST
 
-static int wait_for(pid_t child)
-{
+static int wait_for(pid_t child) {
   int status = 0;
   ck_assert_int_eq(waitpid(child, &status, 0), child);
   return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
-START_TEST(flipped_bytes_in_the_wal)
-{
+START_TEST(flipped_bytes_in_the_wal) {
   for (int round = 0; round < 12; round++) {
     pid_t child = fork(); /* ten commits in a WAL that nobody checkpoints */
     if (child == 0) {
@@ -256,8 +240,7 @@ START_TEST(flipped_bytes_in_the_wal)
     size_t size = 0;
     char *wal = read_file(&size, "trainmon.db-wal");
     size_t at = size * (size_t)round / 12; /* round 0: the header, the whole WAL goes */
-    for (size_t i = at; i < at + 40 && i < size; i++)
-      wal[i] = (char)~wal[i];
+    for (size_t i = at; i < at + 40 && i < size; i++) wal[i] = (char)~wal[i];
     write_file("trainmon.db-wal", wal, round == 11 ? size / 2 : size);
     (void)unlink(path_of("trainmon.db-shm"));
     tmon_free(wal);
@@ -269,8 +252,7 @@ START_TEST(flipped_bytes_in_the_wal)
       tmon_series *series = NULL;
       int result = tmon_series_query(&series, store, ID, "m", NULL);
       ck_assert(result == TMON_OK || result == TMON_ENOTFOUND);
-      if (result == TMON_OK)
-        ck_assert_uint_le(test_count(store, ID, "m", false), 1000);
+      if (result == TMON_OK) ck_assert_uint_le(test_count(store, ID, "m", false), 1000);
       tmon_series_free(series);
     }
     tmon_record_list_free(list);
@@ -282,61 +264,71 @@ START_TEST(flipped_bytes_in_the_wal)
 }
 END_TEST
 
-/* A child that holds the store's lock until it is killed; `stopped`: it stands still, as in a debugger. */
-static pid_t hold_lock(bool stopped)
-{
+/* A child that, once told to, holds the store's lock until it is killed. It is forked before this process opens the store, because afterwards it could not. */
+typedef struct holder {
+  pid_t pid;
+  int go[2];
   int told[2];
-  ck_assert_int_eq(pipe(told), 0);
-  pid_t child = fork();
-  if (child == 0) {
+} holder;
+
+static holder prepare_holder(bool stopped) {
+  holder made;
+  ck_assert_int_eq(pipe(made.go), 0);
+  ck_assert_int_eq(pipe(made.told), 0);
+  made.pid = fork();
+  if (made.pid == 0) {
+    char byte;
     tmon_db *db = NULL;
     tmon_tx *tx = NULL;
+    ck_assert_int_eq(read(made.go[0], &byte, 1), 1);
     ok(tmon_db_open(&db, test_folder, false, true, 5000000));
     ok(tmon_tx_begin(&tx, db, true, -1));
-    ck_assert_int_eq(write(told[1], "x", 1), 1);
-    if (stopped)
-      (void)raise(SIGSTOP);
-    for (;;)
-      (void)pause();
+    ck_assert_int_eq(write(made.told[1], "x", 1), 1);
+    if (stopped) (void)raise(SIGSTOP); /* stands still, as in a debugger */
+    for (;;) (void)pause();
   }
-  char byte;
-  ck_assert_int_eq(read(told[0], &byte, 1), 1);
-  if (stopped)
-    ck_assert_int_eq(waitpid(child, NULL, WUNTRACED), child);
-  close(told[0]);
-  close(told[1]);
-  return child;
+  return made;
 }
 
-static void expect_names(pid_t pid)
-{
+static void hold_lock(holder *prepared, bool stopped) {
+  char byte;
+  ck_assert_int_eq(write(prepared->go[1], "x", 1), 1);
+  close(prepared->told[1]); /* so that a child that died is noticed */
+  ck_assert_int_eq(read(prepared->told[0], &byte, 1), 1);
+  if (stopped) ck_assert_int_eq(waitpid(prepared->pid, NULL, WUNTRACED), prepared->pid);
+  close(prepared->told[0]);
+  close(prepared->go[0]);
+  close(prepared->go[1]);
+}
+
+static void expect_names(pid_t pid) {
   char text[40];
   (void)snprintf(text, sizeof text, "process %d held the lock", (int)pid);
   ck_assert_msg(strstr(tmon_error_message(), text) != NULL, "\"%s\" is not in \"%s\"", text, tmon_error_message());
 }
 
-START_TEST(a_stopped_holder_is_named_and_a_dead_one_forgotten)
-{
+START_TEST(a_stopped_holder_is_named_and_a_dead_one_forgotten) {
   tmon_store *store = NULL;
   tmon_store_options options = {.size = sizeof options, .ring_folder = test_folder, .lock_timeout_ms = 300};
   tmon_store_free(test_store());
+  holder stopped = prepare_holder(true);
   ok(tmon_store_open(&store, test_folder, &options));
   tmon_session *session = test_session(store, ID);
-  pid_t holder = hold_lock(true);
+  hold_lock(&stopped, true);
   int64_t begun = tmon_clock_monotonic_us();
   log_some(session, 100); /* training does not notice */
   expect(TMON_EBUSY, tmon_session_flush(session));
-  expect_names(holder);
+  expect_names(stopped.pid);
   ck_assert_int_lt(tmon_clock_monotonic_us() - begun, 3000000);
   tmon_store *other = NULL;
   expect(TMON_EBUSY, tmon_store_open(&other, test_folder, &options));
-  expect_names(holder);
+  expect_names(stopped.pid);
   options.read_only = true;
   ok(tmon_store_open(&other, test_folder, &options)); /* readers need no lock */
   ck_assert_uint_eq(test_count(other, ID, "m", false), 100);
   tmon_store_free(other);
-  ck_assert_int_eq(kill(holder, SIGKILL), 0);
-  ck_assert_int_eq(wait_for(holder), 1000 + SIGKILL);
+  ck_assert_int_eq(kill(stopped.pid, SIGKILL), 0);
+  ck_assert_int_eq(wait_for(stopped.pid), 1000 + SIGKILL);
   ok(tmon_session_flush(session));
   ck_assert_uint_eq(test_count(store, ID, "m", false), 100);
   tmon_session_free(session);
@@ -344,22 +336,22 @@ START_TEST(a_stopped_holder_is_named_and_a_dead_one_forgotten)
 }
 END_TEST
 
-START_TEST(a_lock_file_that_was_deleted_or_replaced)
-{
+START_TEST(a_lock_file_that_was_deleted_or_replaced) {
   tmon_store *store = NULL;
   tmon_store_options options = {.size = sizeof options, .ring_folder = test_folder, .lock_timeout_ms = 300};
+  tmon_store_free(test_store());
+  holder holders[2] = {prepare_holder(false), prepare_holder(false)};
   ok(tmon_store_open(&store, test_folder, &options));
   tmon_session *session = test_session(store, ID);
   for (int round = 0; round < 2; round++) {
     ck_assert_int_eq(unlink(path_of("trainmon.lock")), 0);
-    if (round == 1)
-      write_file("trainmon.lock", "", 0);
-    pid_t holder = hold_lock(false); /* locks the file that has the name now */
+    if (round == 1) write_file("trainmon.lock", "", 0);
+    hold_lock(&holders[round], false); /* locks the file that has the name now */
     log_some(session, 50);
     expect(TMON_EBUSY, tmon_session_flush(session));
-    expect_names(holder); /* the same lock: SQLite's own would not know who */
-    ck_assert_int_eq(kill(holder, SIGKILL), 0);
-    ck_assert_int_eq(wait_for(holder), 1000 + SIGKILL);
+    expect_names(holders[round].pid); /* the same lock: SQLite's own would not know who */
+    ck_assert_int_eq(kill(holders[round].pid, SIGKILL), 0);
+    ck_assert_int_eq(wait_for(holders[round].pid), 1000 + SIGKILL);
     ok(tmon_session_flush(session));
   }
   ck_assert_int_eq(access(path_of("trainmon.lock"), F_OK), 0);
@@ -369,8 +361,7 @@ START_TEST(a_lock_file_that_was_deleted_or_replaced)
 END_TEST
 
 /* A trainer in a process of its own that has committed 100 points, logged 50 more and waits. */
-static pid_t start_trainer(void)
-{
+static pid_t start_trainer(void) { /* before this process opens the store */
   int told[2];
   ck_assert_int_eq(pipe(told), 0);
   pid_t child = fork();
@@ -380,8 +371,7 @@ static pid_t start_trainer(void)
     ok(tmon_session_flush(session));
     log_some(session, 50);
     ck_assert_int_eq(write(told[1], "x", 1), 1);
-    for (;;)
-      (void)pause();
+    for (;;) (void)pause();
   }
   char byte;
   ck_assert_int_eq(read(told[0], &byte, 1), 1);
@@ -390,26 +380,22 @@ static pid_t start_trainer(void)
   return child;
 }
 
-static const char *ring_path(void)
-{
+static const char *ring_path(void) {
   DIR *directory = opendir(test_folder);
   struct dirent *entry;
   const char *found = NULL;
   while (directory && (entry = readdir(directory)))
-    if (strncmp(entry->d_name, "trainmon-", 9) == 0)
-      found = path_of(entry->d_name);
-  if (directory)
-    closedir(directory);
+    if (strncmp(entry->d_name, "trainmon-", 9) == 0) found = path_of(entry->d_name);
+  if (directory) closedir(directory);
   ck_assert_ptr_nonnull(found);
   return found;
 }
 
-START_TEST(a_ring_truncated_below_its_readers)
-{
+START_TEST(a_ring_truncated_below_its_readers) {
   static const off_t sizes[] = {0, 4096, 100000, 1 << 20};
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-    tmon_store *store = test_store();
     pid_t trainer = start_trainer();
+    tmon_store *store = test_store();
     tmon_follow *follow = NULL;
     tmon_follow_point points[256];
     size_t count = 0;
@@ -442,15 +428,15 @@ START_TEST(a_ring_truncated_below_its_readers)
 }
 END_TEST
 
-START_TEST(a_trainer_on_another_host)
-{
-  tmon_store *store = test_store();
+START_TEST(a_trainer_on_another_host) {
   pid_t trainer = start_trainer();
+  tmon_store *store = test_store();
   tmon_record record;
   tmon_follow *follow = NULL;
   tmon_follow_point points[256];
   size_t count = 9;
-  run_sql("UPDATE writers SET host = 'elsewhere', boot_id = 'ffffffff-ffff-4fff-8fff-ffffffffffff', ring_path = '/nonexistent/trainmon-x', heartbeat_at = 1");
+  run_sql(
+      "UPDATE writers SET host = 'elsewhere', boot_id = 'ffffffff-ffff-4fff-8fff-ffffffffffff', ring_path = '/nonexistent/trainmon-x', heartbeat_at = 1");
   tmon_record_list *list = test_record(&record, store, ID);
   ck_assert_int_eq(record.status, TMON_STATUS_RUNNING);
   ck_assert(record.unreachable && !record.live);
@@ -487,8 +473,7 @@ START_TEST(a_trainer_on_another_host)
 }
 END_TEST
 
-START_TEST(a_locale_with_decimal_commas)
-{
+START_TEST(a_locale_with_decimal_commas) {
   char command[700];
   (void)snprintf(command, sizeof command, "localedef -i de_DE -f UTF-8 '%s' >/dev/null 2>&1", path_of("de_DE.UTF-8"));
   int made = system(command);
@@ -527,8 +512,7 @@ START_TEST(a_locale_with_decimal_commas)
 }
 END_TEST
 
-int main(void)
-{
+int main(void) {
   TCase *tests = tcase_create("damage");
   tcase_add_test(tests, what_is_no_store_is_left_alone);
   tcase_add_test(tests, an_empty_file_becomes_a_store);

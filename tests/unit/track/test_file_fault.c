@@ -12,20 +12,16 @@
 static const int numbers[] = {ENOSPC, EMFILE, EACCES, EIO};
 enum { NUMBERS = sizeof numbers / sizeof *numbers };
 
-static size_t count_open(void)
-{
+static size_t count_open(void) {
   size_t count = 0;
   DIR *all = opendir("/proc/self/fd");
-  while (all && readdir(all))
-    count++;
-  if (all)
-    (void)closedir(all);
+  while (all && readdir(all)) count++;
+  if (all) (void)closedir(all);
   return count;
 }
 
 /* Makes a store in a new folder, a session with a point, ends both. `made` receives whether the point was taken. */
-static int live_once(const char *folder, char id[40], bool *made)
-{
+static int live_once(const char *folder, char id[40], bool *made) {
   tmon_store *store = NULL;
   tmon_session *session = NULL;
   tmon_metric metric = 0;
@@ -50,14 +46,12 @@ static int live_once(const char *folder, char id[40], bool *made)
   return result;
 }
 
-static bool is_long(void)
-{
+static bool is_long(void) {
   const char *text = getenv("LONG");
   return text && *text == '1';
 }
 
-START_TEST(a_store_is_made)
-{
+START_TEST(a_store_is_made) {
   int number = numbers[_i / 2];
   bool persistent = _i % 2;
   size_t runs = 0;
@@ -74,11 +68,10 @@ START_TEST(a_store_is_made)
     (void)tmon_error_copy(text, sizeof text);
     size_t failed = fault_files_disarm();
     ck_assert_uint_eq(count_open(), before);
-    if (!failed)
-      ck_assert_msg(result == TMON_OK, "%s without a failure: %s", tmon_error_name(result), text);
+    if (!failed) ck_assert_msg(result == TMON_OK, "%s without a failure: %s", tmon_error_name(result), text);
     ck_assert_msg(result <= 0 && (result == TMON_OK || text[0]), "call %zu, errno %d: %d %s", at, number, result, text);
-    ck_assert_msg(result != TMON_EINVAL && result != TMON_ECORRUPT && result != TMON_ESTATE, "call %zu, errno %d: %s %s", at, number,
-        tmon_error_name(result), text);
+    ck_assert_msg(
+        result != TMON_EINVAL && result != TMON_ECORRUPT && result != TMON_ESTATE, "call %zu, errno %d: %s %s", at, number, tmon_error_name(result), text);
     /* The same folder works now, and what was logged is there. */
     char other[40];
     bool again = false;
@@ -86,32 +79,27 @@ START_TEST(a_store_is_made)
     ck_assert_msg(result == TMON_OK && again, "call %zu, errno %d: afterwards %s %s", at, number, tmon_error_name(result), tmon_error_message());
     tmon_store *store = NULL;
     ok(tmon_store_open(&store, folder, NULL));
-    if (made)
-      ck_assert_uint_eq(test_count(store, id, "m", false), 1);
+    if (made) ck_assert_uint_eq(test_count(store, id, "m", false), 1);
     ck_assert_uint_eq(test_count(store, other, "m", false), 1);
     tmon_store_free(store);
     test_remove(folder);
-    if (!failed)
-      break;
+    if (!failed) break;
     runs++;
     ck_assert_uint_lt(runs, 3000);
   }
   ck_assert_uint_gt(runs, 3);
-  if (getenv("SHOW"))
-    fprintf(stderr, "errno %d: %zu\n", number, runs);
+  if (getenv("SHOW")) fprintf(stderr, "errno %d: %zu\n", number, runs);
 }
 END_TEST
 
 /* As a token file is written: the old content or the new one, never a part, and no draft left. */
-START_TEST(a_file_is_replaced_at_once)
-{
+START_TEST(a_file_is_replaced_at_once) {
   static const int all[] = {ENOSPC, EMFILE, EACCES, EIO, EINTR};
   int number = all[_i / 2];
   bool persistent = _i % 2;
   char path[300];
   size_t runs = 0;
-  if (number == EINTR && persistent)
-    return;
+  if (number == EINTR && persistent) return;
   (void)snprintf(path, sizeof path, "%s/token", test_folder);
   ok(tmon_file_write_atomic(path, "old", 3, 0600));
   for (size_t at = 1;; at++) {
@@ -133,24 +121,20 @@ START_TEST(a_file_is_replaced_at_once)
     tmon_text_free(content);
     size_t files = 0;
     DIR *folder = opendir(test_folder);
-    while (folder && readdir(folder))
-      files++;
+    while (folder && readdir(folder)) files++;
     (void)closedir(folder);
     ck_assert_uint_eq(files, 3); /* with "." and ".." */
     ok(tmon_file_write_atomic(path, "old", 3, 0600));
-    if (!failed)
-      break;
+    if (!failed) break;
     runs++;
   }
   ck_assert_uint_gt(runs, 2);
 }
 END_TEST
 
-int main(void)
-{
+int main(void) {
   TCase *tests = tcase_create("files");
-  if (!getenv("TMPDIR") && access("/dev/shm", W_OK | X_OK) == 0)
-    (void)setenv("TMPDIR", "/dev/shm", 1);
+  if (!getenv("TMPDIR") && access("/dev/shm", W_OK | X_OK) == 0) (void)setenv("TMPDIR", "/dev/shm", 1);
   tcase_add_loop_test(tests, a_store_is_made, 0, 2 * NUMBERS);
   tcase_add_loop_test(tests, a_file_is_replaced_at_once, 0, 10);
   return test_run(suite_create("track/file_fault"), tests);

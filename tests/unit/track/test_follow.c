@@ -7,17 +7,14 @@
 
 enum { POINTS = 20000 };
 
-static void *log_all(void *argument)
-{
+static void *log_all(void *argument) {
   tmon_session *session = argument;
   tmon_metric metric = test_metric(session, "m");
-  for (int i = 0; i < POINTS; i++)
-    ok(tmon_log(session, metric, i, i));
+  for (int i = 0; i < POINTS; i++) ok(tmon_log(session, metric, i, i));
   return NULL;
 }
 
-START_TEST(each_point_once_while_another_thread_logs)
-{
+START_TEST(each_point_once_while_another_thread_logs) {
   tmon_store *store = test_store();
   tmon_session *session = test_session(store, NULL);
   tmon_follow *follow = NULL;
@@ -31,10 +28,8 @@ START_TEST(each_point_once_while_another_thread_logs)
   while (next < POINTS) {
     ok(tmon_follow_next(follow, points, 512, &count, &lapped));
     ck_assert(!lapped);
-    for (size_t i = 0; i < count; i++)
-      ck_assert_int_eq(points[i].point.step, next++);
-    if (count > 0)
-      ck_assert_str_eq(tmon_follow_key(follow, points[0].metric), "m");
+    for (size_t i = 0; i < count; i++) ck_assert_int_eq(points[i].point.step, next++);
+    if (count > 0) ck_assert_str_eq(tmon_follow_key(follow, points[0].metric), "m");
   }
   ck_assert_int_eq(pthread_join(thread, NULL), 0);
   ck_assert_ptr_null(tmon_follow_key(follow, 7));
@@ -45,8 +40,7 @@ START_TEST(each_point_once_while_another_thread_logs)
 }
 END_TEST
 
-START_TEST(lap_is_told_and_resume_is_followed)
-{
+START_TEST(lap_is_told_and_resume_is_followed) {
   tmon_store *store = test_store();
   tmon_session *session = test_session(store, NULL);
   tmon_follow *follow = NULL;
@@ -68,8 +62,7 @@ START_TEST(lap_is_told_and_resume_is_followed)
   for (int i = 0; i < 200 && !found; i++) {
     (void)usleep(10000);
     ok(tmon_follow_next(follow, points, 64, &count, &lapped));
-    for (size_t k = 0; k < count; k++)
-      found = found || strcmp(tmon_follow_key(follow, points[k].metric), "n") == 0;
+    for (size_t k = 0; k < count; k++) found = found || strcmp(tmon_follow_key(follow, points[k].metric), "n") == 0;
   }
   ck_assert(found);
   tmon_session_free(session);
@@ -79,31 +72,25 @@ START_TEST(lap_is_told_and_resume_is_followed)
 END_TEST
 
 /* Points of one follow, taken until `upto` came; each must be the next. */
-static void take_until(tmon_follow *follow, int64_t *next, int64_t upto)
-{
+static void take_until(tmon_follow *follow, int64_t *next, int64_t upto) {
   tmon_follow_point points[700];
   for (int i = 0; i < 400 && *next < upto; i++) {
     size_t count = 0;
     bool lapped = true;
     ok(tmon_follow_next(follow, points, 700, &count, &lapped));
     ck_assert(!lapped);
-    for (size_t k = 0; k < count; k++)
-      ck_assert_int_eq(points[k].point.step, (*next)++);
-    if (count == 0)
-      (void)usleep(10000);
+    for (size_t k = 0; k < count; k++) ck_assert_int_eq(points[k].point.step, (*next)++);
+    if (count == 0) (void)usleep(10000);
   }
   ck_assert_int_eq(*next, upto);
 }
 
-static void log_some(tmon_session *session, tmon_metric metric, int64_t *step, int count)
-{
-  for (int i = 0; i < count; i++, (*step)++)
-    ok(tmon_log(session, metric, *step, 0));
+static void log_some(tmon_session *session, tmon_metric metric, int64_t *step, int count) {
+  for (int i = 0; i < count; i++, (*step)++) ok(tmon_log(session, metric, *step, 0));
   ok(tmon_session_flush(session));
 }
 
-START_TEST(out_of_reach_gets_every_point)
-{
+START_TEST(out_of_reach_gets_every_point) {
   tmon_store *store = test_store();
   tmon_session *session = test_session(store, NULL);
   tmon_follow *follow = NULL;
@@ -120,8 +107,7 @@ START_TEST(out_of_reach_gets_every_point)
   log_some(session, metric, &step, 10000); /* long runs: chunks at once */
   log_some(session, metric, &step, 100);
   take_until(follow, &next, step);
-  for (int i = 0; i < 30; i++)
-    log_some(session, metric, &step, 100); /* deltas, folded between two looks */
+  for (int i = 0; i < 30; i++) log_some(session, metric, &step, 100); /* deltas, folded between two looks */
   take_until(follow, &next, step);
   log_some(session, metric, &step, 50);
   ok(tmon_session_finish(session, TMON_STATUS_COMPLETED)); /* folds all that is left, and closes */
@@ -140,18 +126,15 @@ END_TEST
 enum { LAPPED_POINTS = 600000 };
 static _Atomic bool logged;
 
-static void *log_far(void *argument)
-{
+static void *log_far(void *argument) {
   tmon_session *session = argument;
   tmon_metric metric = test_metric(session, "m");
-  for (int i = 0; i < LAPPED_POINTS; i++)
-    ok(tmon_log(session, metric, i, i));
+  for (int i = 0; i < LAPPED_POINTS; i++) ok(tmon_log(session, metric, i, i));
   logged = true;
   return NULL;
 }
 
-START_TEST(what_a_lap_misses_lies_behind_the_call)
-{
+START_TEST(what_a_lap_misses_lies_behind_the_call) {
   tmon_store *store = test_store();
   tmon_session *session = test_session(store, NULL);
   tmon_follow *follow = NULL;
@@ -168,14 +151,13 @@ START_TEST(what_a_lap_misses_lies_behind_the_call)
     bool lapped = false;
     ok(tmon_follow_next(follow, points, 1 + (size_t)(test_random(&state) % 8192), &count, &lapped));
     for (size_t i = 0; i < count; i++) {
-      ck_assert_msg(points[i].point.step > last && (missed || points[i].point.step == last + 1), "%lld after %lld",
-          (long long)points[i].point.step, (long long)last);
+      ck_assert_msg(points[i].point.step > last && (missed || points[i].point.step == last + 1), "%lld after %lld", (long long)points[i].point.step,
+          (long long)last);
       last = points[i].point.step;
       missed = false;
     }
     missed = missed || lapped;
-    if (test_random(&state) % 16 == 0)
-      (void)usleep(2000);
+    if (test_random(&state) % 16 == 0) (void)usleep(2000);
     over = all && count == 0 && !lapped;
   }
   ck_assert_int_eq(pthread_join(thread, NULL), 0);
@@ -186,8 +168,7 @@ START_TEST(what_a_lap_misses_lies_behind_the_call)
 }
 END_TEST
 
-int main(void)
-{
+int main(void) {
   TCase *tests = tcase_create("follow");
   tcase_add_test(tests, each_point_once_while_another_thread_logs);
   tcase_add_test(tests, lap_is_told_and_resume_is_followed);

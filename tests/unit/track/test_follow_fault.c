@@ -19,16 +19,13 @@ static int64_t next_found[METRICS];
 
 static _Atomic long ahead; /* seconds that the clock is ahead, so that no test waits for the list of writers to be due */
 
-int clock_gettime(clockid_t clock, struct timespec *out)
-{
+int clock_gettime(clockid_t clock, struct timespec *out) {
   int result = (int)syscall(SYS_clock_gettime, clock, out);
-  if (clock == CLOCK_MONOTONIC)
-    out->tv_sec += atomic_load(&ahead);
+  if (clock == CLOCK_MONOTONIC) out->tv_sec += atomic_load(&ahead);
   return result;
 }
 
-static void arm(int kind, size_t at, bool persistent)
-{
+static void arm(int kind, size_t at, bool persistent) {
   if (kind == DISK) {
     fault_vfs_arm(FAULT_ALL, at, persistent, false);
     return;
@@ -39,17 +36,14 @@ static void arm(int kind, size_t at, bool persistent)
   atomic_store(&fault.fail_at, at);
 }
 
-static size_t disarm(int kind)
-{
-  if (kind == DISK)
-    return fault_vfs_disarm();
+static size_t disarm(int kind) {
+  if (kind == DISK) return fault_vfs_disarm();
   atomic_store(&fault.fail_at, 0);
   return atomic_load(&fault.failed);
 }
 
 /* The steps of a metric count up, so that a lost or doubled point shows. */
-static int take(tmon_follow *follow, size_t *total)
-{
+static int take(tmon_follow *follow, size_t *total) {
   tmon_follow_point points[40];
   size_t count = 0;
   bool lapped = false;
@@ -69,24 +63,21 @@ static int take(tmon_follow *follow, size_t *total)
   return result;
 }
 
-static void log_some(tmon_session *session, tmon_metric *metrics, int count)
-{
+static void log_some(tmon_session *session, tmon_metric *metrics, int count) {
   for (int i = 0; i < count; i++) {
     int metric = i % METRICS;
     ok(tmon_log(session, metrics[metric], next_logged[metric]++, 1));
   }
 }
 
-static void make_metrics(tmon_session *session, tmon_metric *metrics)
-{
+static void make_metrics(tmon_session *session, tmon_metric *metrics) {
   for (int i = 0; i < METRICS; i++) {
     char key[2] = {(char)('a' + i), 0};
     metrics[i] = test_metric(session, key);
   }
 }
 
-static size_t follow_once(int kind, size_t at, bool persistent, bool hidden)
-{
+static size_t follow_once(int kind, size_t at, bool persistent, bool hidden) {
   tmon_follow *follow = NULL;
   tmon_metric metrics[METRICS];
   char id[40];
@@ -115,12 +106,10 @@ static size_t follow_once(int kind, size_t at, bool persistent, bool hidden)
     log_some(session, metrics, hidden ? 0 : 7);
     ahead += round > 0;
     arm(kind, at, persistent);
-    for (int i = 0; i < 4; i++)
-      (void)take(follow, &total);
+    for (int i = 0; i < 4; i++) (void)take(follow, &total);
     failed += disarm(kind);
     ahead += hidden; /* committed points come when the list of writers is due */
-    for (int i = 0; i < 4; i++)
-      ok(take(follow, &total));
+    for (int i = 0; i < 4; i++) ok(take(follow, &total));
   }
   if (!hidden) {
     /* A second attempt is followed from its beginning. */
@@ -131,22 +120,18 @@ static size_t follow_once(int kind, size_t at, bool persistent, bool hidden)
   }
   ahead++;
   arm(kind, at, persistent);
-  for (int i = 0; i < 3; i++)
-    (void)take(follow, &total);
+  for (int i = 0; i < 3; i++) (void)take(follow, &total);
   failed += disarm(kind);
   ahead++;
-  for (int i = 0; i < 4; i++)
-    ok(take(follow, &total));
-  for (int i = 0; i < METRICS; i++)
-    ck_assert_int_eq(next_found[i], next_logged[i]);
+  for (int i = 0; i < 4; i++) ok(take(follow, &total));
+  for (int i = 0; i < METRICS; i++) ck_assert_int_eq(next_found[i], next_logged[i]);
   tmon_follow_free(follow);
   tmon_session_free(session);
   tmon_store_free(store);
   return failed;
 }
 
-START_TEST(nothing_is_lost_or_doubled)
-{
+START_TEST(nothing_is_lost_or_doubled) {
   int kind = _i % 2;
   bool hidden = (_i / 2) % 2;
   bool persistent = (_i / 4) % 2;
@@ -156,21 +141,17 @@ START_TEST(nothing_is_lost_or_doubled)
   fault_vfs_install();
   memset(&fault, 0, sizeof fault);
   tmon_fault_install(&fault);
-  for (size_t at = 1 + (size_t)persistent; follow_once(kind, at, persistent, hidden); at += step)
-    runs++;
+  for (size_t at = 1 + (size_t)persistent; follow_once(kind, at, persistent, hidden); at += step) runs++;
   ck_assert_int_eq(tmon_allocator_set(NULL), TMON_OK);
   ck_assert_int_eq(atomic_load(&fault.alive), 0);
-  if (getenv("SHOW"))
-    fprintf(stderr, "kind %d, hidden %d, persistent %d: %zu\n", kind, hidden, persistent, runs);
+  if (getenv("SHOW")) fprintf(stderr, "kind %d, hidden %d, persistent %d: %zu\n", kind, hidden, persistent, runs);
   ck_assert_uint_gt(runs, 0);
 }
 END_TEST
 
-int main(void)
-{
+int main(void) {
   TCase *tests = tcase_create("follow");
-  if (!getenv("TMPDIR") && access("/dev/shm", W_OK | X_OK) == 0)
-    (void)setenv("TMPDIR", "/dev/shm", 1);
+  if (!getenv("TMPDIR") && access("/dev/shm", W_OK | X_OK) == 0) (void)setenv("TMPDIR", "/dev/shm", 1);
   tcase_add_loop_test(tests, nothing_is_lost_or_doubled, 0, 8);
   return test_run(suite_create("track/follow_fault"), tests);
 }

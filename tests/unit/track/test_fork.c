@@ -10,16 +10,14 @@
 static int step;
 #define must(condition) (step++, (condition) ? (void)0 : _exit(step))
 
-static void reap(pid_t child)
-{
+static void reap(pid_t child) {
   int status = -1;
   ck_assert_int_eq(waitpid(child, &status, 0), child);
   ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "step %d of the child failed (status %x)", WEXITSTATUS(status), (unsigned)status);
 }
 
 /* What the sqlite3 shell, another process, says of the file. */
-static void check_file(const char *folder)
-{
+static void check_file(const char *folder) {
   char command[500];
   char text[64] = "";
   (void)snprintf(command, sizeof command, "sqlite3 -readonly %s/trainmon.db 'PRAGMA integrity_check'", folder);
@@ -31,28 +29,23 @@ static void check_file(const char *folder)
 }
 
 /* A child of the child is refused as well. */
-static void check_grandchild(void)
-{
+static void check_grandchild(void) {
   tmon_store *own = NULL;
   int status = -1;
   pid_t grandchild = fork();
-  if (grandchild == 0)
-    _exit(tmon_store_open(&own, test_folder, NULL) == TMON_EFORKED ? 0 : 1);
+  if (grandchild == 0) _exit(tmon_store_open(&own, test_folder, NULL) == TMON_EFORKED ? 0 : 1);
   must(waitpid(grandchild, &status, 0) == grandchild && status == 0);
 }
 
-static uint64_t count_points(tmon_point_reader *reader)
-{
+static uint64_t count_points(tmon_point_reader *reader) {
   static tmon_point many[8192];
   uint64_t total = 0;
   size_t count = 0;
-  while (tmon_point_reader_next(reader, many, 8192, &count) == TMON_OK)
-    total += count;
+  while (tmon_point_reader_next(reader, many, 8192, &count) == TMON_OK) total += count;
   return total;
 }
 
-START_TEST(child_frees_everything_and_is_refused)
-{
+START_TEST(child_frees_everything_and_is_refused) {
   tmon_store *store = test_store();
   tmon_session *session = test_session(store, NULL);
   tmon_metric metric = test_metric(session, "m");
@@ -66,8 +59,7 @@ START_TEST(child_frees_everything_and_is_refused)
   bool lapped = false;
   char id[40];
   (void)snprintf(id, sizeof id, "%s", tmon_session_id(session));
-  for (int i = 0; i < 5000; i++)
-    ok(tmon_log(session, metric, i, i));
+  for (int i = 0; i < 5000; i++) ok(tmon_log(session, metric, i, i));
   ok(tmon_session_flush(session));
   records = test_record(&record, store, id);
   ok(tmon_metric_list_open(&metrics, store, id));
@@ -110,8 +102,7 @@ START_TEST(child_frees_everything_and_is_refused)
 }
 END_TEST
 
-START_TEST(fork_in_mid_transaction)
-{
+START_TEST(fork_in_mid_transaction) {
   tmon_store *store = test_store();
   tmon_db *db = NULL;
   tmon_tx *tx = NULL;
@@ -144,8 +135,7 @@ START_TEST(fork_in_mid_transaction)
 }
 END_TEST
 
-START_TEST(closed_before_the_fork_and_other_stores_work)
-{
+START_TEST(closed_before_the_fork_and_other_stores_work) {
   tmon_store *store = test_store();
   char other[300];
   tmon_store_options options = {.size = sizeof options, .ring_folder = test_folder};
@@ -184,8 +174,7 @@ START_TEST(closed_before_the_fork_and_other_stores_work)
 }
 END_TEST
 
-START_TEST(two_sessions_in_two_stores)
-{
+START_TEST(two_sessions_in_two_stores) {
   tmon_store *stores[2] = {test_store(), NULL};
   tmon_session *sessions[2];
   tmon_metric metrics[2];
@@ -227,8 +216,7 @@ START_TEST(two_sessions_in_two_stores)
 }
 END_TEST
 
-int main(void)
-{
+int main(void) {
   TCase *tests = tcase_create("fork");
   tcase_add_test(tests, child_frees_everything_and_is_refused);
   tcase_add_test(tests, fork_in_mid_transaction);

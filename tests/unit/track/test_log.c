@@ -3,16 +3,14 @@
 /* What may be logged: any step, any value, many points, many names, epoch rows. */
 #include "unit/track/help.h"
 
-START_TEST(any_step_and_value_comes_back)
-{
+START_TEST(any_step_and_value_comes_back) {
   static const int64_t steps[] = {5, 5, 3, INT64_MAX, INT64_MIN, 0, INT64_MAX - 1, -1, 5};
   static const double values[] = {1, NAN, INFINITY, -INFINITY, -0.0, 5e-324, 1.7976931348623157e308, -1, 2};
   tmon_store *store = test_store();
   tmon_session *session = test_session(store, NULL);
   tmon_metric metric = test_metric(session, "m");
   tmon_point points[20];
-  for (int i = 0; i < 9; i++)
-    ok(tmon_log(session, metric, steps[i], values[i]));
+  for (int i = 0; i < 9; i++) ok(tmon_log(session, metric, steps[i], values[i]));
   for (int round = 0; round < 3; round++) { /* in the ring, in a delta, in a chunk */
     size_t count = 20;
     ok(tmon_series_tail(points, &count, store, tmon_session_id(session), "m"));
@@ -20,18 +18,15 @@ START_TEST(any_step_and_value_comes_back)
     for (int i = 0; i < 9; i++)
       ck_assert(points[i].step == steps[i] && (isnan(values[i]) ? isnan(points[i].value) : memcmp(&points[i].value, &values[i], 8) == 0));
     ck_assert_uint_eq(test_count(store, tmon_session_id(session), "m", false), 9);
-    if (round == 0)
-      ok(tmon_session_flush(session));
-    else
-      (void)tmon_session_finish(session, TMON_STATUS_COMPLETED);
+    if (round == 0) ok(tmon_session_flush(session));
+    else (void)tmon_session_finish(session, TMON_STATUS_COMPLETED);
   }
   tmon_session_free(session);
   tmon_store_free(store);
 }
 END_TEST
 
-START_TEST(a_million_points_at_once)
-{
+START_TEST(a_million_points_at_once) {
   enum { MANY = 1000000 };
   tmon_store *store = test_store();
   tmon_session *session = test_session(store, NULL);
@@ -55,8 +50,7 @@ START_TEST(a_million_points_at_once)
 }
 END_TEST
 
-START_TEST(two_thousand_metrics)
-{
+START_TEST(two_thousand_metrics) {
   enum { METRICS = 2000 };
   tmon_store *store = test_store();
   tmon_session *session = test_session(store, NULL);
@@ -92,8 +86,7 @@ START_TEST(two_thousand_metrics)
 }
 END_TEST
 
-START_TEST(odd_names)
-{
+START_TEST(odd_names) {
   tmon_store *store = test_store();
   tmon_session *session = test_session(store, NULL);
   tmon_metric metric = 0;
@@ -110,11 +103,9 @@ START_TEST(odd_names)
   const char *names[] = {longest, "\"'; --%s\\", "l\xc3\xb6ss \xe2\x82\xac", " ", "nonfinite"};
   for (int i = 0; i < 5; i++) {
     ok(tmon_log(session, test_metric(session, names[i]), i, i));
-    if (i == 2)
-      ok(tmon_session_flush(session));
+    if (i == 2) ok(tmon_session_flush(session));
   }
-  for (int i = 0; i < 5; i++)
-    ck_assert_uint_eq(test_count(store, tmon_session_id(session), names[i], false), 1);
+  for (int i = 0; i < 5; i++) ck_assert_uint_eq(test_count(store, tmon_session_id(session), names[i], false), 1);
   expect(TMON_EINVAL, tmon_log(session, 0, 1, 1));
   expect(TMON_EINVAL, tmon_log(session, 6, 1, 1));
   expect(TMON_EINVAL, tmon_log(NULL, 1, 1, 1));
@@ -123,16 +114,14 @@ START_TEST(odd_names)
 }
 END_TEST
 
-static void expect_epochs(tmon_store *store, const char *id, const char *part, bool there)
-{
+static void expect_epochs(tmon_store *store, const char *id, const char *part, bool there) {
   char *text = NULL;
   ok(tmon_record_epochs_json(&text, store, id, -1));
   ck_assert_msg((strstr(text, part) != NULL) == there, "%s %s in %s", part, there ? "is not" : "is", text);
   tmon_text_free(text);
 }
 
-START_TEST(epoch_rows)
-{
+START_TEST(epoch_rows) {
   tmon_store *store = test_store();
   tmon_session *session = test_session(store, NULL);
   const char *id = tmon_session_id(session);
@@ -167,8 +156,7 @@ START_TEST(epoch_rows)
 }
 END_TEST
 
-int main(void)
-{
+int main(void) {
   TCase *tests = tcase_create("log");
   tcase_add_test(tests, any_step_and_value_comes_back);
   tcase_add_test(tests, a_million_points_at_once);

@@ -10,8 +10,7 @@
 
 enum { MILLION = 1000000, METRICS = 10000 };
 
-static int64_t sql_int(const char *sql)
-{
+static int64_t sql_int(const char *sql) {
   char path[600];
   sqlite3 *db = NULL;
   sqlite3_stmt *statement = NULL;
@@ -26,8 +25,7 @@ static int64_t sql_int(const char *sql)
 }
 
 /* All points of a metric, by the reader that goes chunk after chunk; the caller frees them. */
-static tmon_point *read_all(size_t *count, tmon_store *store, const char *id, const char *key)
-{
+static tmon_point *read_all(size_t *count, tmon_store *store, const char *id, const char *key) {
   tmon_point_reader *reader = NULL;
   size_t capacity = 4096;
   size_t got = 0;
@@ -37,8 +35,7 @@ static tmon_point *read_all(size_t *count, tmon_store *store, const char *id, co
   ok(tmon_point_reader_open(&reader, store, id, key));
   while ((result = tmon_point_reader_next(reader, points + *count, capacity - *count, &got)) == TMON_OK) {
     *count += got;
-    if (*count == capacity)
-      points = realloc(points, (capacity *= 2) * sizeof *points);
+    if (*count == capacity) points = realloc(points, (capacity *= 2) * sizeof *points);
     ck_assert_ptr_nonnull(points);
   }
   expect(TMON_DONE, result);
@@ -46,21 +43,20 @@ static tmon_point *read_all(size_t *count, tmon_store *store, const char *id, co
   return points;
 }
 
-static double from_bits(uint64_t bits)
-{
+static double from_bits(uint64_t bits) {
   double value;
   memcpy(&value, &bits, sizeof value);
   return value;
 }
 
 /* Quiet NaNs with payloads, a negative one, infinities, both zeros, denormals, the ends of the range. */
-static const uint64_t odd_bits[] = {0x7ff8000000000000, 0x7ff8dead0000beef, 0xfff8000000000001, 0x7fffffffffffffff, 0x7ff0000000000001, 0x7ff0000000000000, 0xfff0000000000000,
-    0x8000000000000000, 0, 1, 0x8000000000000001, 0x000fffffffffffff, 0x0010000000000000, 0x7fefffffffffffff, 0xffefffffffffffff, 0x3ff0000000000000};
+static const uint64_t odd_bits[] = {0x7ff8000000000000, 0x7ff8dead0000beef, 0xfff8000000000001, 0x7fffffffffffffff, 0x7ff0000000000001, 0x7ff0000000000000,
+    0xfff0000000000000, 0x8000000000000000, 0, 1, 0x8000000000000001, 0x000fffffffffffff, 0x0010000000000000, 0x7fefffffffffffff, 0xffefffffffffffff,
+    0x3ff0000000000000};
 static const int64_t odd_steps[] = {5, 5, 5, 3, 3, INT64_MAX, INT64_MIN, 0, INT64_MAX - 1, INT64_MIN + 1, -1, 5, 5, 2, 1, 0};
 enum { ODD = sizeof odd_bits / sizeof odd_bits[0] };
 
-static void expect_odd(tmon_store *store, const char *id, size_t repeats)
-{
+static void expect_odd(tmon_store *store, const char *id, size_t repeats) {
   size_t count = 0;
   tmon_point *points = read_all(&count, store, id, "m");
   ck_assert_uint_eq(count, ODD * repeats);
@@ -73,8 +69,7 @@ static void expect_odd(tmon_store *store, const char *id, size_t repeats)
   free(points);
 }
 
-START_TEST(values_and_steps_come_back_bit_by_bit)
-{
+START_TEST(values_and_steps_come_back_bit_by_bit) {
   enum { REPEATS = 300 }; /* 4,500 points: more than one chunk */
   tmon_store *store = test_store();
   tmon_session *session = test_session(store, NULL);
@@ -82,8 +77,7 @@ START_TEST(values_and_steps_come_back_bit_by_bit)
   char id[40];
   (void)snprintf(id, sizeof id, "%s", tmon_session_id(session));
   for (int repeat = 0; repeat < REPEATS; repeat++)
-    for (int i = 0; i < ODD; i++)
-      ok(tmon_log(session, metric, odd_steps[i], from_bits(odd_bits[i])));
+    for (int i = 0; i < ODD; i++) ok(tmon_log(session, metric, odd_steps[i], from_bits(odd_bits[i])));
   expect_odd(store, id, REPEATS); /* in the ring */
   ok(tmon_session_flush(session));
   expect_odd(store, id, REPEATS);
@@ -107,8 +101,7 @@ START_TEST(values_and_steps_come_back_bit_by_bit)
   ok(tmon_series_query(&series, store, id, "m", &options));
   bucket = tmon_series_buckets(series, &count);
   uint64_t total = 0;
-  for (size_t i = 0; i < count; i++)
-    total += bucket[i].count;
+  for (size_t i = 0; i < count; i++) total += bucket[i].count;
   ck_assert_uint_eq(total, ODD * REPEATS);
   ck_assert_int_eq(bucket[0].first_x, INT64_MIN);
   ck_assert_int_eq(bucket[count - 1].last_x, INT64_MAX);
@@ -117,8 +110,7 @@ START_TEST(values_and_steps_come_back_bit_by_bit)
 }
 END_TEST
 
-START_TEST(a_million_steps_and_a_million_at_one_step)
-{
+START_TEST(a_million_steps_and_a_million_at_one_step) {
   tmon_store *store = test_store();
   tmon_session *session = test_session(store, NULL);
   tmon_metric metric = test_metric(session, "steps");
@@ -132,8 +124,7 @@ START_TEST(a_million_steps_and_a_million_at_one_step)
   }
   ok(tmon_log_series(session, metric, steps, NULL, values, MILLION));
   metric = test_metric(session, "one");
-  for (int i = 0; i < MILLION; i++)
-    same[i] = metric;
+  for (int i = 0; i < MILLION; i++) same[i] = metric;
   ok(tmon_log_batch(session, 42, same, values, MILLION));
   ck_assert_uint_eq(tmon_session_dropped(session), 0);
   ok(tmon_session_finish(session, TMON_STATUS_COMPLETED));
@@ -165,8 +156,7 @@ START_TEST(a_million_steps_and_a_million_at_one_step)
 END_TEST
 
 /* All metrics are there once, each with five points, the last of which has its number as value. */
-static void expect_listed(tmon_store *store, const char *id)
-{
+static void expect_listed(tmon_store *store, const char *id) {
   static bool seen[METRICS];
   tmon_metric_list *list = NULL;
   tmon_metric_info info;
@@ -186,8 +176,7 @@ static void expect_listed(tmon_store *store, const char *id)
   ck_assert_int_eq(found, METRICS);
 }
 
-START_TEST(ten_thousand_metrics)
-{
+START_TEST(ten_thousand_metrics) {
   static tmon_metric metrics[METRICS];
   static double values[METRICS];
   tmon_store *store = test_store();
@@ -201,8 +190,7 @@ START_TEST(ten_thousand_metrics)
   }
   for (int step = 0; step < 5; step++) {
     ok(tmon_log_batch(session, step, metrics, values, METRICS));
-    if (step < 3)
-      ok(tmon_session_flush(session));
+    if (step < 3) ok(tmon_session_flush(session));
   }
   char id[40];
   (void)snprintf(id, sizeof id, "%s", tmon_session_id(session));
@@ -231,8 +219,7 @@ START_TEST(ten_thousand_metrics)
 }
 END_TEST
 
-START_TEST(a_dictionary_that_is_full_says_so)
-{
+START_TEST(a_dictionary_that_is_full_says_so) {
   tmon_store *store = test_store();
   tmon_session *session = NULL;
   tmon_session_options options = {.size = sizeof options, .no_drainer = true, .ring_bytes = 256 << 10};
@@ -253,15 +240,13 @@ START_TEST(a_dictionary_that_is_full_says_so)
 }
 END_TEST
 
-static void refuse_key(tmon_session *session, const char *key)
-{
+static void refuse_key(tmon_session *session, const char *key) {
   tmon_metric metric = 7;
   expect(TMON_EINVAL, tmon_session_metric(&metric, session, key, NULL));
   ck_assert_ptr_nonnull(strstr(tmon_error_message(), "expected UTF-8 of 1 to 250 bytes without control characters"));
 }
 
-START_TEST(odd_keys)
-{
+START_TEST(odd_keys) {
   char longest[300];
   memset(longest, 'k', sizeof longest);
   tmon_store *store = test_store();
@@ -274,16 +259,15 @@ START_TEST(odd_keys)
   }
   longest[250] = 0;
   /* Nothing, broken and overlong UTF-8, a surrogate, beyond Unicode, control characters of one and of two bytes. */
-  static const char *refused[] = {"", "\xff", "a\x80", "\xc3", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "a\nb", "a\rb", "a\tb", "\x1b[31m", "\x7f", "\x01"};
-  for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
-    refuse_key(session, refused[i]);
+  static const char *refused[] = {
+      "", "\xff", "a\x80", "\xc3", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "a\nb", "a\rb", "a\tb", "\x1b[31m", "\x7f", "\x01"};
+  for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) refuse_key(session, refused[i]);
   /* Quotes of SQL, JSON, HTML and the shell, an emoji, right to left, blanks around and alone, look-alikes that stay two keys. */
-  const char *kept[] = {longest, "'; DROP TABLE chunks; --", "\"quoted\"", "back\\slash", "<script>alert(1)</script>", "$(reboot) `x` %s %n", "\xf0\x9f\x9a\x80 loss",
-      "\xd7\x9e\xd7\x93\xd7\x93/\xd8\xae\xd8\xb3\xd8\xa7\xd8\xb1\xd8\xa9", " leading", "trailing ", "trailing", " ", "a/b/../c", "\xc3\xa9", "e\xcc\x81", "Loss", "loss",
-      "null", "__proto__", "a,b;c=d&e"};
+  const char *kept[] = {longest, "'; DROP TABLE chunks; --", "\"quoted\"", "back\\slash", "<script>alert(1)</script>", "$(reboot) `x` %s %n",
+      "\xf0\x9f\x9a\x80 loss", "\xd7\x9e\xd7\x93\xd7\x93/\xd8\xae\xd8\xb3\xd8\xa7\xd8\xb1\xd8\xa9", " leading", "trailing ", "trailing", " ", "a/b/../c",
+      "\xc3\xa9", "e\xcc\x81", "Loss", "loss", "null", "__proto__", "a,b;c=d&e"};
   size_t kept_count = sizeof kept / sizeof *kept;
-  for (size_t i = 0; i < kept_count; i++)
-    ok(tmon_log(session, test_metric(session, kept[i]), (int64_t)i, (double)i));
+  for (size_t i = 0; i < kept_count; i++) ok(tmon_log(session, test_metric(session, kept[i]), (int64_t)i, (double)i));
   ok(tmon_log(session, test_metric(session, "loss\0 what follows a NUL is not seen"), 99, 16)); /* C text ends there: the same as "loss" */
   for (int round = 0; round < 2; round++) {
     for (size_t i = 0; i < kept_count; i++) {
@@ -307,22 +291,19 @@ static int64_t jumped_to;
 static int64_t jumped_clock(void) { return jumped_to; }
 #define YEAR_US (INT64_C(365) * 86400 * 1000000)
 
-static uint64_t count_at(tmon_store *store, const char *id, int64_t from, int64_t to)
-{
+static uint64_t count_at(tmon_store *store, const char *id, int64_t from, int64_t to) {
   tmon_series *series = NULL;
   tmon_series_options options = {.size = sizeof options, .axis = TMON_AXIS_TIME, .bounded = true, .from = from, .to = to};
   size_t count = 0;
   uint64_t total = 0;
   ok(tmon_series_query(&series, store, id, "m", &options));
   const tmon_bucket *buckets = tmon_series_buckets(series, &count);
-  for (size_t i = 0; i < count; i++)
-    total += buckets[i].count;
+  for (size_t i = 0; i < count; i++) total += buckets[i].count;
   tmon_series_free(series);
   return total;
 }
 
-START_TEST(the_clock_jumps_by_a_year)
-{
+START_TEST(the_clock_jumps_by_a_year) {
   tmon_store *store = test_store();
   int64_t start = tmon_clock_now_us();
   static const int64_t jumps[] = {0, -YEAR_US, YEAR_US, 0};
@@ -334,8 +315,7 @@ START_TEST(the_clock_jumps_by_a_year)
   tmon_record record;
   for (int i = 0; i < 4; i++) {
     jumped_to = start + jumps[i] + i;
-    for (int step = 0; step < 100; step++)
-      ok(tmon_log(session, metric, i * 100 + step, step));
+    for (int step = 0; step < 100; step++) ok(tmon_log(session, metric, i * 100 + step, step));
     ok(tmon_session_flush(session));
     size_t adopted = 9;
     ok(tmon_store_recover(store, 0, &adopted)); /* the living trainer is left alone wherever the clock stands */
@@ -373,8 +353,7 @@ START_TEST(the_clock_jumps_by_a_year)
 }
 END_TEST
 
-START_TEST(times_given_by_the_caller)
-{
+START_TEST(times_given_by_the_caller) {
   tmon_store *store = test_store();
   tmon_session *session = test_session(store, NULL);
   static const int64_t steps[] = {1, 2, 3, 4, 5};
@@ -385,8 +364,7 @@ START_TEST(times_given_by_the_caller)
     size_t count = 0;
     tmon_point *points = read_all(&count, store, tmon_session_id(session), "m");
     ck_assert_uint_eq(count, 5);
-    for (int i = 0; i < 5; i++)
-      ck_assert(points[i].time == times[i] && points[i].step == steps[i]);
+    for (int i = 0; i < 5; i++) ck_assert(points[i].time == times[i] && points[i].step == steps[i]);
     free(points);
     ck_assert_uint_eq(count_at(store, tmon_session_id(session), INT64_MIN, INT64_MAX), 5);
     ck_assert_uint_eq(count_at(store, tmon_session_id(session), INT64_MAX, INT64_MAX), 1);
@@ -397,8 +375,7 @@ START_TEST(times_given_by_the_caller)
 }
 END_TEST
 
-int main(void)
-{
+int main(void) {
   TCase *tests = tcase_create("odd");
   tcase_add_test(tests, values_and_steps_come_back_bit_by_bit);
   tcase_add_test(tests, a_million_steps_and_a_million_at_one_step);

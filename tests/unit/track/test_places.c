@@ -21,46 +21,38 @@
 static char place[400];
 static char rings[400];
 
-static void set_up_place(void)
-{
+static void set_up_place(void) {
   (void)snprintf(place, sizeof place, "%s/store", test_folder);
   (void)snprintf(rings, sizeof rings, "%s/rings", test_folder);
   ck_assert_int_eq(mkdir(rings, 0700), 0);
 }
 
-static bool skip(const char *what, const char *why)
-{
+static bool skip(const char *what, const char *why) {
   printf("skipped: %s: %s\n", what, why);
   return true;
 }
 
 /* False, with a reason printed, where the machine forbids mounts. */
-static bool mount_memory(const char *what, const char *options)
-{
-  if (mkdir(place, 0755) == 0 && mount("tmpfs", place, "tmpfs", 0, options) == 0)
-    return true;
+static bool mount_memory(const char *what, const char *options) {
+  if (mkdir(place, 0755) == 0 && mount("tmpfs", place, "tmpfs", 0, options) == 0) return true;
   (void)skip(what, strerror(errno));
   return false;
 }
 
-static tmon_store *open_at(const char *path)
-{
+static tmon_store *open_at(const char *path) {
   tmon_store *store = NULL;
   tmon_store_options options = {.size = sizeof options, .ring_folder = rings};
   ok(tmon_store_open(&store, path, &options));
   return store;
 }
 
-static void log_some(tmon_session *session, int count)
-{
+static void log_some(tmon_session *session, int count) {
   tmon_metric metric = test_metric(session, "m");
-  for (int i = 0; i < count; i++)
-    ok(tmon_log(session, metric, i, i));
+  for (int i = 0; i < count; i++) ok(tmon_log(session, metric, i, i));
 }
 
 /* A store with one ended session of 100 points; `id` has 40 bytes. */
-static void make_ended(char *id)
-{
+static void make_ended(char *id) {
   tmon_store *store = open_at(place);
   tmon_session *session = test_session(store, NULL);
   (void)snprintf(id, 40, "%s", tmon_session_id(session));
@@ -69,15 +61,13 @@ static void make_ended(char *id)
   tmon_store_free(store);
 }
 
-static int wait_for(pid_t child)
-{
+static int wait_for(pid_t child) {
   int status = 0;
   ck_assert_int_eq(waitpid(child, &status, 0), child);
   return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
-static void expect_reading_only(const char *journal, const char *id)
-{
+static void expect_reading_only(const char *journal, const char *id) {
   tmon_store_info info;
   tmon_session *session = NULL;
   tmon_store *store = open_at(place);
@@ -90,11 +80,9 @@ static void expect_reading_only(const char *journal, const char *id)
   tmon_store_free(store);
 }
 
-START_TEST(read_only_mount_at_rest_and_after_a_kill)
-{
+START_TEST(read_only_mount_at_rest_and_after_a_kill) {
   char id[40] = "";
-  if (!mount_memory("read-only mount", "size=16m"))
-    return;
+  if (!mount_memory("read-only mount", "size=16m")) return;
   make_ended(id);
   ck_assert_int_eq(mount(NULL, place, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
   expect_reading_only("immutable", id);
@@ -114,8 +102,7 @@ START_TEST(read_only_mount_at_rest_and_after_a_kill)
 }
 END_TEST
 
-START_TEST(another_user_reads_and_does_not_write)
-{
+START_TEST(another_user_reads_and_does_not_write) {
   char id[40] = "";
   if (getuid() != 0) {
     (void)skip("another user", "not root");
@@ -125,8 +112,7 @@ START_TEST(another_user_reads_and_does_not_write)
   make_ended(id);
   pid_t child = fork();
   if (child == 0) {
-    if (setgid(65534) || setuid(65534))
-      _exit(10);
+    if (setgid(65534) || setuid(65534)) _exit(10);
     char other[500];
     tmon_store *store = NULL;
     (void)snprintf(other, sizeof other, "%s/other", test_folder);
@@ -139,18 +125,15 @@ START_TEST(another_user_reads_and_does_not_write)
 }
 END_TEST
 
-START_TEST(full_memory_file_system)
-{
-  if (!mount_memory("full disk", "size=4m"))
-    return;
+START_TEST(full_memory_file_system) {
+  if (!mount_memory("full disk", "size=4m")) return;
   tmon_store *store = open_at(place);
   tmon_session *session = test_session(store, NULL);
   char path[500];
   static char zeros[65536];
   (void)snprintf(path, sizeof path, "%s/filler", place);
   int filler = open(path, O_WRONLY | O_CREAT, 0600);
-  while (write(filler, zeros, sizeof zeros) > 0)
-    continue;
+  while (write(filler, zeros, sizeof zeros) > 0) continue;
   (void)close(filler);
   log_some(session, 50000); /* half the ring */
   expect(TMON_EFULL, tmon_session_flush(session));
@@ -158,10 +141,8 @@ START_TEST(full_memory_file_system)
   tmon_session *refused = NULL;
   tmon_store_options options = {.size = sizeof options, .ring_folder = place};
   int result = tmon_store_open(&second, place, &options);
-  if (result == TMON_OK)
-    expect(TMON_EFULL, tmon_session_start(&refused, second, NULL)); /* no room for its ring: an error now, no SIGBUS later */
-  else
-    expect(TMON_EFULL, result);
+  if (result == TMON_OK) expect(TMON_EFULL, tmon_session_start(&refused, second, NULL)); /* no room for its ring: an error now, no SIGBUS later */
+  else expect(TMON_EFULL, result);
   ck_assert_ptr_null(refused);
   tmon_store_free(second);
   ck_assert_uint_eq(test_count(store, tmon_session_id(session), "m", false), 50000); /* readable from the ring */
@@ -175,8 +156,7 @@ START_TEST(full_memory_file_system)
 }
 END_TEST
 
-START_TEST(moved_away_and_back)
-{
+START_TEST(moved_away_and_back) {
   char away[500];
   tmon_store *store = open_at(place);
   tmon_session *session = test_session(store, NULL);
@@ -197,8 +177,7 @@ START_TEST(moved_away_and_back)
 }
 END_TEST
 
-START_TEST(deleted_while_open)
-{
+START_TEST(deleted_while_open) {
   tmon_store *store = open_at(place);
   tmon_session *session = test_session(store, NULL);
   log_some(session, 100);
@@ -212,8 +191,7 @@ START_TEST(deleted_while_open)
 }
 END_TEST
 
-START_TEST(replaced_while_open)
-{
+START_TEST(replaced_while_open) {
   char away[500];
   char wal[500];
   tmon_store *old = open_at(place);
@@ -240,9 +218,9 @@ START_TEST(replaced_while_open)
 }
 END_TEST
 
-START_TEST(odd_paths)
-{
-  static const char *names[] = {"with blank", " leading", "h\xc3\xa4user \xf0\x9f\x8f\xa0", "q?mode=memory&x=1", "hash#x", "per%20cent", "new\nline", "quote'\"`$(x)", "file:x", ":memory:"};
+START_TEST(odd_paths) {
+  static const char *names[] = {"with blank", " leading", "h\xc3\xa4user \xf0\x9f\x8f\xa0", "q?mode=memory&x=1", "hash#x", "per%20cent", "new\nline",
+      "quote'\"`$(x)", "file:x", ":memory:"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     char path[700];
     char file[750];
@@ -270,8 +248,7 @@ START_TEST(odd_paths)
 }
 END_TEST
 
-START_TEST(relative_paths_outlive_a_chdir)
-{
+START_TEST(relative_paths_outlive_a_chdir) {
   tmon_store *store = NULL;
   tmon_store_options options = {.size = sizeof options, .ring_folder = "rings"};
   ck_assert_int_eq(chdir(test_folder), 0);
@@ -292,8 +269,7 @@ START_TEST(relative_paths_outlive_a_chdir)
 }
 END_TEST
 
-START_TEST(one_store_by_two_names)
-{
+START_TEST(one_store_by_two_names) {
   char link[500];
   char dotted[500];
   (void)snprintf(link, sizeof link, "%s/link", test_folder);
@@ -303,8 +279,7 @@ START_TEST(one_store_by_two_names)
   stores[1] = open_at(link);
   stores[2] = open_at(dotted);
   tmon_session *sessions[3];
-  for (int i = 0; i < 3; i++)
-    sessions[i] = test_session(stores[i], NULL);
+  for (int i = 0; i < 3; i++) sessions[i] = test_session(stores[i], NULL);
   tmon_session *twice = NULL;
   tmon_session_options options = {.size = sizeof options, .id = tmon_session_id(sessions[1])};
   expect(TMON_EEXISTS, tmon_session_start(&twice, stores[0], &options));
@@ -314,12 +289,9 @@ START_TEST(one_store_by_two_names)
       ok(tmon_session_flush(sessions[i]));
     }
   }
-  for (int i = 0; i < 3; i++)
-    ck_assert_uint_eq(test_count(stores[(i + 1) % 3], tmon_session_id(sessions[i]), "m", false), 100);
-  for (int i = 0; i < 3; i++)
-    tmon_session_free(sessions[i]);
-  for (int i = 0; i < 3; i++)
-    tmon_store_free(stores[i]);
+  for (int i = 0; i < 3; i++) ck_assert_uint_eq(test_count(stores[(i + 1) % 3], tmon_session_id(sessions[i]), "m", false), 100);
+  for (int i = 0; i < 3; i++) tmon_session_free(sessions[i]);
+  for (int i = 0; i < 3; i++) tmon_store_free(stores[i]);
   char database[500];
   tmon_store *store = NULL;
   (void)snprintf(link, sizeof link, "%s/rings/trainmon.db", test_folder);
@@ -333,16 +305,13 @@ END_TEST
 /* The seam: what the library asks the system about the file system. Only the place of the store claims to be NFS. */
 static bool claim_network;
 
-int statfs(const char *path, struct statfs *out)
-{
+int statfs(const char *path, struct statfs *out) {
   int result = (int)syscall(SYS_statfs, path, out);
-  if (result == 0 && claim_network && strncmp(path, place, strlen(place)) == 0)
-    out->f_type = 0x6969;
+  if (result == 0 && claim_network && strncmp(path, place, strlen(place)) == 0) out->f_type = 0x6969;
   return result;
 }
 
-START_TEST(network_file_system)
-{
+START_TEST(network_file_system) {
   char wal[500];
   char id[40];
   tmon_store_info info;
@@ -379,8 +348,7 @@ START_TEST(network_file_system)
 END_TEST
 
 /* Answers what the kernel asks a FUSE server that has an empty root folder and nothing else, until it is killed. */
-static void serve_fuse(int fd)
-{
+static void serve_fuse(int fd) {
   static union {
     struct fuse_in_header header;
     char bytes[1 << 18];
@@ -408,13 +376,11 @@ static void serve_fuse(int fd)
       out.header.error = -ENOSYS;
     }
     out.header.len = (uint32_t)(sizeof out.header + size);
-    if (write(fd, &out, out.header.len) < 0)
-      return;
+    if (write(fd, &out, out.header.len) < 0) return;
   }
 }
 
-START_TEST(real_fuse_mounts_are_told_apart)
-{
+START_TEST(real_fuse_mounts_are_told_apart) {
   static const struct {
     const char *type;
     bool network;
@@ -443,8 +409,7 @@ START_TEST(real_fuse_mounts_are_told_apart)
 }
 END_TEST
 
-int main(void)
-{
+int main(void) {
   TCase *tests = tcase_create("places");
   tcase_add_checked_fixture(tests, test_setup, test_teardown);
   tcase_add_checked_fixture(tests, set_up_place, NULL);

@@ -11,8 +11,7 @@ typedef struct model {
 
 static int64_t x_of(const tmon_point *point, tmon_axis axis) { return axis == TMON_AXIS_STEP ? point->step : point->time; }
 
-static void add_to_bucket(tmon_bucket *b, int64_t x, double value)
-{
+static void add_to_bucket(tmon_bucket *b, int64_t x, double value) {
   uint64_t finite = b->count - b->nan_count - b->inf_count;
   if (b->count == 0 || x < b->first_x) {
     b->first_x = x;
@@ -36,33 +35,27 @@ static void add_to_bucket(tmon_bucket *b, int64_t x, double value)
 
 static bool same(double a, double b) { return isnan(a) ? isnan(b) : a == b; }
 
-static void compare(const tmon_bucket *got, const tmon_bucket *want, const char *what)
-{
+static void compare(const tmon_bucket *got, const tmon_bucket *want, const char *what) {
   bool finite = want->count > want->nan_count + want->inf_count;
   bool equal = got->count == want->count && got->nan_count == want->nan_count && got->inf_count == want->inf_count && got->first_x == want->first_x &&
-               got->last_x == want->last_x && same(got->first, want->first) && same(got->last, want->last) && got->start == want->start;
-  if (finite)
-    equal = equal && got->min == want->min && got->max == want->max && got->sum == want->sum;
-  else
-    equal = equal && isnan(got->min) && isnan(got->max) && isnan(got->sum);
+      got->last_x == want->last_x && same(got->first, want->first) && same(got->last, want->last) && got->start == want->start;
+  if (finite) equal = equal && got->min == want->min && got->max == want->max && got->sum == want->sum;
+  else equal = equal && isnan(got->min) && isnan(got->max) && isnan(got->sum);
   ck_assert_msg(equal, "%s: bucket at %lld: count %llu/%llu first %lld:%g/%lld:%g last %lld:%g/%lld:%g min %g/%g max %g/%g sum %g/%g", what,
       (long long)want->start, (unsigned long long)got->count, (unsigned long long)want->count, (long long)got->first_x, got->first,
       (long long)want->first_x, want->first, (long long)got->last_x, got->last, (long long)want->last_x, want->last, got->min, want->min, got->max,
       want->max, got->sum, want->sum);
 }
 
-static unsigned exponent_of(uint64_t width)
-{
+static unsigned exponent_of(uint64_t width) {
   unsigned exponent = 0;
-  while (width >> exponent > 1)
-    exponent++;
+  while (width >> exponent > 1) exponent++;
   ck_assert_uint_eq(width, (uint64_t)1 << exponent);
   return exponent;
 }
 
 /* `step_end`: points of the first `early` ones from that step on are superseded. */
-static void check_query(tmon_store *store, const char *id, const model *all, tmon_series_options options, size_t early, int64_t step_end)
-{
+static void check_query(tmon_store *store, const char *id, const model *all, tmon_series_options options, size_t early, int64_t step_end) {
   tmon_series *series = NULL;
   size_t got_count = 0;
   char what[160];
@@ -77,8 +70,7 @@ static void check_query(tmon_store *store, const char *id, const model *all, tmo
   int64_t high = INT64_MIN;
   for (size_t i = 0; i < all->count; i++) {
     int64_t x = x_of(&all->points[i], options.axis);
-    if (i < early && all->points[i].step >= step_end)
-      continue;
+    if (i < early && all->points[i].step >= step_end) continue;
     low = x < low ? x : low;
     high = x > high ? x : high;
   }
@@ -105,8 +97,7 @@ static void check_query(tmon_store *store, const char *id, const model *all, tmo
   }
   size_t next = 0;
   for (size_t i = 0; i < span; i++) {
-    if (want[i].count == 0)
-      continue;
+    if (want[i].count == 0) continue;
     want[i].start = (int64_t)((uint64_t)((low >> exponent) + (int64_t)i) << exponent);
     ck_assert_msg(next < got_count, "%s: bucket at %lld is missing", what, (long long)want[i].start);
     compare(&got[next++], &want[i], what);
@@ -116,8 +107,7 @@ static void check_query(tmon_store *store, const char *id, const model *all, tmo
   tmon_series_free(series);
 }
 
-static void check_many(tmon_store *store, const char *id, const model *all, uint64_t *random, int rounds, size_t early, int64_t step_end)
-{
+static void check_many(tmon_store *store, const char *id, const model *all, uint64_t *random, int rounds, size_t early, int64_t step_end) {
   static const uint32_t widths[] = {0, 2, 3, 7, 100, 333, 1000, 5000, 100000};
   for (int round = 0; round < rounds; round++) {
     tmon_series_options options = {.axis = (tmon_axis)(round & 1), .width = widths[test_random(random) % 9]};
@@ -134,8 +124,7 @@ static void check_many(tmon_store *store, const char *id, const model *all, uint
 }
 
 /* Steps rise slowly, so that they repeat over borders of chunks and summaries, and go back now and then; so do times. */
-static void make_points(model *all, size_t count, uint64_t *random, int64_t step, int64_t slow)
-{
+static void make_points(model *all, size_t count, uint64_t *random, int64_t step, int64_t slow) {
   int64_t time = 1700000000000000 + (int64_t)all->count;
   if (all->count + count > all->capacity) {
     all->capacity = all->count + count;
@@ -149,15 +138,12 @@ static void make_points(model *all, size_t count, uint64_t *random, int64_t step
     time += (int64_t)(bits % 5) - (bits % 97 == 0 ? 40 : 0) + (bits % 5000 == 1 ? 300000 : 0);
     point->time = time;
     point->value = (double)((int64_t)(bits >> 20) % 2001 - 1000);
-    if (bits % 501 == 0)
-      point->value = NAN;
-    else if (bits % 503 == 0)
-      point->value = bits & 1024 ? INFINITY : -INFINITY;
+    if (bits % 501 == 0) point->value = NAN;
+    else if (bits % 503 == 0) point->value = bits & 1024 ? INFINITY : -INFINITY;
   }
 }
 
-static void log_points(tmon_session *session, tmon_metric metric, const model *all, size_t from)
-{
+static void log_points(tmon_session *session, tmon_metric metric, const model *all, size_t from) {
   enum { AT_ONCE = 4096 };
   static int64_t steps[AT_ONCE];
   static int64_t times[AT_ONCE];
@@ -174,8 +160,7 @@ static void log_points(tmon_session *session, tmon_metric metric, const model *a
   }
 }
 
-static void check_order(tmon_store *store, const char *id, const model *all)
-{
+static void check_order(tmon_store *store, const char *id, const model *all) {
   tmon_point_reader *reader = NULL;
   static tmon_point read[777];
   size_t at = 0;
@@ -205,8 +190,7 @@ static void check_order(tmon_store *store, const char *id, const model *all)
   free(tail);
 }
 
-static void run_layers(size_t bulk, int64_t slow, uint64_t seed, int rounds)
-{
+static void run_layers(size_t bulk, int64_t slow, uint64_t seed, int rounds) {
   tmon_store *store = test_store();
   tmon_session *session = test_session(store, NULL);
   const char *id = tmon_session_id(session);
@@ -246,26 +230,20 @@ static void run_layers(size_t bulk, int64_t slow, uint64_t seed, int rounds)
 #define ROUNDS 5
 #endif
 
-START_TEST(layers_match_brute_force)
-{
+START_TEST(layers_match_brute_force) {
   static const size_t bulks[] = {1, 700, 1500, 40000, 330000};
   static const int64_t slows[] = {1, 3, 5, 7, 5000};
   run_layers(bulks[_i], slows[_i], (uint64_t)_i + 1, _i == 4 ? 30 : 40);
-  if (_i == 4)
-    run_layers(bulks[_i], 1, 99, 20);
+  if (_i == 4) run_layers(bulks[_i], 1, 99, 20);
 }
 END_TEST
 
 #if ROUNDS > 2
-START_TEST(second_level_matches_brute_force)
-{
-  run_layers(4400000, 3000, 7, 5);
-}
+START_TEST(second_level_matches_brute_force) { run_layers(4400000, 3000, 7, 5); }
 END_TEST
 #endif
 
-START_TEST(many_small_flushes_merge_deltas)
-{
+START_TEST(many_small_flushes_merge_deltas) {
   tmon_store *store = test_store();
   tmon_session *session = test_session(store, NULL);
   tmon_metric metric = test_metric(session, "m");
@@ -276,11 +254,9 @@ START_TEST(many_small_flushes_merge_deltas)
     size_t from = all.count;
     make_points(&all, 1, &random, i, 1);
     log_points(session, metric, &all, from);
-    for (int k = 0; k < 5; k++)
-      ok(tmon_log(session, fast, i * 5 + k, 1));
+    for (int k = 0; k < 5; k++) ok(tmon_log(session, fast, i * 5 + k, 1));
     ok(tmon_session_flush(session));
-    if (i % 300 == 299)
-      check_many(store, tmon_session_id(session), &all, &random, 6, 0, 0);
+    if (i % 300 == 299) check_many(store, tmon_session_id(session), &all, &random, 6, 0, 0);
   }
   ck_assert_uint_eq(test_count(store, tmon_session_id(session), "fast", false), 6000);
   check_order(store, tmon_session_id(session), &all);
@@ -290,8 +266,7 @@ START_TEST(many_small_flushes_merge_deltas)
 }
 END_TEST
 
-START_TEST(superseded_points_are_left_out)
-{
+START_TEST(superseded_points_are_left_out) {
   tmon_store *store = test_store();
   tmon_session *session = test_session(store, NULL);
   char id[40];
@@ -305,8 +280,7 @@ START_TEST(superseded_points_are_left_out)
   size_t early = all.count;
   make_points(&all, 3000, &random, 100000, 1);
   int64_t end = INT64_MAX;
-  for (size_t i = early; i < all.count; i++)
-    end = all.points[i].step < end ? all.points[i].step : end;
+  for (size_t i = early; i < all.count; i++) end = all.points[i].step < end ? all.points[i].step : end;
   log_points(session, test_metric(session, "m"), &all, early);
   check_many(store, id, &all, &random, 40, early, end); /* the second attempt lies in the ring alone */
   check_many(store, id, &all, &random, 20, 0, 0);
@@ -321,8 +295,7 @@ START_TEST(superseded_points_are_left_out)
 }
 END_TEST
 
-START_TEST(bad_arguments)
-{
+START_TEST(bad_arguments) {
   tmon_store *store = test_store();
   tmon_session *session = test_session(store, NULL);
   const char *id = tmon_session_id(session);
@@ -357,8 +330,7 @@ START_TEST(bad_arguments)
 }
 END_TEST
 
-int main(void)
-{
+int main(void) {
   TCase *tests = tcase_create("query");
   tcase_add_loop_test(tests, layers_match_brute_force, 0, ROUNDS);
 #if ROUNDS > 2

@@ -6,8 +6,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-START_TEST(list_filters_and_pages)
-{
+START_TEST(list_filters_and_pages) {
   tmon_store *store = test_store();
   tmon_record_list *list = NULL;
   tmon_record record;
@@ -45,8 +44,7 @@ START_TEST(list_filters_and_pages)
 }
 END_TEST
 
-START_TEST(rest_session_lives_by_its_lease)
-{
+START_TEST(rest_session_lives_by_its_lease) {
   tmon_store *store = test_store();
   tmon_record record;
   char id[37];
@@ -85,8 +83,7 @@ START_TEST(rest_session_lives_by_its_lease)
 }
 END_TEST
 
-START_TEST(errors)
-{
+START_TEST(errors) {
   static const char unknown[] = "01234567-89ab-4def-8123-456789abcdef";
   tmon_store *store = test_store();
   tmon_session *session = test_session(store, NULL);
@@ -119,18 +116,15 @@ START_TEST(errors)
 END_TEST
 
 /* Starts a session in a child that then waits to be killed; `id` and the child's number come back. */
-static pid_t start_trainer(char id[40])
-{
+static pid_t start_trainer(char id[40]) {
   int tubes[2];
   ck_assert_int_eq(pipe(tubes), 0);
   pid_t child = fork();
   if (child == 0) {
     tmon_store *store = test_store();
     tmon_session *session = test_session(store, NULL);
-    if (write(tubes[1], tmon_session_id(session), 37) != 37)
-      _exit(1);
-    for (;;)
-      pause();
+    if (write(tubes[1], tmon_session_id(session), 37) != 37) _exit(1);
+    for (;;) pause();
   }
   ck_assert_int_eq(read(tubes[0], id, 37), 37);
   (void)close(tubes[0]);
@@ -138,20 +132,17 @@ static pid_t start_trainer(char id[40])
   return child;
 }
 
-static void check_active(tmon_store *store, int64_t lease_us, int64_t expected)
-{
+static void check_active(tmon_store *store, int64_t lease_us, int64_t expected) {
   tmon_record_list *list = NULL;
   tmon_record record;
   tmon_record_filter filter = {.size = sizeof filter, .active = true, .lease_us = lease_us, .limit = 1};
   ok(tmon_record_list_open(&list, store, &filter));
   ck_assert_int_eq(tmon_record_list_total(list), expected);
-  for (int i = 0; i < 2; i++)
-    ck_assert_int_eq(tmon_record_list_next(list, &record), i < expected ? (i < 1 ? TMON_OK : TMON_DONE) : TMON_DONE);
+  for (int i = 0; i < 2; i++) ck_assert_int_eq(tmon_record_list_next(list, &record), i < expected ? (i < 1 ? TMON_OK : TMON_DONE) : TMON_DONE);
   tmon_record_list_free(list);
 }
 
-START_TEST(life_is_shown_by_the_lock)
-{
+START_TEST(life_is_shown_by_the_lock) {
   char id[40];
   tmon_record record;
   pid_t child = start_trainer(id);
@@ -174,8 +165,7 @@ START_TEST(life_is_shown_by_the_lock)
 }
 END_TEST
 
-START_TEST(out_of_reach_is_judged_by_heartbeat)
-{
+START_TEST(out_of_reach_is_judged_by_heartbeat) {
   tmon_store *store = test_store();
   tmon_session *session = test_session(store, NULL);
   tmon_record record;
@@ -198,14 +188,16 @@ START_TEST(out_of_reach_is_judged_by_heartbeat)
 }
 END_TEST
 
-START_TEST(active_is_pending_or_running_within_the_lease)
-{
+START_TEST(active_is_pending_or_running_within_the_lease) {
   tmon_store *store = test_store();
   char ids[3][37];
   tmon_record_list *list = NULL;
   for (int i = 0; i < 3; i++) {
-    tmon_record_change change = {.size = sizeof change, .set_status = true,
-        .status = i == 0 ? TMON_STATUS_PENDING : i == 1 ? TMON_STATUS_RUNNING : TMON_STATUS_FAILED};
+    tmon_record_change change = {.size = sizeof change,
+        .set_status = true,
+        .status = i == 0 ? TMON_STATUS_PENDING
+            : i == 1     ? TMON_STATUS_RUNNING
+                         : TMON_STATUS_FAILED};
     ok(tmon_record_create(ids[i], store, &change));
   }
   check_active(store, 0, 2);
@@ -225,8 +217,7 @@ START_TEST(active_is_pending_or_running_within_the_lease)
 }
 END_TEST
 
-START_TEST(set_back_to_running_has_no_end)
-{
+START_TEST(set_back_to_running_has_no_end) {
   tmon_store *store = test_store();
   tmon_record record;
   char id[37];
@@ -253,22 +244,19 @@ START_TEST(set_back_to_running_has_no_end)
 }
 END_TEST
 
-static int64_t best_of(tmon_store *store, const char *id)
-{
+static int64_t best_of(tmon_store *store, const char *id) {
   tmon_record record;
   tmon_record_list *list = test_record(&record, store, id);
   tmon_record_list_free(list);
   return record.best_epoch;
 }
 
-static void log_value(tmon_store *store, const char *id, int64_t epoch, const char *key, double value)
-{
+static void log_value(tmon_store *store, const char *id, int64_t epoch, const char *key, double value) {
   tmon_epoch_value values[] = {{key, value}};
   ok(tmon_record_log_epoch(store, id, epoch, values, 1));
 }
 
-START_TEST(best_epoch_by_default_and_as_wished)
-{
+START_TEST(best_epoch_by_default_and_as_wished) {
   tmon_store *store = test_store();
   char id[37];
   tmon_record_change change = {.size = sizeof change};
@@ -313,8 +301,7 @@ START_TEST(best_epoch_by_default_and_as_wished)
 }
 END_TEST
 
-int main(void)
-{
+int main(void) {
   TCase *tests = tcase_create("record");
   tcase_add_test(tests, list_filters_and_pages);
   tcase_add_test(tests, rest_session_lives_by_its_lease);

@@ -14,15 +14,13 @@
 static const char *const test_id = "01234567-89ab-4def-8123-456789abcdef";
 
 /* How many ring files lie in the test's folder; `path` receives the last one. */
-static int rings(char path[600])
-{
+static int rings(char path[600]) {
   DIR *directory = opendir(test_folder);
   struct dirent *entry;
   int count = 0;
   ck_assert_ptr_nonnull(directory);
   while ((entry = readdir(directory))) {
-    if (strncmp(entry->d_name, "trainmon-", 9) != 0)
-      continue;
+    if (strncmp(entry->d_name, "trainmon-", 9) != 0) continue;
     ck_assert_int_lt(snprintf(path, 600, "%s/%s", test_folder, entry->d_name), 600);
     count++;
   }
@@ -30,14 +28,12 @@ static int rings(char path[600])
   return count;
 }
 
-static void make_old(const char *path)
-{
+static void make_old(const char *path) {
   struct timespec times[2] = {{.tv_sec = time(NULL) - 3600}, {.tv_sec = time(NULL) - 3600}};
   ck_assert_int_eq(utimensat(AT_FDCWD, path, times, 0), 0);
 }
 
-static int64_t ask(const char *sql)
-{
+static int64_t ask(const char *sql) {
   char path[600];
   sqlite3 *db = NULL;
   sqlite3_stmt *statement = NULL;
@@ -52,16 +48,14 @@ static int64_t ask(const char *sql)
 }
 
 /* The trainer of the test below: says "1" when it logs, logs 300 points more each time it is told, says "2" when it is done. */
-static void train(int from_parent, int to_parent)
-{
+static void train(int from_parent, int to_parent) {
   tmon_store *store = test_store();
   tmon_session *session = NULL;
   tmon_session_options options = {.size = sizeof options, .id = test_id};
   char word;
   ok(tmon_session_start(&session, store, &options));
   tmon_metric metric = test_metric(session, "m");
-  for (int i = 0; i < 1000; i++)
-    ok(tmon_log(session, metric, i, i));
+  for (int i = 0; i < 1000; i++) ok(tmon_log(session, metric, i, i));
   ok(tmon_session_set_error(session, "before the removal"));
   for (int round = 0; round < 3; round++) {
     ck_assert_int_eq(write(to_parent, "1", 1), 1);
@@ -75,23 +69,21 @@ static void train(int from_parent, int to_parent)
     }
   }
   ck_assert_int_eq(write(to_parent, "2", 1), 1);
-  for (;;)
-    pause();
+  for (;;) pause();
 }
 
-static void wait_for_ring(const char *removed)
-{
+static void wait_for_ring(const char *removed) {
   char path[600] = "";
   for (int i = 0; i < 1000; i++) {
-    if (rings(path) == 1 && strcmp(path, removed) != 0 && ask("SELECT count(*) FROM writers WHERE closed = 0") == 1 && ask("SELECT max(id) FROM writers") > 1)
+    if (rings(path) == 1 && strcmp(path, removed) != 0 && ask("SELECT count(*) FROM writers WHERE closed = 0") == 1 &&
+        ask("SELECT max(id) FROM writers") > 1)
       return;
     usleep(10000);
   }
   ck_abort_msg("no ring was made in the place of %s", removed);
 }
 
-START_TEST(a_removed_ring_is_made_again)
-{
+START_TEST(a_removed_ring_is_made_again) {
   int down[2];
   int up[2];
   char word = 0;
@@ -143,8 +135,7 @@ START_TEST(a_removed_ring_is_made_again)
 END_TEST
 
 /* A call that got hold of the old ring before the exchange and writes after it. */
-START_TEST(late_points_and_losses_of_an_old_ring_count)
-{
+START_TEST(late_points_and_losses_of_an_old_ring_count) {
   tmon_store *store = test_store();
   tmon_session *session = test_session(store, NULL);
   tmon_metric metric = test_metric(session, "m");
@@ -158,16 +149,14 @@ START_TEST(late_points_and_losses_of_an_old_ring_count)
   ck_assert_ptr_ne(tmon_session_ring(session), old);
   ck_assert_int_eq(tmon_session_control(session), TMON_CONTROL_PAUSE);
   ck_assert_uint_eq(tmon_session_dropped(session), 3);
-  for (int i = 2; i < 1002; i++)
-    ok(tmon_ring_write(old, TMON_SLOT_POINT, metric, i, i, i));
+  for (int i = 2; i < 1002; i++) ok(tmon_ring_write(old, TMON_SLOT_POINT, metric, i, i, i));
   tmon_ring_add_dropped(old, 2);
   ok(tmon_log(session, metric, 1002, 1));
   ok(tmon_session_flush(session));
   ok(tmon_session_flush(session));
   ck_assert_uint_eq(test_count(store, tmon_session_id(session), "m", false), 1002);
   ck_assert_uint_eq(tmon_session_dropped(session), 5);
-  for (int i = 1003; i < 1100; i++)
-    ok(tmon_ring_write(old, TMON_SLOT_POINT, metric, i, i, i));
+  for (int i = 1003; i < 1100; i++) ok(tmon_ring_write(old, TMON_SLOT_POINT, metric, i, i, i));
   ok(tmon_session_finish(session, TMON_STATUS_COMPLETED));
   ck_assert_uint_eq(test_count(store, tmon_session_id(session), "m", false), 1099);
   tmon_record record;
@@ -182,8 +171,7 @@ START_TEST(late_points_and_losses_of_an_old_ring_count)
 }
 END_TEST
 
-START_TEST(another_file_in_its_place_is_left_alone)
-{
+START_TEST(another_file_in_its_place_is_left_alone) {
   tmon_store *store = test_store();
   tmon_session *session = test_session(store, NULL);
   char path[600];
@@ -202,8 +190,7 @@ START_TEST(another_file_in_its_place_is_left_alone)
 }
 END_TEST
 
-START_TEST(a_ring_is_not_made_again_for_ever)
-{
+START_TEST(a_ring_is_not_made_again_for_ever) {
   tmon_store *store = test_store();
   tmon_session_options options = {.size = sizeof options, .no_drainer = true, .ring_bytes = 256 << 10};
   tmon_session *session = NULL;
@@ -223,11 +210,9 @@ START_TEST(a_ring_is_not_made_again_for_ever)
 }
 END_TEST
 
-START_TEST(error_text_survives_a_kill)
-{
+START_TEST(error_text_survives_a_kill) {
   static char text[2000];
-  for (size_t i = 0; i + 2 < sizeof text; i += 2)
-    memcpy(text + i, "\xc3\xa4", 2);
+  for (size_t i = 0; i + 2 < sizeof text; i += 2) memcpy(text + i, "\xc3\xa4", 2);
   text[0] = 'a';
   text[1] = 'b';
   memmove(text + 1, text + 2, sizeof text - 2); /* one byte, then pairs: 1,000 bytes end within a character */
@@ -252,8 +237,7 @@ START_TEST(error_text_survives_a_kill)
 END_TEST
 
 /* A ring as it lies there when its process is killed before the row is written. */
-static tmon_ring *leave_ring(char path[600], const char *ring_id, const uint64_t store[2], bool dead)
-{
+static tmon_ring *leave_ring(char path[600], const char *ring_id, const uint64_t store[2], bool dead) {
   uint8_t ring[16];
   tmon_ring *made = NULL;
   ok(tmon_id_parse(ring, ring_id));
@@ -261,14 +245,12 @@ static tmon_ring *leave_ring(char path[600], const char *ring_id, const uint64_t
   ok(tmon_ring_create(&made, path, ring, ring, 256 << 10, NULL));
   tmon_ring_set_store(made, store);
   make_old(path);
-  if (!dead)
-    return made;
+  if (!dead) return made;
   tmon_ring_close(made);
   return NULL;
 }
 
-START_TEST(rings_without_an_owner_go)
-{
+START_TEST(rings_without_an_owner_go) {
   tmon_store *store = test_store();
   uint64_t ours[2];
   char gone[600], young[600], foreign[600], alive[600], junk[600], renamed[600], closed[600];
@@ -308,8 +290,7 @@ START_TEST(rings_without_an_owner_go)
 }
 END_TEST
 
-START_TEST(an_idle_writer_says_that_it_lives)
-{
+START_TEST(an_idle_writer_says_that_it_lives) {
   tmon_store *store = test_store();
   tmon_session *session = test_session(store, test_id);
   (void)ask("UPDATE writers SET heartbeat_at = 1");
@@ -339,8 +320,7 @@ START_TEST(an_idle_writer_says_that_it_lives)
 }
 END_TEST
 
-int main(void)
-{
+int main(void) {
   TCase *tests = tcase_create("renew");
   tcase_add_test(tests, a_removed_ring_is_made_again);
   tcase_add_test(tests, late_points_and_losses_of_an_old_ring_count);

@@ -8,17 +8,16 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-START_TEST(start_checks_its_options)
-{
+START_TEST(start_checks_its_options) {
   tmon_store *store = test_store();
   tmon_session *session = NULL;
   static char long_text[4200];
   memset(long_text, 'a', sizeof long_text - 1);
-#define BAD(...) \
-  do { \
-    tmon_session_options options = {.size = sizeof options, __VA_ARGS__}; \
-    expect(TMON_EINVAL, tmon_session_start(&session, store, &options)); \
-    ck_assert_ptr_null(session); \
+#define BAD(...)                                                                                                                                          \
+  do {                                                                                                                                                    \
+    tmon_session_options options = {.size = sizeof options, __VA_ARGS__};                                                                                 \
+    expect(TMON_EINVAL, tmon_session_start(&session, store, &options));                                                                                   \
+    ck_assert_ptr_null(session);                                                                                                                          \
   } while (0)
   BAD(.id = "x");
   BAD(.name = "\xff");
@@ -48,8 +47,7 @@ START_TEST(start_checks_its_options)
 }
 END_TEST
 
-START_TEST(resume_supersedes)
-{
+START_TEST(resume_supersedes) {
   tmon_store *store = test_store();
   tmon_session *session = test_session(store, NULL);
   tmon_session *second = NULL;
@@ -58,8 +56,7 @@ START_TEST(resume_supersedes)
   tmon_session_options options = {.size = sizeof options, .id = id, .no_drainer = true};
   expect(TMON_EEXISTS, tmon_session_start(&second, store, &options));
   tmon_metric metric = test_metric(session, "m");
-  for (int i = 0; i < 100; i++)
-    ok(tmon_log(session, metric, i, i));
+  for (int i = 0; i < 100; i++) ok(tmon_log(session, metric, i, i));
   ok(tmon_session_finish(session, TMON_STATUS_FAILED));
   ck_assert_int_eq(test_status(store, id), TMON_STATUS_FAILED);
   tmon_session_free(session);
@@ -71,8 +68,7 @@ START_TEST(resume_supersedes)
   ck_assert_uint_eq(test_count(store, id, "m", true), 100);
   ok(tmon_session_flush(session));
   metric = test_metric(session, "m");
-  for (int i = 60; i < 70; i++)
-    ok(tmon_log(session, metric, i, -i));
+  for (int i = 60; i < 70; i++) ok(tmon_log(session, metric, i, -i));
   ck_assert_uint_eq(test_count(store, id, "m", false), 70);
   ck_assert_uint_eq(test_count(store, id, "m", true), 110);
   tmon_session_free(session);
@@ -85,8 +81,7 @@ START_TEST(resume_supersedes)
 }
 END_TEST
 
-START_TEST(a_dead_trainer_can_be_resumed_at_once)
-{
+START_TEST(a_dead_trainer_can_be_resumed_at_once) {
   const char *id = "01234567-89ab-4def-8123-456789abcdef";
   int tubes[2];
   char word = 0;
@@ -95,8 +90,7 @@ START_TEST(a_dead_trainer_can_be_resumed_at_once)
   if (child == 0) {
     tmon_session *session = test_session(test_store(), id);
     ok(tmon_log(session, test_metric(session, "m"), 1, 1));
-    if (write(tubes[1], "1", 1) == 1)
-      (void)pause();
+    if (write(tubes[1], "1", 1) == 1) (void)pause();
     _exit(0);
   }
   ck_assert_int_eq(read(tubes[0], &word, 1), 1);
@@ -110,8 +104,7 @@ START_TEST(a_dead_trainer_can_be_resumed_at_once)
 }
 END_TEST
 
-START_TEST(after_finish_nothing_is_allowed)
-{
+START_TEST(after_finish_nothing_is_allowed) {
   tmon_store *store = test_store();
   tmon_session *session = test_session(store, NULL);
   tmon_metric metric = test_metric(session, "m");
@@ -150,8 +143,7 @@ START_TEST(after_finish_nothing_is_allowed)
 }
 END_TEST
 
-START_TEST(progress_and_control)
-{
+START_TEST(progress_and_control) {
   tmon_store *store = test_store();
   tmon_session *session = test_session(store, NULL);
   const char *id = tmon_session_id(session);
@@ -182,16 +174,14 @@ START_TEST(progress_and_control)
 }
 END_TEST
 
-START_TEST(with_a_drainer_points_arrive_by_themselves)
-{
+START_TEST(with_a_drainer_points_arrive_by_themselves) {
   tmon_store *store = test_store();
   tmon_session *session = NULL;
   ok(tmon_session_start(&session, store, NULL));
   tmon_metric metric = test_metric(session, "m");
   /* A disk that stalls for 100 ms makes points drop: each is told to the caller and counted. */
   uint64_t kept = 0;
-  for (int i = 0; i < 300000; i++)
-    kept += tmon_log(session, metric, i, i) == TMON_OK;
+  for (int i = 0; i < 300000; i++) kept += tmon_log(session, metric, i, i) == TMON_OK;
   ck_assert_uint_eq(kept + tmon_session_dropped(session), 300000);
   ck_assert_uint_eq(test_count(store, tmon_session_id(session), "m", false), kept);
   ok(tmon_session_flush(session));
@@ -203,8 +193,7 @@ START_TEST(with_a_drainer_points_arrive_by_themselves)
 END_TEST
 
 /* Another process holds the store: finish does not wait for it, the drainer does, and frees what its caller let go. */
-START_TEST(an_end_that_takes_long_keeps_nobody)
-{
+START_TEST(an_end_that_takes_long_keeps_nobody) {
   tmon_store *store = test_store();
   tmon_session *session = NULL;
   tmon_session_options options = {.size = sizeof options, .id = "01234567-89ab-4def-8123-456789abcdef"};
@@ -239,8 +228,7 @@ START_TEST(an_end_that_takes_long_keeps_nobody)
 }
 END_TEST
 
-START_TEST(forked_child_touches_nothing)
-{
+START_TEST(forked_child_touches_nothing) {
   tmon_store *store = test_store();
   tmon_session *session = test_session(store, NULL);
   tmon_session *other = test_session(store, NULL);
@@ -249,7 +237,7 @@ START_TEST(forked_child_touches_nothing)
   pid_t child = fork();
   if (child == 0) {
     bool right = tmon_log(session, metric, 1, 1) == TMON_EFORKED && tmon_session_flush(session) == TMON_EFORKED &&
-                 tmon_session_finish(session, TMON_STATUS_FAILED) == TMON_EFORKED && tmon_store_get_info(&info, store) == TMON_EFORKED;
+        tmon_session_finish(session, TMON_STATUS_FAILED) == TMON_EFORKED && tmon_store_get_info(&info, store) == TMON_EFORKED;
     tmon_session_free(session);
     tmon_session_free(other);
     tmon_store_free(store);
@@ -266,8 +254,7 @@ START_TEST(forked_child_touches_nothing)
 }
 END_TEST
 
-int main(void)
-{
+int main(void) {
   TCase *tests = tcase_create("session");
   tcase_add_test(tests, start_checks_its_options);
   tcase_add_test(tests, resume_supersedes);

@@ -9,8 +9,7 @@
 
 static void path_of(char out[600], const char *name) { (void)snprintf(out, 600, "%s/%s", test_folder, name); }
 
-START_TEST(opens_creates_and_takes_the_db_suffix)
-{
+START_TEST(opens_creates_and_takes_the_db_suffix) {
   char path[600];
   tmon_store *store = NULL;
   tmon_store_info info;
@@ -35,8 +34,7 @@ START_TEST(opens_creates_and_takes_the_db_suffix)
 }
 END_TEST
 
-START_TEST(errors)
-{
+START_TEST(errors) {
   char path[600];
   tmon_store *store = (tmon_store *)path;
   tmon_store_info info;
@@ -59,8 +57,7 @@ START_TEST(errors)
 }
 END_TEST
 
-static void run_sql(const char *sql)
-{
+static void run_sql(const char *sql) {
   char path[600];
   sqlite3 *db = NULL;
   path_of(path, "trainmon.db");
@@ -69,15 +66,13 @@ static void run_sql(const char *sql)
   sqlite3_close(db);
 }
 
-START_TEST(corrupt_and_foreign_and_newer)
-{
+START_TEST(corrupt_and_foreign_and_newer) {
   char path[600];
   tmon_store *store = NULL;
   path_of(path, "trainmon.db");
   FILE *file = fopen(path, "wb");
   ck_assert_ptr_nonnull(file);
-  for (int i = 0; i < 5000; i++)
-    (void)fputs("junk", file);
+  for (int i = 0; i < 5000; i++) (void)fputs("junk", file);
   ck_assert_int_eq(fclose(file), 0);
   expect(TMON_ECORRUPT, tmon_store_open(&store, test_folder, NULL));
   ck_assert_ptr_null(store);
@@ -94,8 +89,7 @@ START_TEST(corrupt_and_foreign_and_newer)
 }
 END_TEST
 
-START_TEST(read_only_refuses_each_write)
-{
+START_TEST(read_only_refuses_each_write) {
   tmon_store *store = test_store();
   tmon_session *session = test_session(store, NULL);
   char id[40];
@@ -123,8 +117,7 @@ START_TEST(read_only_refuses_each_write)
 }
 END_TEST
 
-START_TEST(recover_adopts_a_killed_trainer)
-{
+START_TEST(recover_adopts_a_killed_trainer) {
   char id[40] = "01234567-89ab-4def-8123-456789abcdef";
   size_t adopted = 9;
   int tubes[2];
@@ -135,10 +128,8 @@ START_TEST(recover_adopts_a_killed_trainer)
     tmon_store *mine = test_store();
     tmon_session *session = test_session(mine, id);
     tmon_metric metric = test_metric(session, "m");
-    for (int i = 0; i < 5000; i++)
-      ok(tmon_log(session, metric, i, i));
-    if (write(tubes[1], "1", 1) == 1)
-      (void)pause();
+    for (int i = 0; i < 5000; i++) ok(tmon_log(session, metric, i, i));
+    if (write(tubes[1], "1", 1) == 1) (void)pause();
     _exit(7);
   }
   ck_assert_int_eq(read(tubes[0], &word, 1), 1);
@@ -158,8 +149,7 @@ START_TEST(recover_adopts_a_killed_trainer)
 }
 END_TEST
 
-START_TEST(folder_of_another_stays_untouched)
-{
+START_TEST(folder_of_another_stays_untouched) {
   char path[600];
   tmon_store *store = NULL;
   path_of(path, "file");
@@ -171,8 +161,7 @@ START_TEST(folder_of_another_stays_untouched)
 }
 END_TEST
 
-int main(void)
-{
+int main(void) {
   TCase *tests = tcase_create("store");
   tcase_add_test(tests, opens_creates_and_takes_the_db_suffix);
   tcase_add_test(tests, errors);
