@@ -42,6 +42,12 @@ typedef enum tmon_error {
 TMON_API const char *tmon_error_message(void);
 
 /**
+ * Returns the name of the argument or JSON field that the last error on this thread is about, such as "epoch"; NULL where none is at fault.
+ * Valid until the next failing call on this thread. Any thread. Never fails. Since 0.1.
+ */
+TMON_API const char *tmon_error_field(void);
+
+/**
  * Copies the text of the last error on this thread, for callers that move to another thread before they report.
  * `out` receives at most `size` bytes with the final NUL, cut at a character; NULL or 0 copies nothing.
  * Returns the length of the whole text without NUL. Never fails. Since 0.1.

@@ -123,5 +123,6 @@ void tmon_reply_failure(tmon_response *response, int error, const char *field) {
   default: break;
   }
   const char *message = tmon_error_message();
+  if (field == NULL) field = tmon_error_field();
   tmon_reply_error(response, status, error == TMON_EREADONLY ? "read_only" : NULL, field, "%s", message[0] != '\0' ? message : tmon_error_name(error));
 }

@@ -15,18 +15,21 @@
 
 /* error.h explains them to the analyzer; here are the functions themselves. */
 #undef tmon_error_set
+#undef tmon_error_set_field
 #undef tmon_error_set_os
 #undef tmon_error_no_memory
 
-enum { ERROR_TEXT_BYTES = 512 };
+enum { ERROR_TEXT_BYTES = 512, ERROR_FIELD_BYTES = 64 };
 
 static _Thread_local char error_text[ERROR_TEXT_BYTES];
+static _Thread_local char error_field[ERROR_FIELD_BYTES];
 
-/* Takes the text over from a second buffer, because an argument of the format may be the present text itself. */
+/* Takes the text over from a second buffer, because an argument of the format may be the present text itself. No field is at fault until one is set. */
 static void store_text(char *text) {
   for (char *at = text; *at; at++)
     if ((unsigned char)*at < 0x20 || *at == 0x7f) *at = ' ';
   tmon_text_copy(error_text, sizeof error_text, text);
+  error_field[0] = 0;
 }
 
 /* One byte larger than the store, so that tmon_text_copy sees a text that was cut and cuts it at a character. */
@@ -39,6 +42,19 @@ int tmon_error_set(int code, const char *format, ...) {
   if (vsnprintf(text, sizeof text, format, arguments) < 0) text[0] = 0;
   va_end(arguments);
   store_text(text);
+  return code;
+}
+
+int tmon_error_set_field(int code, const char *field, const char *format, ...) {
+  draft text;
+  char name[ERROR_FIELD_BYTES]; /* `field` may be the present one */
+  va_list arguments;
+  tmon_text_copy(name, sizeof name, field);
+  va_start(arguments, format);
+  if (vsnprintf(text, sizeof text, format, arguments) < 0) text[0] = 0;
+  va_end(arguments);
+  store_text(text);
+  tmon_text_copy(error_field, sizeof error_field, name);
   return code;
 }
 
@@ -80,6 +96,8 @@ int tmon_error_set_os(int os_errno, const char *format, ...) {
 int tmon_error_no_memory(void) { return tmon_error_set(TMON_ENOMEM, "out of memory"); }
 
 const char *tmon_error_message(void) { return error_text; }
+
+const char *tmon_error_field(void) { return error_field[0] == 0 ? NULL : error_field; }
 
 size_t tmon_error_copy(char *out, size_t size) {
   if (out && size) tmon_text_copy(out, size, error_text);

@@ -8,6 +8,7 @@
 static const char *const infallible[] = {
     "tmon_allocator_set",
     "tmon_error_copy",
+    "tmon_error_field",
     "tmon_error_message",
     "tmon_error_name",
     "tmon_follow_free",

@@ -11,6 +11,18 @@
 #include <pthread.h>
 #include <string.h>
 
+START_TEST(test_field) {
+  ck_assert_int_eq(tmon_error_set_field(TMON_EINVAL, "epoch", "epoch is %d", -1), TMON_EINVAL);
+  ck_assert_str_eq(tmon_error_field(), "epoch");
+  ck_assert_str_eq(tmon_error_message(), "epoch is -1");
+  (void)tmon_error_set_field(TMON_EINVAL, tmon_error_field(), "%s again", tmon_error_message());
+  ck_assert_str_eq(tmon_error_field(), "epoch");
+  ck_assert_str_eq(tmon_error_message(), "epoch is -1 again");
+  (void)tmon_error_set(TMON_EIO, "something else");
+  ck_assert_ptr_null(tmon_error_field());
+}
+END_TEST
+
 START_TEST(set_stores_text_and_returns_code) {
   ck_assert_str_eq(tmon_error_message(), "");
   ck_assert_int_eq(tmon_error_set(TMON_EINVAL, "step is %d, at least %d was expected", -4, 0), TMON_EINVAL);
@@ -100,6 +112,7 @@ END_TEST
 int main(void) {
   Suite *suite = suite_create("util/error");
   TCase *tests = tcase_create("all");
+  tcase_add_test(tests, test_field);
   tcase_add_test(tests, set_stores_text_and_returns_code);
   tcase_add_test(tests, text_is_one_line);
   tcase_add_test(tests, long_text_is_cut_at_a_character);
