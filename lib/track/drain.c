@@ -222,10 +222,15 @@ static int write_positions(tmon_drain *drain, tmon_tx *tx, const uint64_t *posit
   return TMON_OK;
 }
 
+static bool is_same(const tmon_progress *a, const tmon_progress *b) {
+  return a->epoch == b->epoch && a->epochs == b->epochs && a->batch == b->batch && a->batches == b->batches && a->images == b->images &&
+         a->fraction == b->fraction;
+}
+
 /* The session's row carries progress and losses; it is written only when they changed, because each write is a row in the change feed. */
 static int write_session(tmon_drain *drain, tmon_tx *tx, const tmon_progress *progress, int64_t dropped) {
   tmon_row *row = NULL;
-  if (dropped == drain->dropped && memcmp(progress, &drain->progress, sizeof *progress) == 0) return TMON_OK;
+  if (dropped == drain->dropped && is_same(progress, &drain->progress)) return TMON_OK;
   int result = tmon_tx_prepare(&row, tx,
       "UPDATE training_sessions SET progress_epoch = ?, progress_epochs = ?, progress_batch = ?, progress_batches = ?, progress_images = ?,"
       " progress_fraction = ?, dropped = dropped + ? WHERE key = ?");
@@ -335,7 +340,7 @@ int tmon_drain_run(tmon_drain *drain, int64_t timeout_us, int64_t deadline_us) {
     if (result != TMON_OK) return result;
   }
   (void)tmon_ring_progress(&progress, drain->ring);
-  bool state_changed = memcmp(&progress, &drain->progress, sizeof progress) != 0 || (int64_t)tmon_ring_dropped(drain->ring) != drain->dropped;
+  bool state_changed = !is_same(&progress, &drain->progress) || (int64_t)tmon_ring_dropped(drain->ring) != drain->dropped;
   for (;;) {
     size_t count = 0;
     int result = read_slots(drain, positions, &count);

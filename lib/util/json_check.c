@@ -69,7 +69,7 @@ static int scan_hex(scanner *scan) {
 
 static bool scan_escape(scanner *scan) {
   int byte = peek(scan);
-  if (byte < 0 || !memchr("\"\\/bfnrtu", byte, 9)) return fail(scan, "unknown escape");
+  if (byte <= 0 || !strchr("\"\\/bfnrtu", byte)) return fail(scan, "unknown escape");
   scan->at++;
   if (byte != 'u') return true;
   int unit = scan_hex(scan);
