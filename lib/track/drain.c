@@ -224,7 +224,7 @@ static int write_positions(tmon_drain *drain, tmon_tx *tx, const uint64_t *posit
 
 static bool is_same(const tmon_progress *a, const tmon_progress *b) {
   return a->epoch == b->epoch && a->epochs == b->epochs && a->batch == b->batch && a->batches == b->batches && a->images == b->images &&
-         a->fraction == b->fraction;
+      a->fraction == b->fraction;
 }
 
 /* The session's row carries progress and losses; it is written only when they changed, because each write is a row in the change feed. */
