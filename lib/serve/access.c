@@ -86,7 +86,7 @@ static bool split_host(const char *host, char *name, size_t size, int64_t *port)
   if (*end == '\0') {
     return true;
   }
-  return *end == ':' && end[1] >= '0' && end[1] <= '9' && tmon_text_to_int(end + 1, port) && *port > 0 && *port <= 65535;
+  return *end == ':' && end[1] >= '1' && end[1] <= '9' && tmon_text_to_int(end + 1, port) && *port > 0 && *port <= 65535;
 }
 
 static bool is_address(const char *name) {
