@@ -1,0 +1,2 @@
+SELECT * FROM active_training_sessions
+ORDER BY started_at DESC;

@@ -1,0 +1,2 @@
+SELECT * FROM models_leaderboard
+WHERE rank = 1;

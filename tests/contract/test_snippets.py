@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+# SPDX-FileCopyrightText: libtrainmon contributors
+"""
+The snippets of the training documents, run as they are written (tests/contract/snippets): Python with requests, JSON bodies with curl, SQL in the sqlite3
+shell, against a real server on the port that they name. Usage: test_snippets.py PROGRAM
+"""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import unittest
+
+import test_rest
+
+SNIPPETS = pathlib.Path(__file__).parent / "snippets"
+PORT = 5000
+
+# What the snippets take for granted of the training loop around them: three epochs of a run that gets better.
+LOOP = """
+def values_of(number):
+    return {'precision': 0.8 + number / 100, 'recall': 0.7 + number / 100, 'map50': 0.6 + number / 10, 'map50_95': 0.5 + number / 10}
+epochs = 3
+"""
+
+
+class OnPort(test_rest.Server):
+    """The server of the other tests, on the port of the documents."""
+
+    def __init__(self):
+        super().__init__("--port", str(PORT))
+        self.port = PORT
+
+
+def run(program, **options):
+    """The standard output of a program; what it prints to standard error tells why it failed."""
+    done = subprocess.run(program, capture_output=True, text=True, timeout=60, **options)
+    if done.returncode != 0:
+        raise AssertionError(f"{program[0]} ended with {done.returncode}: {done.stderr}")
+    return done.stdout
+
+
+class Snippets(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = OnPort()
+        cls.addClassCleanup(cls.server.close)
+
+    def sql(self, name):
+        """A query in the shell as people run it, a list of rows."""
+        database = os.path.join(self.server.folder, "trainmon.db")
+        text = run(["sqlite3", "-readonly", "-json", database], input=(SNIPPETS / name).read_text())
+        return json.loads(text) if text.strip() else []
+
+    def curl(self, method, path, name, **replaced):
+        body = (SNIPPETS / name).read_text()
+        for old, new in replaced.items():
+            body = body.replace(f'"{old}"', f'"{new}"')
+        text = run(["curl", "-sS", "-X", method, f"http://localhost:{PORT}{path}", "-H", "Content-Type: application/json", "-d", body])
+        return json.loads(text)
+
+    def test_python(self):
+        loop = (SNIPPETS / "epochs.py").read_text()
+        # The body of the loop reads names that its training sets; here each epoch sets them where the snippet says "train one epoch".
+        loop = loop.replace("    # ... train one epoch ...\n", "    train_loss, metrics, epoch_duration, gpu_memory = 1 / (epoch + 1), values_of(epoch), 2.5, 512\n")
+        program = "\n".join([LOOP, (SNIPPETS / "start.py").read_text(), loop, "print(session_id)"])
+        environment = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
+        identity = run([sys.executable, "-c", program], env=environment).strip()
+
+        active = self.sql("active.sql")
+        self.assertEqual([row["id"] for row in active], [identity])
+        self.assertEqual((active[0]["current_epoch"], active[0]["latest_map50_95"]), (2, 0.7))
+        self.assertEqual(active[0]["started_at"], "2025-11-04T14:00:00.000000Z")
+
+        finish = f"import requests\nsession_id = {identity!r}\n" + (SNIPPETS / "finish.py").read_text()
+        run([sys.executable, "-c", finish], env=environment)
+        status, reply = self.server.ask("GET", f"/api/training/sessions/{identity}")
+        self.assertEqual(status, 200)
+        session = reply["session"]
+        self.assertEqual((session["status"], session["final_map50_95"], session["duration_seconds"]), ("completed", 0.754, 9000))
+        self.assertEqual(session["config"], {"imgsz": 640, "augment": True, "workers": 8})
+        self.assertEqual((session["best_epoch"], session["model_path"]), (2, "/models/yolov8s_best.pt"))
+        self.assertEqual([row["total_loss"] for row in reply["metrics"]], [1, 1 / 2, 1 / 3])
+        self.assertEqual(self.sql("active.sql"), [])
+
+        best = self.sql("best_model.sql")
+        self.assertIn(identity, [row["id"] for row in best])
+        efficiency = {row["session_name"]: row for row in self.sql("efficiency.sql")}["YOLOv8s Mastomys v3"]
+        self.assertAlmostEqual(efficiency["hours"], 2.5)
+        self.assertAlmostEqual(efficiency["efficiency_score"], 0.754 / 2.5)
+        models = {row["model_type"]: row for row in self.sql("models.sql")}["yolov8s"]
+        self.assertEqual((models["avg_map"], models["avg_duration"], models["training_runs"]), (0.754, 9000, 1))
+
+    def test_bodies(self):
+        made = self.curl("POST", "/api/training/sessions", "create_session.json")
+        self.assertTrue(made["success"])
+        identity = made["session"]["id"]
+        self.assertEqual(made["session"]["hardware_info"], {"device": "cuda", "gpu": "NVIDIA RTX 3090"})
+        for _ in range(2):  # the second writes the same row again
+            self.assertTrue(self.curl("POST", "/api/training/metrics", "epoch.json", uuid=identity)["success"])
+        status, reply = self.server.ask("GET", f"/api/training/metrics?session_id={identity}")
+        self.assertEqual((status, reply["count"]), (200, 1))
+        sent = json.loads((SNIPPETS / "epoch.json").read_text())
+        del sent["session_id"]
+        self.assertEqual({key: reply["metrics"][0][key] for key in sent}, sent)
+        done = self.curl("PATCH", f"/api/training/sessions/{identity}", "finish_session.json")["session"]
+        sent = json.loads((SNIPPETS / "finish_session.json").read_text())
+        self.assertEqual(done.pop("completed_at"), sent.pop("completed_at").replace("Z", ".000000Z"))
+        self.assertEqual({key: done[key] for key in sent}, sent)
+
+
+if __name__ == "__main__":
+    test_rest.PROGRAM = os.path.abspath(sys.argv.pop(1))
+    unittest.main()
