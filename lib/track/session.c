@@ -22,7 +22,7 @@ int tmon_session_check(const tmon_session *session) {
 }
 
 static int check_options(const tmon_session_options *options) {
-  int result = tmon_check_text(options->name, TMON_TEXT_MAXIMUM, "the session's name");
+  int result = tmon_check_text(options->name, TMON_TEXT_MAXIMUM, "session_name");
   if (result == TMON_OK) result = tmon_check_text(options->model_type, TMON_TEXT_MAXIMUM, "model_type");
   if (result == TMON_OK) result = tmon_check_text(options->dataset_name, TMON_TEXT_MAXIMUM, "dataset_name");
   if (result == TMON_OK) result = tmon_check_json_object(options->config_json, "config_json");

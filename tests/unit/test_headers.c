@@ -26,10 +26,10 @@ START_TEST(test_layout) {
   LAYOUT(tmon_point, 24, value, 16);
   LAYOUT(tmon_bucket, 96, sum, 88);
   LAYOUT(tmon_series_options, 40, all_attempts, 36);
-  LAYOUT(tmon_record_filter, 56, lease_us, 48);
-  LAYOUT(tmon_record_change, 176, best_metric, 168);
+  LAYOUT(tmon_record_filter, 120, ascending, 116);
+  LAYOUT(tmon_record_change, 216, zero_is_said, 208);
   LAYOUT(tmon_epoch_value, 16, value, 8);
-  LAYOUT(tmon_record, 312, best_metric, 304);
+  LAYOUT(tmon_record, 344, children, 336);
   LAYOUT(tmon_server_options, 72, read_only, 69);
 }
 END_TEST
