@@ -168,6 +168,13 @@ TMON_API int tmon_record_create(char *id_out, tmon_store *store, const tmon_reco
  */
 TMON_API int tmon_record_update(tmon_store *store, const char *id, const tmon_record_change *change);
 
+/**
+ * Deletes a session and all that belongs to it: rows, points, the rings of dead writers. Its children lose their parent. Goes in short transactions, so that live
+ * trainers are not held up; cut short (an error, a kill), the session is still there with a part of its rows and can be deleted again. Any thread.
+ * TMON_ENOTFOUND; TMON_ESTATE: the session is live. Else as tmon_record_create. Since 0.1.
+ */
+TMON_API int tmon_record_delete(tmon_store *store, const char *id);
+
 /** One named value of an epoch row. */
 typedef struct tmon_epoch_value {
   const char *key;
@@ -186,6 +193,25 @@ TMON_API int tmon_record_log_epoch(tmon_store *store, const char *id, int64_t ep
  * TMON_ENOTFOUND, TMON_EIO, TMON_ENOMEM, TMON_EFORKED. Since 0.1.
  */
 TMON_API int tmon_record_epochs_json(char **out, tmon_store *store, const char *id, int64_t after);
+
+/**
+ * Reads the latest epoch row of a session, as an object like those of tmon_record_epochs_json; "null" when there is none. `out` receives the text; free it with
+ * tmon_text_free. Any thread. Errors as tmon_record_epochs_json. Since 0.1.
+ */
+TMON_API int tmon_record_latest_epoch_json(char **out, tmon_store *store, const char *id);
+
+/**
+ * Reads what happened to a session as JSON text: an array of {time, kind, level, step, message, data}, oldest first, of the latest `limit` (0: 100; at most 1,000).
+ * Kinds: created, started, joined, paused, resumed, stop_asked, reopened, rank_lost, completed, failed, cancelled, interrupted; `data` says which process did it.
+ * `out` receives the text; free it with tmon_text_free. Any thread. TMON_ENOTFOUND, TMON_EINVAL, TMON_EIO, TMON_ENOMEM, TMON_EFORKED. Since 0.1.
+ */
+TMON_API int tmon_record_events_json(char **out, tmon_store *store, const char *id, int64_t limit);
+
+/**
+ * Reads the processes that fed a session as JSON text: an array of {rank, attempt, pid, host, live, dropped, heartbeat_at}, by attempt and rank.
+ * `out` receives the text; free it with tmon_text_free. Any thread. TMON_ENOTFOUND, TMON_EIO, TMON_ENOMEM, TMON_EFORKED. Since 0.1.
+ */
+TMON_API int tmon_record_ranks_json(char **out, tmon_store *store, const char *id);
 
 /** Frees a text that the library gave. NULL is fine. Since 0.1. */
 TMON_API void tmon_text_free(char *text);

@@ -19,5 +19,6 @@ char *tmon_like_pattern(const char *text);                                      
 enum { TMON_RECORD_TEXTS = 12, TMON_RECORD_KEY = 40, TMON_RECORD_LEASE = 41, TMON_RECORD_CHILDREN = 42 }; /* columns */
 
 /* event.c */
-int tmon_event_write(tmon_tx *tx, int64_t session, const char *kind, const char *level, const char *message, const char *data_json);
+int tmon_event_write(tmon_tx *tx, const char *id, const char *kind, const char *level, const char *message); /* by this process, now */
+int tmon_status_event(tmon_tx *tx, const char *id, tmon_status before, tmon_status after);                   /* of a session without a ring */
 #endif

@@ -67,17 +67,18 @@ typedef struct rings {
   size_t count;
   size_t alive;
   size_t away; /* on another host or in another container */
+  bool owned;  /* rank 0 is among them: it alone speaks for the session */
   bool known;  /* one could be read: it is the one of the lowest rank, and the record has what it says */
   bool final;
 } rings;
 
 /* A ring knows more than the store, a dead trainer's too: what it said last and whether its end was a clean one. */
-static void read_ring(rings *all, tmon_record *record, const tmon_ring *ring, int64_t committed_drops) {
+static void read_ring(rings *all, tmon_record *record, const tmon_ring *ring, int64_t committed_drops, bool speaks) {
   tmon_status status = TMON_STATUS_RUNNING;
   int64_t time = 0;
   record->dropped += (int64_t)tmon_ring_dropped(ring) - committed_drops;
   if (tmon_ring_heartbeat(ring) > record->heartbeat_at) record->heartbeat_at = tmon_ring_heartbeat(ring);
-  if (all->known) return;
+  if (all->known || !speaks) return;
   all->known = true;
   record->control = tmon_ring_control(ring);
   record->paused = tmon_ring_waiting(ring) || record->control == TMON_CONTROL_PAUSE;
@@ -95,16 +96,18 @@ static void look_at_ring(rings *all, tmon_record *record, tmon_row *row) {
   const char *path = tmon_row_text(row, 0);
   const char *host = tmon_row_text(row, 1);
   bool here = host != NULL && strcmp(host, all->self.host) == 0;
+  bool speaks = tmon_row_int(row, 4) == 0 || !all->owned;
+  all->owned = all->owned || tmon_row_int(row, 4) == 0;
   all->count++;
   if (tmon_row_int(row, 2) > record->heartbeat_at) record->heartbeat_at = tmon_row_int(row, 2);
   /* A file of this name on another host is another file, or one whose pages are not ours. */
   if (!here || path == NULL || tmon_ring_open(&ring, path, false) != TMON_OK) {
-    all->away += !here;
+    all->away += !here && speaks;
     return;
   }
-  read_ring(all, record, ring, tmon_row_int(row, 3));
-  if (tmon_ring_is_alive(path, &alive) != TMON_OK) all->away++;
-  all->alive += alive;
+  read_ring(all, record, ring, tmon_row_int(row, 3), speaks);
+  if (tmon_ring_is_alive(path, &alive) != TMON_OK) all->away += speaks;
+  all->alive += alive && speaks;
   tmon_ring_close(ring);
 }
 
@@ -113,8 +116,8 @@ static int look_at_rings(rings *all, tmon_record *record, tmon_tx *tx, int64_t s
   if (record->status != TMON_STATUS_RUNNING) return TMON_OK;
   int result = tmon_process_self(&all->self);
   if (result == TMON_OK) {
-    result =
-        tmon_tx_prepare(&row, tx, "SELECT ring_path, host, heartbeat_at, dropped FROM writers WHERE session = ? AND closed = 0 ORDER BY rank, id DESC");
+    result = tmon_tx_prepare(
+        &row, tx, "SELECT ring_path, host, heartbeat_at, dropped, rank FROM writers WHERE session = ? AND closed = 0 ORDER BY rank, id DESC");
   }
   if (result != TMON_OK) return result;
   tmon_bind_int(row, 1, session);

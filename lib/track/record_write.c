@@ -201,6 +201,8 @@ int tmon_record_create(char *id_out, tmon_store *store, const tmon_record_change
   if (result == TMON_OK) result = tmon_parent_check(tx, id, given.parent_id);
   if (result == TMON_OK) result = insert(tx, id, &given, &texts);
   if (result == TMON_OK) result = write_times(tx, id, &given);
+  if (result == TMON_OK) result = tmon_event_write(tx, id, "created", "info", NULL);
+  if (result == TMON_OK) result = tmon_status_event(tx, id, TMON_STATUS_PENDING, given.set_status ? given.status : TMON_STATUS_PENDING);
   result = end_write(tx, result);
   free_made(&texts);
   if (result == TMON_OK) (void)tmon_text_copy(id_out, TMON_ID_BYTES, id);
@@ -208,18 +210,19 @@ int tmon_record_create(char *id_out, tmon_store *store, const tmon_record_change
 }
 
 /* A session with a live ring gets its status from its trainer alone. */
-static int check_ringless(tmon_tx *tx, const char *id, bool set_status) {
+static int check_ringless(tmon_tx *tx, const char *id, bool set_status, tmon_status *status) {
   tmon_row *row = NULL;
   int result = tmon_tx_prepare(
-      &row, tx, "SELECT (SELECT count(*) FROM writers w WHERE w.session = s.key AND w.closed = 0) FROM training_sessions s WHERE s.id = ?");
+      &row, tx, "SELECT (SELECT count(*) FROM writers w WHERE w.session = s.key AND w.closed = 0), s.status FROM training_sessions s WHERE s.id = ?");
   if (result != TMON_OK) return result;
   tmon_bind_text(row, 1, id);
   result = tmon_row_step(row);
   bool live = result == TMON_OK && tmon_row_int(row, 0) > 0;
+  if (result == TMON_OK) (void)tmon_status_parse(tmon_row_text(row, 1), status);
   tmon_row_reset(row);
   if (result == TMON_DONE) return tmon_error_set(TMON_ENOTFOUND, "no session %s in this store", id);
   if (result == TMON_OK && live && set_status) {
-    return tmon_error_set(TMON_ESTATE, "session %s is fed by a live trainer: pause or stop it instead of setting its status", id);
+    return tmon_error_set_field(TMON_ESTATE, "status", "session %s is fed by a live trainer: pause or stop it instead of setting its status", id);
   }
   return result;
 }
@@ -268,15 +271,19 @@ static int update(tmon_tx *tx, const char *id, const tmon_record_change *given, 
 int tmon_record_update(tmon_store *store, const char *id, const tmon_record_change *change) {
   tmon_record_change given;
   tmon_tx *tx = NULL;
+  tmon_status before = TMON_STATUS_PENDING;
+  tmon_status after = TMON_STATUS_PENDING;
   made texts = {NULL, NULL};
   int result = tmon_check_id(id);
   if (result == TMON_OK) result = make(&texts, &given, change);
   if (result == TMON_OK && given.id != NULL) result = tmon_error_set_field(TMON_EINVAL, "id", "the id of a session can't be changed");
   if (result == TMON_OK) result = begin_write(&tx, store);
-  if (result == TMON_OK) result = check_ringless(tx, id, given.set_status);
+  if (result == TMON_OK) result = check_ringless(tx, id, given.set_status, &before);
   if (result == TMON_OK) result = tmon_parent_check(tx, id, given.parent_id);
   if (result == TMON_OK) result = update(tx, id, &given, &texts);
   if (result == TMON_OK) result = write_times(tx, id, &given);
+  if (result == TMON_OK) result = check_ringless(tx, id, false, &after);
+  if (result == TMON_OK) result = tmon_status_event(tx, id, before, after);
   result = end_write(tx, result);
   free_made(&texts);
   return result;
@@ -296,6 +303,8 @@ static int touch_session(tmon_tx *tx, const char *id, int64_t epoch) {
 }
 
 int tmon_record_log_epoch(tmon_store *store, const char *id, int64_t epoch, const tmon_epoch_value *values, size_t count) {
+  tmon_status before = TMON_STATUS_PENDING;
+  tmon_status after = TMON_STATUS_PENDING;
   tmon_tx *tx = NULL;
   int result = tmon_check_id(id);
   if (result == TMON_OK && (count == 0 || count > 1000 || values == NULL)) {
@@ -312,9 +321,11 @@ int tmon_record_log_epoch(tmon_store *store, const char *id, int64_t epoch, cons
   tmon_epoch_entry *entries = tmon_alloc_zero(count, sizeof *entries);
   if (entries == NULL) result = tmon_error_no_memory();
   for (size_t i = 0; entries != NULL && i < count; i++) entries[i] = (tmon_epoch_entry){epoch, values[i].key, values[i].value};
-  if (result == TMON_OK) result = check_ringless(tx, id, false);
+  if (result == TMON_OK) result = check_ringless(tx, id, false, &before);
   if (result == TMON_OK) result = tmon_epoch_write(tx, id, entries, count);
   if (result == TMON_OK) result = touch_session(tx, id, epoch);
+  if (result == TMON_OK) result = check_ringless(tx, id, false, &after);
+  if (result == TMON_OK) result = tmon_status_event(tx, id, before, after);
   tmon_free(entries);
   return end_write(tx, result);
 }

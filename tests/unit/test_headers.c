@@ -19,7 +19,7 @@ START_TEST(test_layout) {
   LAYOUT(tmon_allocator, 32, payload, 24);
   LAYOUT(tmon_store_options, 24, ring_folder, 16);
   LAYOUT(tmon_store_info, 56, read_only, 48);
-  LAYOUT(tmon_session_options, 112, ring_bytes, 104);
+  LAYOUT(tmon_session_options, 144, best_metric, 136);
   LAYOUT(tmon_metric_options, 4, size, 0);
   LAYOUT(tmon_epoch, 32, values, 24);
   LAYOUT(tmon_progress, 56, fraction, 48);
