@@ -6,6 +6,8 @@
  */
 #include "track/record.h"
 
+#include "util/json.h"
+
 #include <string.h>
 
 #define LIST_DEFAULT 50
@@ -68,7 +70,8 @@ int tmon_record_filter_check(tmon_record_filter *out, const tmon_record_filter *
   return result == TMON_OK ? check_texts(out) : result;
 }
 
-char *tmon_like_pattern(const char *text) {
+/* Anything that holds `text`. */
+static char *like(const char *text) {
   tmon_buffer pattern;
   tmon_buffer_init(&pattern, 2 * strlen(text) + 8);
   tmon_buffer_append_text(&pattern, "%");
@@ -82,12 +85,48 @@ char *tmon_like_pattern(const char *text) {
   return taken;
 }
 
+/* As text in quotes. */
+static char *as_json(const char *text) {
+  tmon_buffer out;
+  tmon_json_writer json;
+  tmon_buffer_init(&out, 65536);
+  tmon_json_begin(&json, &out);
+  tmon_json_put_text(&json, NULL, text);
+  char *taken = tmon_buffer_take(&out);
+  tmon_buffer_free(&out);
+  return taken;
+}
+
+static int make_text_json(tmon_record_patterns *out, const char *text) {
+  char *quoted = as_json(text);
+  if (quoted == NULL) return tmon_error_no_memory();
+  quoted[strlen(quoted) - 1] = '\0';
+  out->text_json = like(quoted + 1);
+  tmon_free(quoted);
+  return out->text_json == NULL ? tmon_error_no_memory() : TMON_OK;
+}
+
+int tmon_record_patterns_make(tmon_record_patterns *out, const tmon_record_filter *filter) {
+  memset(out, 0, sizeof *out);
+  if (filter->tag != NULL && (out->tag_json = as_json(filter->tag)) == NULL) return tmon_error_no_memory();
+  if (filter->text == NULL) return TMON_OK;
+  out->text = like(filter->text);
+  return out->text == NULL ? tmon_error_no_memory() : make_text_json(out, filter->text);
+}
+
+void tmon_record_patterns_free(tmon_record_patterns *patterns) {
+  tmon_free(patterns->text);
+  tmon_free(patterns->text_json);
+  tmon_free(patterns->tag_json);
+}
+
 static void append_statuses(tmon_buffer *out, const tmon_record_filter *filter) {
   tmon_buffer_append_text(out, " AND status IN (");
   for (size_t i = 0; i < filter->status_count; i++) tmon_buffer_append_format(out, "%s'%s'", i == 0 ? "" : ", ", tmon_status_name(filter->statuses[i]));
   tmon_buffer_append_text(out, ")");
 }
 
+/* Taking JSON apart is slow, so the text is looked at first. */
 #define IS_TAG "EXISTS (SELECT 1 FROM json_each(CASE WHEN json_valid(tags) THEN tags ELSE '[]' END) AS j WHERE j.value "
 
 /* Parameters have fixed numbers; those of conditions that were not asked for are not in the text. */
@@ -100,11 +139,11 @@ static void append_conditions(tmon_buffer *out, const tmon_record_filter *filter
   if (filter->model_type != NULL) tmon_buffer_append_text(out, " AND model_type = ?3");
   if (filter->dataset_name != NULL) tmon_buffer_append_text(out, " AND dataset_name = ?4");
   if (filter->parent_id != NULL) tmon_buffer_append_text(out, " AND parent_id = ?5");
-  if (filter->tag != NULL) tmon_buffer_append_text(out, " AND tags IS NOT NULL AND " IS_TAG "= ?6)");
+  if (filter->tag != NULL) tmon_buffer_append_text(out, " AND instr(tags, ?10) > 0 AND " IS_TAG "= ?6)");
   if (filter->text != NULL) {
     tmon_buffer_append_text(out,
         " AND (session_name LIKE ?7 ESCAPE '\\' OR model_type LIKE ?7 ESCAPE '\\' OR dataset_name LIKE ?7 ESCAPE '\\' OR notes LIKE ?7 ESCAPE '\\'"
-        " OR (tags IS NOT NULL AND " IS_TAG "LIKE ?7 ESCAPE '\\')))");
+        " OR (tags LIKE ?11 ESCAPE '\\' AND " IS_TAG "LIKE ?7 ESCAPE '\\')))");
   }
 }
 
@@ -130,7 +169,7 @@ int tmon_record_find_sql(tmon_buffer *out, const tmon_record_filter *filter, boo
   return out->error == TMON_OK ? TMON_OK : tmon_error_no_memory();
 }
 
-int tmon_record_find(tmon_row **out, tmon_tx *tx, const tmon_record_filter *filter, const char *pattern, bool count) {
+int tmon_record_find(tmon_row **out, tmon_tx *tx, const tmon_record_filter *filter, const tmon_record_patterns *patterns, bool count) {
   tmon_buffer sql;
   tmon_buffer_init(&sql, 16384);
   int result = tmon_record_find_sql(&sql, filter, count);
@@ -142,8 +181,14 @@ int tmon_record_find(tmon_row **out, tmon_tx *tx, const tmon_record_filter *filt
   if (filter->model_type != NULL) tmon_bind_text(*out, 3, filter->model_type);
   if (filter->dataset_name != NULL) tmon_bind_text(*out, 4, filter->dataset_name);
   if (filter->parent_id != NULL) tmon_bind_text(*out, 5, filter->parent_id);
-  if (filter->tag != NULL) tmon_bind_text(*out, 6, filter->tag);
-  if (filter->text != NULL) tmon_bind_text(*out, 7, pattern);
+  if (filter->tag != NULL) {
+    tmon_bind_text(*out, 6, filter->tag);
+    tmon_bind_text(*out, 10, patterns->tag_json);
+  }
+  if (filter->text != NULL) {
+    tmon_bind_text(*out, 7, patterns->text);
+    tmon_bind_text(*out, 11, patterns->text_json);
+  }
   if (count) return TMON_OK;
   tmon_bind_int(*out, 8, filter->active ? -1 : filter->limit);
   tmon_bind_int(*out, 9, filter->active ? 0 : filter->offset);

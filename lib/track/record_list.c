@@ -177,9 +177,9 @@ static int take_row(tmon_record_list *list, tmon_tx *tx, tmon_row *row, const tm
   return result;
 }
 
-static int count_rows(tmon_record_list *list, tmon_tx *tx, const tmon_record_filter *filter, const char *pattern) {
+static int count_rows(tmon_record_list *list, tmon_tx *tx, const tmon_record_filter *filter, const tmon_record_patterns *patterns) {
   tmon_row *row = NULL;
-  int result = tmon_record_find(&row, tx, filter, pattern, true);
+  int result = tmon_record_find(&row, tx, filter, patterns, true);
   if (result == TMON_OK) result = tmon_row_step(row);
   if (result == TMON_OK) list->total = tmon_row_int(row, 0);
   tmon_row_free(row);
@@ -190,18 +190,18 @@ static int count_rows(tmon_record_list *list, tmon_tx *tx, const tmon_record_fil
 static int read_rows(tmon_record_list *list, tmon_tx *tx, const tmon_record_filter *filter) {
   tmon_row *row = NULL;
   int64_t matched = 0;
-  int result = TMON_OK;
-  char *pattern = filter->text == NULL ? NULL : tmon_like_pattern(filter->text);
+  tmon_record_patterns patterns;
+  int result = tmon_record_patterns_make(&patterns, filter);
   list->records = tmon_alloc_zero((size_t)filter->limit, sizeof *list->records);
-  if (list->records == NULL || (filter->text != NULL && pattern == NULL)) result = tmon_error_no_memory();
-  if (result == TMON_OK && !filter->active) result = count_rows(list, tx, filter, pattern);
-  if (result == TMON_OK) result = tmon_record_find(&row, tx, filter, pattern, false);
+  if (list->records == NULL) result = tmon_error_no_memory();
+  if (result == TMON_OK && !filter->active) result = count_rows(list, tx, filter, &patterns);
+  if (result == TMON_OK) result = tmon_record_find(&row, tx, filter, &patterns, false);
   if (result == TMON_OK) {
     while ((result = tmon_row_step(row)) == TMON_OK && (result = take_row(list, tx, row, filter, &matched)) == TMON_OK) {
     }
   }
   tmon_row_free(row);
-  tmon_free(pattern);
+  tmon_record_patterns_free(&patterns);
   if (filter->active) list->total = matched;
   return result == TMON_DONE ? TMON_OK : result;
 }
