@@ -195,8 +195,9 @@ static int read_rows(tmon_record_list *list, tmon_tx *tx, const tmon_record_filt
   list->records = tmon_alloc_zero((size_t)filter->limit, sizeof *list->records);
   if (list->records == NULL) result = tmon_error_no_memory();
   if (result == TMON_OK && !filter->active) result = count_rows(list, tx, filter, &patterns);
-  if (result == TMON_OK) result = tmon_record_find(&row, tx, filter, &patterns, false);
-  if (result == TMON_OK) {
+  bool any = filter->active || list->total > filter->offset; /* a search looks at every row: not twice for nothing */
+  if (result == TMON_OK && any) result = tmon_record_find(&row, tx, filter, &patterns, false);
+  if (result == TMON_OK && any) {
     while ((result = tmon_row_step(row)) == TMON_OK && (result = take_row(list, tx, row, filter, &matched)) == TMON_OK) {
     }
   }
