@@ -58,7 +58,27 @@ typedef struct tmon_record {
   int64_t attempts;        /**< how many times it was started */
   int64_t heartbeat_at;    /**< last sign of life that is known here: of its ring, its last commit or its last REST write */
   const char *best_metric; /**< what decides best_epoch, as in tmon_record_change; NULL: the default rule */
+  const char *notes;
+  const char *tags_json; /**< JSON array of texts; NULL when there are none */
+  const char *parent_id; /**< the session that this one belongs to, such as the search of a trial */
+  int64_t children;      /**< sessions whose parent this one is */
 } tmon_record;
+
+/** What a list of sessions is sorted by. Those without the value come last, whichever the direction; equals by their age. */
+typedef enum tmon_record_sort {
+  TMON_SORT_CREATED_AT = 0,
+  TMON_SORT_STARTED_AT = 1,
+  TMON_SORT_UPDATED_AT = 2,
+  TMON_SORT_SESSION_NAME = 3,     /**< letters of ASCII without regard to case */
+  TMON_SORT_STATUS = 4,           /**< by the word */
+  TMON_SORT_DURATION_SECONDS = 5, /**< of ended sessions */
+  TMON_SORT_FINAL_MAP50 = 6,
+  TMON_SORT_FINAL_MAP50_95 = 7,
+  TMON_SORT_FINAL_LOSS = 8,
+  TMON_SORT_FINAL_PRECISION = 9,
+  TMON_SORT_FINAL_RECALL = 10,
+  TMON_SORT_BEST_EPOCH = 11
+} tmon_record_sort;
 
 /** Which sessions to list. All zero means the newest 50; `size` is sizeof(tmon_record_filter). */
 typedef struct tmon_record_filter {
@@ -69,10 +89,19 @@ typedef struct tmon_record_filter {
   bool active;   /**< only pending or running ones whose process lives; those without a reachable ring: heard of within the lease */
   int64_t limit; /**< 0 means 50; at most 1,000 */
   int64_t offset;
-  int64_t lease_us; /**< for `active`: after so long a silence a session that can't be seen counts as gone; 0 means 10 minutes */
+  int64_t lease_us;            /**< for `active`: after so long a silence a session that can't be seen counts as gone; 0 means 10 minutes */
+  const tmon_status *statuses; /**< `status_count` of them: only sessions in one of these; beside `by_status` */
+  size_t status_count;         /**< at most 6 */
+  const char *text;            /**< only those with this, of at most 256 bytes, in name, notes, model type, data set or a tag; ASCII case is ignored */
+  const char *model_type;      /**< only of exactly this model type */
+  const char *dataset_name;    /**< only of exactly this data set */
+  const char *tag;             /**< only those with exactly this tag */
+  const char *parent_id;       /**< only the children of this session */
+  tmon_record_sort sort;
+  bool ascending;
 } tmon_record_filter;
 
-/** A list of sessions, newest first, that is being read. */
+/** A list of sessions, newest first unless the filter says otherwise, that is being read. */
 typedef struct tmon_record_list tmon_record_list;
 
 /**
@@ -118,20 +147,33 @@ typedef struct tmon_record_change {
   int64_t completed_at;
   /** "NAME:max" or "NAME:min": which epoch is the best. "" goes back to: highest map50_95, else lowest val_loss, else lowest total_loss. */
   const char *best_metric;
+  const char *notes;     /**< at most 64 KiB; "" takes them away */
+  const char *tags_json; /**< JSON array of at most 64 different texts of 1 to 64 bytes; "[]" takes them away */
+  const char *parent_id; /**< an existing session, not this one and none below it; "" takes it away */
+  const char *id;        /**< for tmon_record_create: UUID text of the new session; NULL makes one */
+  bool zero_is_said;     /**< reals: 0 is a value like others, only NaN means not said */
 } tmon_record_change;
 
 /**
  * Creates a session without a ring (for trainers that report over REST), pending unless `change` says otherwise. `id_out` receives 37 bytes.
- * Any thread. TMON_EINVAL, TMON_EREADONLY, TMON_EBUSY, TMON_EFULL, TMON_EIO, TMON_ENOMEM, TMON_EFORKED. Since 0.1.
+ * Any thread. TMON_EEXISTS: there is a session of the given id. TMON_ENOTFOUND: there is no such parent. TMON_EINVAL, TMON_EREADONLY, TMON_EBUSY, TMON_EFULL, TMON_EIO, TMON_ENOMEM, TMON_EFORKED. Since 0.1.
  */
 TMON_API int tmon_record_create(char *id_out, tmon_store *store, const tmon_record_change *change);
 
 /**
- * Changes what `change` says of a session. The status of a session whose trainer lives in a ring can't be set so: TMON_ESTATE; use control.
+ * Changes what `change` says of a session. Name, notes, tags, parent and best metric are what people write; any other change, also none, is a sign of life
+ * of a trainer without a ring, which reopens its interrupted session. The status of a session whose trainer lives in a ring can't be set so: TMON_ESTATE; use control.
  * A session that had ended and is set back to pending or running has no end and no error text any more, unless `change` gives them.
- * TMON_ENOTFOUND: no such session. Else as tmon_record_create. Since 0.1.
+ * TMON_ENOTFOUND: no such session, or no such parent. Else as tmon_record_create. Since 0.1.
  */
 TMON_API int tmon_record_update(tmon_store *store, const char *id, const tmon_record_change *change);
+
+/**
+ * Deletes a session and all that belongs to it: rows, points, the rings of dead writers. Its children lose their parent. Goes in short transactions, so that live
+ * trainers are not held up; cut short (an error, a kill), the session is still there with a part of its rows and can be deleted again. Any thread.
+ * TMON_ENOTFOUND; TMON_ESTATE: the session is live. Else as tmon_record_create. Since 0.1.
+ */
+TMON_API int tmon_record_delete(tmon_store *store, const char *id);
 
 /** One named value of an epoch row. */
 typedef struct tmon_epoch_value {
@@ -151,6 +193,25 @@ TMON_API int tmon_record_log_epoch(tmon_store *store, const char *id, int64_t ep
  * TMON_ENOTFOUND, TMON_EIO, TMON_ENOMEM, TMON_EFORKED. Since 0.1.
  */
 TMON_API int tmon_record_epochs_json(char **out, tmon_store *store, const char *id, int64_t after);
+
+/**
+ * Reads the latest epoch row of a session, as an object like those of tmon_record_epochs_json; "null" when there is none. `out` receives the text; free it with
+ * tmon_text_free. Any thread. Errors as tmon_record_epochs_json. Since 0.1.
+ */
+TMON_API int tmon_record_latest_epoch_json(char **out, tmon_store *store, const char *id);
+
+/**
+ * Reads what happened to a session as JSON text: an array of {time, kind, level, step, message, data}, oldest first, of the latest `limit` (0: 100; at most 1,000).
+ * Kinds: created, started, joined, paused, resumed, stop_asked, reopened, rank_lost, completed, failed, cancelled, interrupted; `data` says which process did it.
+ * `out` receives the text; free it with tmon_text_free. Any thread. TMON_ENOTFOUND, TMON_EINVAL, TMON_EIO, TMON_ENOMEM, TMON_EFORKED. Since 0.1.
+ */
+TMON_API int tmon_record_events_json(char **out, tmon_store *store, const char *id, int64_t limit);
+
+/**
+ * Reads the processes that fed a session as JSON text: an array of {rank, attempt, pid, host, live, dropped, heartbeat_at}, by attempt and rank.
+ * `out` receives the text; free it with tmon_text_free. Any thread. TMON_ENOTFOUND, TMON_EIO, TMON_ENOMEM, TMON_EFORKED. Since 0.1.
+ */
+TMON_API int tmon_record_ranks_json(char **out, tmon_store *store, const char *id);
 
 /** Frees a text that the library gave. NULL is fine. Since 0.1. */
 TMON_API void tmon_text_free(char *text);

@@ -50,10 +50,14 @@ typedef struct tmon_session_options {
   int64_t epochs; /**< planned number, also the default of progress */
   int64_t batch_size;
   int64_t img_size;
-  double learning_rate; /**< 0 means not said */
-  uint32_t rank;        /**< rank of this process in a distributed training */
-  bool no_drainer;      /**< no thread of ours: the caller drains with tmon_session_flush */
-  size_t ring_bytes;    /**< 0 means 4 MiB; at least 256 KiB, at most 1 GiB, rounded up to 4 KiB */
+  double learning_rate;    /**< 0 means not said */
+  uint32_t rank;           /**< rank of this process in a distributed training; above 0 with the id of a live session joins it */
+  bool no_drainer;         /**< no thread of ours: the caller drains with tmon_session_flush */
+  size_t ring_bytes;       /**< 0 means 4 MiB; at least 256 KiB, at most 1 GiB, rounded up to 4 KiB */
+  const char *parent_id;   /**< the session that this one belongs to; must exist */
+  const char *tags_json;   /**< as in tmon_record_change */
+  const char *notes;       /**< at most 64 KiB */
+  const char *best_metric; /**< as in tmon_record_change */
 } tmon_session_options;
 
 /** How a metric is meant. Reserved: all zero; `size` is sizeof(tmon_metric_options). */
@@ -88,8 +92,11 @@ typedef struct tmon_progress {
 
 /**
  * Starts a session, or resumes the ended one whose id is given, and makes its ring. The status becomes "running".
+ * Ranks of one training share an id, given by who starts them: each process has points of its own, which readers merge. Status, progress and epoch rows are those of
+ * rank 0, and the session ends with it; another rank may come before it, end or die. What a rank says of an existing session is not used, but for rank 0 and for
+ * the name, notes, tags, parent and best metric of a resumed one.
  * `out` receives the session, NULL on error; free it with tmon_session_free. `options` may be NULL. Any thread. Writes to the store and may wait
- * for its lock. TMON_EINVAL: a bad text, id or JSON. TMON_EEXISTS: a session of this id is alive. TMON_EREADONLY, TMON_EBUSY, TMON_EFULL,
+ * for its lock. TMON_EINVAL: a bad text, id or JSON. TMON_EEXISTS: this rank of a session of this id is alive. TMON_ENOTFOUND: there is no such parent. TMON_EREADONLY, TMON_EBUSY, TMON_EFULL,
  * TMON_EIO, TMON_ENOMEM, TMON_EFORKED. Since 0.1.
  */
 TMON_API int tmon_session_start(tmon_session **out, tmon_store *store, const tmon_session_options *options);

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <string.h>
 
-typedef enum { KIND_TEXT, KIND_COUNT, KIND_REAL, KIND_TIME } field_kind;
+typedef enum { KIND_TEXT, KIND_NOTES, KIND_COUNT, KIND_REAL, KIND_TIME } field_kind;
 
 static const struct {
   const char *name;
@@ -22,6 +22,9 @@ static const struct {
     {"dataset_name", KIND_TEXT, offsetof(tmon_record_change, dataset_name)},
     {"model_path", KIND_TEXT, offsetof(tmon_record_change, model_path)},
     {"error_message", KIND_TEXT, offsetof(tmon_record_change, error_text)},
+    {"best_metric", KIND_TEXT, offsetof(tmon_record_change, best_metric)},
+    {"notes", KIND_NOTES, offsetof(tmon_record_change, notes)},
+    {"parent_id", KIND_TEXT, offsetof(tmon_record_change, parent_id)},
     {"dataset_size", KIND_COUNT, offsetof(tmon_record_change, dataset_size)},
     {"epochs", KIND_COUNT, offsetof(tmon_record_change, epochs)},
     {"batch_size", KIND_COUNT, offsetof(tmon_record_change, batch_size)},
@@ -46,6 +49,7 @@ static const char *store(void *slot, field_kind kind, const tmon_json *value) {
     }
     *(const char **)slot = text;
     return NULL;
+  case KIND_NOTES: *(const char **)slot = text; return text != NULL && strlen(text) <= 65536 ? NULL : "text of at most 65536 bytes";
   case KIND_COUNT: return tmon_json_int(value, slot) && *(int64_t *)slot >= 0 ? NULL : "a whole number, 0 or more";
   case KIND_REAL: *(double *)slot = tmon_json_number(value, (double)NAN); return isfinite(*(double *)slot) ? NULL : "a number";
   case KIND_TIME: return text != NULL && tmon_text_to_time(text, slot) ? NULL : "a time such as 2025-01-15T10:30:45Z";
@@ -53,16 +57,16 @@ static const char *store(void *slot, field_kind kind, const tmon_json *value) {
   return "nothing";
 }
 
-static const char *store_object(char **out, const tmon_json *value) {
-  if (tmon_json_type(value) != TMON_JSON_OBJECT) {
-    return "an object";
+static const char *store_json(char **out, const tmon_json *value, tmon_json_kind kind) {
+  if (tmon_json_type(value) != kind) {
+    return kind == TMON_JSON_OBJECT ? "an object" : "an array of texts";
   }
   tmon_free(*out);
   *out = tmon_json_print(value);
   return *out != NULL ? NULL : "less than the memory there is";
 }
 
-static const char *read_field(tmon_change *out, const char *name, const tmon_json *value) {
+static const char *read_field(tmon_change *out, const char *name, const tmon_json *value, bool create) {
   tmon_record_change *change = &out->values;
   for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
     if (strcmp(fields[i].name, name) == 0) {
@@ -70,10 +74,16 @@ static const char *read_field(tmon_change *out, const char *name, const tmon_jso
     }
   }
   if (strcmp(name, "config") == 0) {
-    return store_object(&out->config, value);
+    return store_json(&out->config, value, TMON_JSON_OBJECT);
   }
   if (strcmp(name, "hardware_info") == 0) {
-    return store_object(&out->hardware, value);
+    return store_json(&out->hardware, value, TMON_JSON_OBJECT);
+  }
+  if (strcmp(name, "tags") == 0) {
+    return store_json(&out->tags, value, TMON_JSON_ARRAY);
+  }
+  if (create && strcmp(name, "id") == 0) {
+    return store((void *)&change->id, KIND_TEXT, value);
   }
   if (strcmp(name, "status") == 0) {
     const char *text = tmon_json_text(value);
@@ -83,15 +93,16 @@ static const char *read_field(tmon_change *out, const char *name, const tmon_jso
   return "a field of a session (this one is unknown or can't be set)";
 }
 
-bool tmon_change_read(tmon_change *out, const tmon_json *body, tmon_response *response) {
+bool tmon_change_read(tmon_change *out, const tmon_json *body, bool create, tmon_response *response) {
   memset(out, 0, sizeof *out);
   tmon_record_change *change = &out->values;
   change->size = sizeof *change;
+  change->zero_is_said = true;
   change->learning_rate = change->final_map50 = change->final_map50_95 = (double)NAN;
   change->final_precision = change->final_recall = change->final_loss = (double)NAN;
   for (const tmon_json *item = tmon_json_first(body); item != NULL; item = tmon_json_next(item)) {
     const char *name = tmon_json_key(item);
-    const char *expected = tmon_json_type(item) == TMON_JSON_NULL ? NULL : read_field(out, name, item);
+    const char *expected = tmon_json_type(item) == TMON_JSON_NULL ? NULL : read_field(out, name, item, create);
     if (expected != NULL) {
       tmon_reply_error(response, 400, NULL, name, "%.100s: expected %s", name, expected);
       tmon_change_free(out);
@@ -100,12 +111,15 @@ bool tmon_change_read(tmon_change *out, const tmon_json *body, tmon_response *re
   }
   change->config_json = out->config;
   change->hardware_json = out->hardware;
+  change->tags_json = out->tags;
   return true;
 }
 
 void tmon_change_free(tmon_change *change) {
   tmon_free(change->config);
   tmon_free(change->hardware);
+  tmon_free(change->tags);
+  change->tags = NULL;
   change->config = NULL;
   change->hardware = NULL;
 }

@@ -16,6 +16,7 @@ static const tmon_route routes[] = {
     {TMON_METHOD_POST, "/api/training/sessions", TMON_RIGHT_WRITE, BODY, tmon_route_session_create},
     {TMON_METHOD_GET, "/api/training/sessions/{id}", TMON_RIGHT_READ, 0, tmon_route_session},
     {TMON_METHOD_PATCH, "/api/training/sessions/{id}", TMON_RIGHT_WRITE, BODY, tmon_route_session_change},
+    {TMON_METHOD_DELETE, "/api/training/sessions/{id}", TMON_RIGHT_WRITE, 0, tmon_route_session_delete},
     {TMON_METHOD_GET, "/api/training/active", TMON_RIGHT_READ, 0, tmon_route_active},
     {TMON_METHOD_POST, "/api/training/metrics", TMON_RIGHT_WRITE, BODY, tmon_route_metrics_add},
     {TMON_METHOD_GET, "/api/training/metrics", TMON_RIGHT_READ, 0, tmon_route_metrics},
@@ -162,6 +163,10 @@ static int check_body(tmon_request *request, tmon_response *response) {
   }
   int code = tmon_json_parse(&request->json, request->body, request->body_size);
   if (code != 0) {
+    tmon_reply_failure(response, code, NULL);
+    return -1;
+  }
+  if ((code = tmon_json_check_names(request->json)) != 0) {
     tmon_reply_failure(response, code, NULL);
     return -1;
   }

@@ -7,7 +7,6 @@
 
 #include "trainmon/error.h"
 #include "trainmon/series.h"
-#include "util/alloc.h"
 #include "util/clock.h"
 #include "util/text.h"
 
@@ -106,25 +105,14 @@ const char *tmon_route_session_id(tmon_server *server, const tmon_request *reque
 }
 
 void tmon_route_sessions(tmon_server *server, const tmon_request *request, tmon_response *response) {
-  tmon_record_filter filter = {.size = sizeof filter};
+  tmon_session_query query;
   tmon_record_list *list = NULL;
   tmon_record record;
   int64_t count = 0;
-  const char *status = tmon_request_parameter(request, "status", 0);
-  filter.by_status = status != NULL && status[0] != '\0';
-  if (filter.by_status && !tmon_status_from_name(status, &filter.status)) {
-    tmon_reply_error(response, 400, NULL, "status", "\"%.40s\" is no status of a session", status);
+  if (!tmon_session_query_read(&query, request, response)) {
     return;
   }
-  if (!tmon_request_int(request, "limit", 1, 1000, 50, &filter.limit)) {
-    tmon_reply_error(response, 400, NULL, "limit", "limit must be a whole number from 1 to 1000");
-    return;
-  }
-  if (!tmon_request_int(request, "offset", 0, INT64_MAX, 0, &filter.offset)) {
-    tmon_reply_error(response, 400, NULL, "offset", "offset must be a whole number, 0 or more");
-    return;
-  }
-  int code = tmon_record_list_open(&list, server->store, &filter);
+  int code = tmon_record_list_open(&list, server->store, &query.filter);
   if (code != TMON_OK) {
     tmon_reply_failure(response, code, NULL);
     return;
@@ -142,16 +130,14 @@ void tmon_route_sessions(tmon_server *server, const tmon_request *request, tmon_
   tmon_record_list_free(list);
 }
 
-/* Replies with one session; `control`: also its control. */
-static void reply_session(tmon_server *server, const char *id, unsigned status, bool control, tmon_response *response) {
+/* Replies with one session and what is wanted of its trainer. */
+static void reply_session(tmon_server *server, const char *id, unsigned status, tmon_response *response) {
   tmon_record_list *list = NULL;
   tmon_record record;
   if (tmon_route_load(server, id, response, &list, &record)) {
     tmon_json_writer *json = tmon_reply_begin(response, status);
     tmon_session_json(json, "session", &record, true, tmon_clock_now_us());
-    if (control) {
-      tmon_json_put_text(json, "control", tmon_control_name(record.control));
-    }
+    tmon_json_put_text(json, "control", tmon_control_name(record.control));
     tmon_reply_end(response);
     tmon_record_list_free(list);
   }
@@ -160,7 +146,7 @@ static void reply_session(tmon_server *server, const char *id, unsigned status, 
 void tmon_route_session_create(tmon_server *server, const tmon_request *request, tmon_response *response) {
   tmon_change change;
   char id[37];
-  if (!tmon_change_read(&change, request->json, response)) {
+  if (!tmon_change_read(&change, request->json, true, response)) {
     return;
   }
   int code = tmon_record_create(id, server->store, &change.values);
@@ -169,7 +155,7 @@ void tmon_route_session_create(tmon_server *server, const tmon_request *request,
     tmon_reply_failure(response, code, NULL);
     return;
   }
-  reply_session(server, id, 201, false, response);
+  reply_session(server, id, 201, response);
 }
 
 void tmon_route_session_change(tmon_server *server, const tmon_request *request, tmon_response *response) {
@@ -178,7 +164,7 @@ void tmon_route_session_change(tmon_server *server, const tmon_request *request,
     tmon_reply_error(response, 400, NULL, "id", "\"%.64s\" is not the id of a session (a UUID)", request->id);
     return;
   }
-  if (!tmon_change_read(&change, request->json, response)) {
+  if (!tmon_change_read(&change, request->json, false, response)) {
     return;
   }
   int code = tmon_record_update(server->store, request->id, &change.values);
@@ -187,7 +173,22 @@ void tmon_route_session_change(tmon_server *server, const tmon_request *request,
     tmon_reply_failure(response, code, NULL);
     return;
   }
-  reply_session(server, request->id, 200, true, response);
+  reply_session(server, request->id, 200, response);
+}
+
+void tmon_route_session_delete(tmon_server *server, const tmon_request *request, tmon_response *response) {
+  if (!tmon_id_is_valid(request->id)) {
+    tmon_reply_error(response, 400, NULL, "id", "\"%.64s\" is not the id of a session (a UUID)", request->id);
+    return;
+  }
+  int code = tmon_record_delete(server->store, request->id);
+  if (code != TMON_OK) {
+    tmon_reply_failure(response, code, code == TMON_ENOTFOUND || code == TMON_ESTATE ? "id" : NULL);
+    return;
+  }
+  tmon_json_writer *json = tmon_reply_begin(response, 200);
+  tmon_json_put_text(json, "session_id", request->id);
+  tmon_reply_end(response);
 }
 
 static int put_series(tmon_json_writer *json, tmon_metric_list *metrics) {
@@ -212,6 +213,8 @@ void tmon_route_session(tmon_server *server, const tmon_request *request, tmon_r
   tmon_metric_list *metrics = NULL;
   tmon_record record;
   char *epochs = NULL;
+  char *ranks = NULL;
+  char *events = NULL;
   if (!tmon_route_load(server, request->id, response, &list, &record)) {
     return;
   }
@@ -220,9 +223,17 @@ void tmon_route_session(tmon_server *server, const tmon_request *request, tmon_r
     code = tmon_metric_list_open(&metrics, server->store, request->id);
   }
   if (code == TMON_OK) {
+    code = tmon_record_ranks_json(&ranks, server->store, request->id);
+  }
+  if (code == TMON_OK) {
+    code = tmon_record_events_json(&events, server->store, request->id, 0);
+  }
+  if (code == TMON_OK) {
     tmon_json_writer *json = tmon_reply_begin(response, 200);
     tmon_session_json(json, "session", &record, true, tmon_clock_now_us());
     tmon_json_put_raw(json, "metrics", epochs);
+    tmon_json_put_raw(json, "ranks", ranks);
+    tmon_json_put_raw(json, "events", events);
     code = put_series(json, metrics);
     tmon_json_open(json, "validation_results", '[');
     tmon_json_close(json, ']');
@@ -232,26 +243,18 @@ void tmon_route_session(tmon_server *server, const tmon_request *request, tmon_r
     tmon_reply_failure(response, code, NULL);
   }
   tmon_metric_list_free(metrics);
+  tmon_text_free(events);
+  tmon_text_free(ranks);
   tmon_text_free(epochs);
   tmon_record_list_free(list);
 }
 
 /* The last of the epoch rows, or null. */
 static void put_latest_row(tmon_json_writer *json, tmon_server *server, const char *id) {
-  char *rows = NULL;
-  tmon_json *document = NULL;
-  char *text = NULL;
-  if (tmon_record_epochs_json(&rows, server->store, id, -1) == TMON_OK && tmon_json_parse(&document, rows, strlen(rows)) == TMON_OK) {
-    const tmon_json *last = NULL;
-    for (const tmon_json *row = tmon_json_first(document); row != NULL; row = tmon_json_next(row)) {
-      last = row;
-    }
-    text = last != NULL ? tmon_json_print(last) : NULL;
-  }
-  tmon_json_put_raw(json, "latest_metrics", text);
-  tmon_free(text);
-  tmon_json_free(document);
-  tmon_text_free(rows);
+  char *row = NULL;
+  (void)tmon_record_latest_epoch_json(&row, server->store, id);
+  tmon_json_put_raw(json, "latest_metrics", row);
+  tmon_text_free(row);
 }
 
 /* A session object with one more member: the object's closing bracket is written again behind it. */

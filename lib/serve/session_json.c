@@ -94,7 +94,12 @@ void tmon_session_json(tmon_json_writer *json, const char *key, const tmon_recor
   if (full) {
     tmon_json_put_raw(json, "config", record->config_json != NULL ? record->config_json : "{}");
     tmon_json_put_raw(json, "hardware_info", record->hardware_json != NULL ? record->hardware_json : "{}");
+    tmon_json_put_text(json, "notes", record->notes);
   }
+  tmon_json_put_raw(json, "tags", record->tags_json != NULL ? record->tags_json : "[]");
+  tmon_json_put_text(json, "parent_id", record->parent_id);
+  tmon_json_put_int(json, "children", record->children);
+  tmon_json_put_text(json, "best_metric", record->best_metric);
   tmon_json_put_text(json, "status", tmon_status_word(record->status));
   tmon_json_put_text(json, "control", tmon_control_name(record->control));
   tmon_json_put_bool(json, "paused", record->paused);

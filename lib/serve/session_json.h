@@ -5,6 +5,7 @@
 #define TRAINMON_SERVE_SESSION_JSON_H
 #include "serve/aliases.h"
 #include "serve/reply.h"
+#include "serve/request.h"
 #include "trainmon/record.h"
 
 const char *tmon_status_word(tmon_status status);
@@ -21,8 +22,16 @@ typedef struct tmon_change {
   tmon_record_change values;
   char *config;
   char *hardware;
+  char *tags;
 } tmon_change;
-/* False: `response` names the field that is wrong. */
-bool tmon_change_read(tmon_change *out, const tmon_json *body, tmon_response *response);
+/* False: `response` names the field that is wrong. `create`: an id may be said. */
+bool tmon_change_read(tmon_change *out, const tmon_json *body, bool create, tmon_response *response);
 void tmon_change_free(tmon_change *change);
+
+/* A list that was asked for; texts are borrowed from the request. */
+typedef struct tmon_session_query {
+  tmon_record_filter filter;
+  tmon_status statuses[6];
+} tmon_session_query;
+bool tmon_session_query_read(tmon_session_query *out, const tmon_request *request, tmon_response *response);
 #endif

@@ -31,19 +31,26 @@ static int make_room(tmon_connection *connection) {
   return TMON_OK;
 }
 
-static int add_row(tmon_row **out, tmon_connection *connection, const char *sql) {
-  int result = make_room(connection);
-  if (result) return result;
+static int make_row(tmon_row **out, tmon_connection *connection, const char *sql, unsigned flags) {
   tmon_row *row = tmon_alloc_zero(1, sizeof *row);
   if (!row) return tmon_error_no_memory();
   row->sql = sql;
-  int prepared = sqlite3_prepare_v3(connection->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &row->statement, NULL);
+  int prepared = sqlite3_prepare_v3(connection->handle, sql, -1, flags, &row->statement, NULL);
   if (prepared != SQLITE_OK || !row->statement) {
-    result = prepared == SQLITE_OK ? tmon_error_set(TMON_EINVAL, "the statement is empty")
-                                   : tmon_sqlite_error(connection->handle, prepared, "preparing a statement");
+    int result = prepared == SQLITE_OK ? tmon_error_set(TMON_EINVAL, "the statement is empty")
+                                       : tmon_sqlite_error(connection->handle, prepared, "preparing a statement");
     tmon_free(row);
     return result;
   }
+  *out = row;
+  return TMON_OK;
+}
+
+static int add_row(tmon_row **out, tmon_connection *connection, const char *sql) {
+  tmon_row *row = NULL;
+  int result = make_room(connection);
+  if (!result) result = make_row(&row, connection, sql, SQLITE_PREPARE_PERSISTENT);
+  if (result) return result;
   connection->rows[slot_of(connection, sql)] = row;
   connection->row_count++;
   *out = row;
@@ -64,6 +71,22 @@ int tmon_tx_prepare(tmon_row **out, tmon_tx *tx, const char *sql) {
   row->tx = tx;
   *out = row;
   return TMON_OK;
+}
+
+int tmon_tx_prepare_once(tmon_row **out, tmon_tx *tx, const char *sql) {
+  *out = NULL;
+  if (tx->error) return tmon_error_set(tx->error, "rolled back: %s", tx->message);
+  int result = make_row(out, tx->connection, sql, 0);
+  if (result) return result;
+  (*out)->sql = NULL; /* the caller's text need not last */
+  (*out)->tx = tx;
+  return TMON_OK;
+}
+
+void tmon_row_free(tmon_row *row) {
+  if (!row) return;
+  sqlite3_finalize(row->statement);
+  tmon_free(row);
 }
 
 static void note(tmon_row *row, int result) {

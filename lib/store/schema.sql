@@ -47,10 +47,15 @@ CREATE TABLE training_sessions (
   dropped INTEGER NOT NULL DEFAULT 0,
   attempts INTEGER NOT NULL DEFAULT 0,
   notes TEXT,
-  tags TEXT
+  tags TEXT,                                       -- JSON array of texts; NULL: none
+  parent_id TEXT REFERENCES training_sessions (id) ON DELETE SET NULL CHECK (parent_id <> id)
 ) STRICT;
-CREATE INDEX training_sessions_status ON training_sessions (status, created_at);
-CREATE INDEX training_sessions_created ON training_sessions (created_at);
+-- `key` at the end: pages of equal times stay in one order without sorting.
+CREATE INDEX training_sessions_status ON training_sessions (status, created_at, key);
+CREATE INDEX training_sessions_created ON training_sessions (created_at, key);
+CREATE INDEX training_sessions_model ON training_sessions (model_type, created_at, key) WHERE model_type IS NOT NULL;
+CREATE INDEX training_sessions_dataset ON training_sessions (dataset_name, created_at, key) WHERE dataset_name IS NOT NULL;
+CREATE INDEX training_sessions_parent ON training_sessions (parent_id, created_at, key) WHERE parent_id IS NOT NULL;
 CREATE INDEX training_sessions_leaders ON training_sessions (final_map50_95) WHERE status = 'completed' AND final_map50_95 IS NOT NULL;
 
 CREATE TABLE training_metrics (
@@ -391,7 +396,7 @@ END;
 CREATE TRIGGER training_sessions_updated AFTER UPDATE OF session_name, model_type, dataset_name, dataset_size, epochs, batch_size, learning_rate, img_size, config,
     hardware_info, status, started_at, completed_at, duration_seconds, best_epoch, best_metric, final_map50, final_map50_95, final_precision, final_recall, final_loss,
     model_path, error_message, paused, control, progress_epoch, progress_epochs, progress_batch, progress_batches, progress_images, progress_fraction,
-    dropped, attempts, notes, tags ON training_sessions
+    dropped, attempts, notes, tags, parent_id ON training_sessions
 WHEN NEW.updated_at IS OLD.updated_at BEGIN
   UPDATE training_sessions SET updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') WHERE id = NEW.id;
 END;
@@ -447,7 +452,7 @@ END;
 CREATE TRIGGER training_sessions_update_change AFTER UPDATE OF session_name, model_type, dataset_name, dataset_size, epochs, batch_size, learning_rate, img_size, config,
     hardware_info, status, started_at, completed_at, duration_seconds, best_epoch, best_metric, final_map50, final_map50_95, final_precision, final_recall, final_loss,
     model_path, error_message, paused, control, progress_epoch, progress_epochs, progress_batch, progress_batches, progress_images, progress_fraction,
-    dropped, attempts, notes, tags ON training_sessions BEGIN
+    dropped, attempts, notes, tags, parent_id ON training_sessions BEGIN
   INSERT INTO changes (table_name, op, row_id) VALUES ('training_sessions', 'UPDATE', NEW.id);
 END;
 CREATE TRIGGER training_sessions_delete_change AFTER DELETE ON training_sessions BEGIN

@@ -25,10 +25,12 @@ void tmon_tx_abort(tmon_tx *tx);                                               /
 
 /* A statement: prepared once a connection and kept (keyed by the address of `sql`, a literal). */
 typedef struct tmon_row tmon_row;
-int tmon_tx_prepare(tmon_row **out, tmon_tx *tx, const char *sql); /* resets and clears bindings; not nested with itself */
-void tmon_bind_int(tmon_row *row, int index, int64_t value);       /* index from 1; errors stick and come out of step */
-void tmon_bind_double(tmon_row *row, int index, double value);     /* NaN binds NULL */
-void tmon_bind_text(tmon_row *row, int index, const char *text);   /* NULL binds NULL; borrowed until the step */
+int tmon_tx_prepare(tmon_row **out, tmon_tx *tx, const char *sql);      /* resets and clears bindings; not nested with itself */
+int tmon_tx_prepare_once(tmon_row **out, tmon_tx *tx, const char *sql); /* text made at run time: not kept; tmon_row_free before the transaction ends */
+void tmon_row_free(tmon_row *row);                                      /* of tmon_tx_prepare_once; NULL is fine */
+void tmon_bind_int(tmon_row *row, int index, int64_t value);            /* index from 1; errors stick and come out of step */
+void tmon_bind_double(tmon_row *row, int index, double value);          /* NaN binds NULL */
+void tmon_bind_text(tmon_row *row, int index, const char *text);        /* NULL binds NULL; borrowed until the step */
 void tmon_bind_blob(tmon_row *row, int index, const void *data, size_t size);
 void tmon_bind_null(tmon_row *row, int index);
 int tmon_row_step(tmon_row *row); /* TMON_OK: a row; TMON_DONE; or an error */

@@ -5,6 +5,7 @@
  * drained, the final status it holds is applied, else the session reads `interrupted`. The lock is kept while adopting, so that two processes never
  * adopt the same ring. A ring of another host is left alone: it can't be judged from here.
  */
+#include "track/record.h"
 #include "track/session.h"
 
 #include "util/file.h"
@@ -52,7 +53,9 @@ int tmon_session_write_status(tmon_tx *tx, const char *id, tmon_status status, i
   tmon_bind_text(row, 2, tmon_status_name(status));
   tmon_bind_text(row, 3, text);
   tmon_bind_text(row, 4, error_text);
-  return tmon_row_run(row);
+  result = tmon_row_run(row);
+  const char *level = status == TMON_STATUS_FAILED ? "error" : status == TMON_STATUS_INTERRUPTED ? "warning" : "info";
+  return result == TMON_OK ? tmon_event_write(tx, id, tmon_status_name(status), level, error_text) : result;
 }
 
 static void free_orphans(orphan *orphans, size_t count) {
@@ -101,28 +104,25 @@ static int list_orphans(orphan **out, size_t *count, tmon_store *store) {
   return result == TMON_DONE ? TMON_OK : result;
 }
 
-/* Closes the writer and, when it was the session's last, sets the session's status. */
+/* Closes the writer and, where its end is that of the session, sets the session's status. */
 static int end_session(tmon_store *store, const orphan *found, tmon_status status, int64_t time, const char *error_text, bool *changed) {
   tmon_tx *tx = NULL;
   tmon_row *row = NULL;
-  int64_t others = 0;
+  bool owns = false;
   int64_t running = 0;
   int result = tmon_tx_begin(&tx, store->db, true, -1);
+  if (result == TMON_OK) result = tmon_rank_owns(&owns, tx, found->writer);
   if (result == TMON_OK) result = tmon_writer_close(tx, found->writer);
-  if (result == TMON_OK) {
-    result = tmon_tx_prepare(&row, tx,
-        "SELECT (SELECT count(*) FROM writers WHERE session = ?1 AND closed = 0), status IN ('running', 'pending') FROM training_sessions WHERE key = ?1");
-  }
+  if (result == TMON_OK) result = tmon_tx_prepare(&row, tx, "SELECT status IN ('running', 'pending') FROM training_sessions WHERE key = ?1");
   if (result == TMON_OK) {
     tmon_bind_int(row, 1, found->session);
     result = tmon_row_step(row);
-    if (result == TMON_OK) {
-      others = tmon_row_int(row, 0);
-      running = tmon_row_int(row, 1);
-    }
+    if (result == TMON_OK) running = tmon_row_int(row, 0);
     tmon_row_reset(row);
   }
-  if (result == TMON_OK && others == 0 && running != 0) {
+  if (result == TMON_OK && !owns && running != 0 && status == TMON_STATUS_INTERRUPTED)
+    result = tmon_event_write(tx, found->id, "rank_lost", "warning", NULL);
+  if (result == TMON_OK && owns && running != 0) {
     result = tmon_session_write_status(tx, found->id, status, time, error_text);
     *changed = result == TMON_OK;
   }

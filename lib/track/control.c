@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* SPDX-FileCopyrightText: libtrainmon contributors */
 /* Asking a live session to run, pause or stop, from any process; and the cursor of changes. */
-#include "track/track.h"
+#include "track/record.h"
 
 #include "series/ring.h"
 
 static int write_control(tmon_tx *tx, const char *id, tmon_control control) {
+  static const char *const kinds[] = {"resumed", "paused", "stop_asked"};
   tmon_row *row = NULL;
   int result = tmon_tx_prepare(&row, tx, "UPDATE training_sessions SET control = ?2, paused = ?3, control_at = ?4 WHERE id = ?1");
   if (result != TMON_OK) return result;
@@ -13,7 +14,8 @@ static int write_control(tmon_tx *tx, const char *id, tmon_control control) {
   tmon_bind_int(row, 2, control);
   tmon_bind_int(row, 3, control == TMON_CONTROL_PAUSE);
   tmon_bind_int(row, 4, tmon_clock_now_us());
-  return tmon_row_run(row);
+  result = tmon_row_run(row);
+  return result == TMON_OK ? tmon_event_write(tx, id, kinds[control], "info", NULL) : result;
 }
 
 /* Rank 0 reads and broadcasts, but a word in every ring that can be opened reaches trainers that do not broadcast. */

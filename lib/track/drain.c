@@ -227,10 +227,20 @@ static bool is_same(const tmon_progress *a, const tmon_progress *b) {
       a->fraction == b->fraction;
 }
 
+static int add_drops(const tmon_drain *drain, tmon_tx *tx, int64_t dropped) {
+  tmon_row *row = NULL;
+  int result = tmon_tx_prepare(&row, tx, "UPDATE training_sessions SET dropped = dropped + ? WHERE key = ?");
+  if (result != TMON_OK) return result;
+  tmon_bind_int(row, 1, dropped - drain->dropped);
+  tmon_bind_int(row, 2, drain->session);
+  return tmon_row_run(row);
+}
+
 /* The session's row carries progress and losses; it is written only when they changed, because each write is a row in the change feed. */
 static int write_session(tmon_drain *drain, tmon_tx *tx, const tmon_progress *progress, int64_t dropped) {
   tmon_row *row = NULL;
-  if (dropped == drain->dropped && is_same(progress, &drain->progress)) return TMON_OK;
+  if (dropped == drain->dropped && (drain->follows || is_same(progress, &drain->progress))) return TMON_OK;
+  if (drain->follows) return add_drops(drain, tx, dropped);
   int result = tmon_tx_prepare(&row, tx,
       "UPDATE training_sessions SET progress_epoch = ?, progress_epochs = ?, progress_batch = ?, progress_batches = ?, progress_images = ?,"
       " progress_fraction = ?, dropped = dropped + ? WHERE key = ?");
@@ -280,7 +290,7 @@ static int commit_slots(tmon_drain *drain, const uint64_t *positions, size_t cou
   starts = tmon_alloc_zero(drain->metric_count + 1, sizeof *starts);
   result = starts == NULL ? tmon_error_no_memory() : group_points(drain, count, starts);
   if (result == TMON_OK) result = write_points(drain, tx, starts, &seq, &delta_seq, &delta_points);
-  if (result == TMON_OK) result = write_epochs(drain, tx, count);
+  if (result == TMON_OK && !drain->follows) result = write_epochs(drain, tx, count);
   if (result == TMON_OK) result = write_positions(drain, tx, positions);
   if (result == TMON_OK) result = write_session(drain, tx, &progress, dropped);
   if (result == TMON_OK) result = write_writer(drain, tx, seq, first_step, dropped);

@@ -30,6 +30,7 @@ typedef struct tmon_drain {
   int64_t session;
   char session_id[TMON_ID_BYTES];
   bool stale;
+  bool follows; /* a rank above 0: progress and epoch rows are those of rank 0 */
   int64_t next_seq;
   uint64_t positions[TMON_RING_LANES];
   tmon_drain_metric *metrics;

@@ -81,7 +81,7 @@ int tmon_best_metric_parse(char **out, const char *text) {
     name[length - 4] = '\0';
   }
   if (length > 0 && (!named || !tmon_text_is_key(name))) {
-    return tmon_error_set(TMON_EINVAL, "best_metric is \"%.64s\", expected the name of a metric, then :max or :min", text);
+    return tmon_error_set_field(TMON_EINVAL, "best_metric", "best_metric is \"%.64s\", expected the name of a metric, then :max or :min", text);
   }
   int column = named ? find_column(name) : -1;
   const char *direction = text + (named ? length - 4 : 0);

@@ -15,9 +15,11 @@
 
 static int close_rows(tmon_session *session, int64_t timeout_us) {
   tmon_tx *tx = NULL;
+  bool owns = false;
   int result = tmon_tx_begin(&tx, session->store->db, true, timeout_us);
+  if (result == TMON_OK) result = tmon_rank_owns(&owns, tx, session->writer);
   /* `words` is not needed: nobody sets a text any more. */
-  if (result == TMON_OK) result = tmon_session_write_status(tx, session->id, session->final_status, session->final_time, session->error_text);
+  if (result == TMON_OK && owns) result = tmon_session_write_status(tx, session->id, session->final_status, session->final_time, session->error_text);
   if (result == TMON_OK) result = tmon_writer_close(tx, session->writer);
   if (result != TMON_OK) {
     tmon_tx_abort(tx);

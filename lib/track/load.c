@@ -8,7 +8,7 @@
 
 static int load_writer(tmon_drain *drain, tmon_tx *tx) {
   tmon_row *row = NULL;
-  int result = tmon_tx_prepare(&row, tx, "SELECT next_seq, first_step, dropped FROM writers WHERE id = ?");
+  int result = tmon_tx_prepare(&row, tx, "SELECT next_seq, first_step, dropped, rank FROM writers WHERE id = ?");
   if (result != TMON_OK) return result;
   tmon_bind_int(row, 1, drain->writer);
   result = tmon_row_step(row);
@@ -16,6 +16,7 @@ static int load_writer(tmon_drain *drain, tmon_tx *tx) {
     drain->next_seq = tmon_row_int(row, 0);
     drain->first_step = tmon_row_is_null(row, 1) ? INT64_MAX : tmon_row_int(row, 1);
     drain->dropped = tmon_row_int(row, 2);
+    drain->follows = tmon_row_int(row, 3) != 0;
   }
   tmon_row_reset(row);
   return result == TMON_DONE ? tmon_error_set(TMON_ENOTFOUND, "no writer %lld in this store", (long long)drain->writer) : result;

@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* SPDX-FileCopyrightText: libtrainmon contributors */
 /* Sessions as rows, with what their live rings know beyond the committed state. */
-#include "track/track.h"
+#include "track/record.h"
 
 #include "series/ring.h"
-#include "util/buffer.h"
 
 #include <math.h>
 #include <stdatomic.h>
 #include <string.h>
-
-#define LIST_DEFAULT 50
-#define LIST_MAXIMUM 1000
-#define LEASE_US 600000000
 
 struct tmon_record_list {
   tmon_record *records;
@@ -21,19 +16,6 @@ struct tmon_record_list {
   int64_t total;
 };
 
-enum { TEXT_COLUMNS = 9, KEY_COLUMN = 37 };
-
-/* The columns in the order that read_record takes them. */
-#define RECORD_COLUMNS                                                                                                                                                 \
-  "id, session_name, model_type, dataset_name, config, hardware_info, model_path, error_message, best_metric, dataset_size, epochs, batch_size, img_size, best_epoch," \
-  " learning_rate, final_map50, final_map50_95, final_precision, final_recall, final_loss, duration_seconds, created_at, started_at, completed_at, updated_at,"        \
-  " status, control, paused, rest, progress_epoch, progress_epochs, progress_batch, progress_batches, progress_images, progress_fraction, dropped, attempts,"          \
-  " key, lease_at"
-
-/* `active` looks at more than SQL can tell: see is_active. */
-#define RECORD_WHERE                                                                                                                                      \
-  " FROM training_sessions s WHERE (?1 IS NULL OR id = ?1) AND (?2 IS NULL OR status = ?2) AND (?3 = 0 OR status IN ('pending', 'running'))"
-
 static int64_t read_time(tmon_row *row, int column) {
   int64_t time = 0;
   const char *text = tmon_row_text(row, column);
@@ -41,39 +23,40 @@ static int64_t read_time(tmon_row *row, int column) {
 }
 
 static int read_record(tmon_record *record, tmon_row *row) {
-  const char **texts[TEXT_COLUMNS] = {&record->id, &record->name, &record->model_type, &record->dataset_name, &record->config_json, &record->hardware_json,
-      &record->model_path, &record->error_text, &record->best_metric};
+  const char **texts[TMON_RECORD_TEXTS] = {&record->id, &record->name, &record->model_type, &record->dataset_name, &record->config_json,
+      &record->hardware_json, &record->model_path, &record->error_text, &record->best_metric, &record->notes, &record->tags_json, &record->parent_id};
   memset(record, 0, sizeof *record);
-  for (int i = 0; i < TEXT_COLUMNS; i++) {
+  for (int i = 0; i < TMON_RECORD_TEXTS; i++) {
     const char *text = tmon_row_text(row, i);
     *texts[i] = tmon_strdup(text);
     if (text != NULL && *texts[i] == NULL) return tmon_error_no_memory();
   }
-  record->dataset_size = tmon_row_int(row, 9);
-  record->epochs = tmon_row_int(row, 10);
-  record->batch_size = tmon_row_int(row, 11);
-  record->img_size = tmon_row_int(row, 12);
-  record->best_epoch = tmon_row_is_null(row, 13) ? -1 : tmon_row_int(row, 13);
-  record->learning_rate = tmon_row_double(row, 14);
-  record->final_map50 = tmon_row_double(row, 15);
-  record->final_map50_95 = tmon_row_double(row, 16);
-  record->final_precision = tmon_row_double(row, 17);
-  record->final_recall = tmon_row_double(row, 18);
-  record->final_loss = tmon_row_double(row, 19);
-  record->duration_seconds = tmon_row_double(row, 20);
-  record->created_at = read_time(row, 21);
-  record->started_at = read_time(row, 22);
-  record->completed_at = read_time(row, 23);
-  record->updated_at = read_time(row, 24);
-  (void)tmon_status_parse(tmon_row_text(row, 25), &record->status);
-  record->control = (tmon_control)tmon_row_int(row, 26);
-  record->paused = tmon_row_int(row, 27) != 0;
-  record->rest = tmon_row_int(row, 28) != 0;
-  record->progress = (tmon_progress){sizeof(tmon_progress), tmon_row_int(row, 29), tmon_row_int(row, 30), tmon_row_int(row, 31), tmon_row_int(row, 32),
-      tmon_row_int(row, 33), tmon_row_is_null(row, 34) ? 0 : tmon_row_double(row, 34)};
-  record->dropped = tmon_row_int(row, 35);
-  record->attempts = tmon_row_int(row, 36);
-  record->heartbeat_at = tmon_row_int(row, 38);
+  record->dataset_size = tmon_row_int(row, 12);
+  record->epochs = tmon_row_int(row, 13);
+  record->batch_size = tmon_row_int(row, 14);
+  record->img_size = tmon_row_int(row, 15);
+  record->best_epoch = tmon_row_is_null(row, 16) ? -1 : tmon_row_int(row, 16);
+  record->learning_rate = tmon_row_double(row, 17);
+  record->final_map50 = tmon_row_double(row, 18);
+  record->final_map50_95 = tmon_row_double(row, 19);
+  record->final_precision = tmon_row_double(row, 20);
+  record->final_recall = tmon_row_double(row, 21);
+  record->final_loss = tmon_row_double(row, 22);
+  record->duration_seconds = tmon_row_double(row, 23);
+  record->created_at = read_time(row, 24);
+  record->started_at = read_time(row, 25);
+  record->completed_at = read_time(row, 26);
+  record->updated_at = read_time(row, 27);
+  (void)tmon_status_parse(tmon_row_text(row, 28), &record->status);
+  record->control = (tmon_control)tmon_row_int(row, 29);
+  record->paused = tmon_row_int(row, 30) != 0;
+  record->rest = tmon_row_int(row, 31) != 0;
+  record->progress = (tmon_progress){sizeof(tmon_progress), tmon_row_int(row, 32), tmon_row_int(row, 33), tmon_row_int(row, 34), tmon_row_int(row, 35),
+      tmon_row_int(row, 36), tmon_row_is_null(row, 37) ? 0 : tmon_row_double(row, 37)};
+  record->dropped = tmon_row_int(row, 38);
+  record->attempts = tmon_row_int(row, 39);
+  record->heartbeat_at = tmon_row_int(row, TMON_RECORD_LEASE);
+  record->children = tmon_row_int(row, TMON_RECORD_CHILDREN);
   if (record->heartbeat_at == 0) record->heartbeat_at = record->updated_at > 0 ? record->updated_at : record->created_at;
   return TMON_OK;
 }
@@ -84,17 +67,18 @@ typedef struct rings {
   size_t count;
   size_t alive;
   size_t away; /* on another host or in another container */
+  bool owned;  /* rank 0 is among them: it alone speaks for the session */
   bool known;  /* one could be read: it is the one of the lowest rank, and the record has what it says */
   bool final;
 } rings;
 
 /* A ring knows more than the store, a dead trainer's too: what it said last and whether its end was a clean one. */
-static void read_ring(rings *all, tmon_record *record, const tmon_ring *ring, int64_t committed_drops) {
+static void read_ring(rings *all, tmon_record *record, const tmon_ring *ring, int64_t committed_drops, bool speaks) {
   tmon_status status = TMON_STATUS_RUNNING;
   int64_t time = 0;
   record->dropped += (int64_t)tmon_ring_dropped(ring) - committed_drops;
   if (tmon_ring_heartbeat(ring) > record->heartbeat_at) record->heartbeat_at = tmon_ring_heartbeat(ring);
-  if (all->known) return;
+  if (all->known || !speaks) return;
   all->known = true;
   record->control = tmon_ring_control(ring);
   record->paused = tmon_ring_waiting(ring) || record->control == TMON_CONTROL_PAUSE;
@@ -112,16 +96,18 @@ static void look_at_ring(rings *all, tmon_record *record, tmon_row *row) {
   const char *path = tmon_row_text(row, 0);
   const char *host = tmon_row_text(row, 1);
   bool here = host != NULL && strcmp(host, all->self.host) == 0;
+  bool speaks = tmon_row_int(row, 4) == 0 || !all->owned;
+  all->owned = all->owned || tmon_row_int(row, 4) == 0;
   all->count++;
   if (tmon_row_int(row, 2) > record->heartbeat_at) record->heartbeat_at = tmon_row_int(row, 2);
   /* A file of this name on another host is another file, or one whose pages are not ours. */
   if (!here || path == NULL || tmon_ring_open(&ring, path, false) != TMON_OK) {
-    all->away += !here;
+    all->away += !here && speaks;
     return;
   }
-  read_ring(all, record, ring, tmon_row_int(row, 3));
-  if (tmon_ring_is_alive(path, &alive) != TMON_OK) all->away++;
-  all->alive += alive;
+  read_ring(all, record, ring, tmon_row_int(row, 3), speaks);
+  if (tmon_ring_is_alive(path, &alive) != TMON_OK) all->away += speaks;
+  all->alive += alive && speaks;
   tmon_ring_close(ring);
 }
 
@@ -130,8 +116,8 @@ static int look_at_rings(rings *all, tmon_record *record, tmon_tx *tx, int64_t s
   if (record->status != TMON_STATUS_RUNNING) return TMON_OK;
   int result = tmon_process_self(&all->self);
   if (result == TMON_OK) {
-    result =
-        tmon_tx_prepare(&row, tx, "SELECT ring_path, host, heartbeat_at, dropped FROM writers WHERE session = ? AND closed = 0 ORDER BY rank, id DESC");
+    result = tmon_tx_prepare(
+        &row, tx, "SELECT ring_path, host, heartbeat_at, dropped, rank FROM writers WHERE session = ? AND closed = 0 ORDER BY rank, id DESC");
   }
   if (result != TMON_OK) return result;
   tmon_bind_int(row, 1, session);
@@ -169,13 +155,6 @@ static void derive(tmon_record *record) {
   if (fraction > 0) record->eta_seconds = elapsed * (1 - fraction) / fraction;
 }
 
-static int bind_filter(tmon_row *row, const tmon_record_filter *filter) {
-  tmon_bind_text(row, 1, filter->id);
-  tmon_bind_text(row, 2, filter->by_status ? tmon_status_name(filter->status) : NULL);
-  tmon_bind_int(row, 3, filter->active);
-  return TMON_OK;
-}
-
 static void free_record(tmon_record *record);
 
 /* The next row as a record. It is kept in `list` when it belongs on the page; `matched` counts those that match. */
@@ -184,7 +163,7 @@ static int take_row(tmon_record_list *list, tmon_tx *tx, tmon_row *row, const tm
   rings all;
   memset(&all, 0, sizeof all);
   int result = read_record(&record, row);
-  if (result == TMON_OK) result = look_at_rings(&all, &record, tx, tmon_row_int(row, KEY_COLUMN));
+  if (result == TMON_OK) result = look_at_rings(&all, &record, tx, tmon_row_int(row, TMON_RECORD_KEY));
   if (result == TMON_OK && (!filter->active || is_active(&record, &all, filter->lease_us))) {
     bool on_page = !filter->active || (*matched >= filter->offset && list->count < (size_t)filter->limit);
     (*matched)++;
@@ -198,49 +177,34 @@ static int take_row(tmon_record_list *list, tmon_tx *tx, tmon_row *row, const tm
   return result;
 }
 
-static int count_rows(tmon_record_list *list, tmon_tx *tx, const tmon_record_filter *filter) {
+static int count_rows(tmon_record_list *list, tmon_tx *tx, const tmon_record_filter *filter, const tmon_record_patterns *patterns) {
   tmon_row *row = NULL;
-  int result = tmon_tx_prepare(&row, tx, "SELECT count(*)" RECORD_WHERE);
-  if (result == TMON_OK) result = bind_filter(row, filter);
+  int result = tmon_record_find(&row, tx, filter, patterns, true);
   if (result == TMON_OK) result = tmon_row_step(row);
-  if (result != TMON_OK) return result;
-  list->total = tmon_row_int(row, 0);
-  tmon_row_reset(row);
-  return TMON_OK;
+  if (result == TMON_OK) list->total = tmon_row_int(row, 0);
+  tmon_row_free(row);
+  return result;
 }
 
 /* Whether a session is active is seen row by row, so those are paged here and not by SQL; there are never many. */
 static int read_rows(tmon_record_list *list, tmon_tx *tx, const tmon_record_filter *filter) {
   tmon_row *row = NULL;
   int64_t matched = 0;
-  int result = count_rows(list, tx, filter);
-  if (result != TMON_OK) return result;
+  tmon_record_patterns patterns;
+  int result = tmon_record_patterns_make(&patterns, filter);
   list->records = tmon_alloc_zero((size_t)filter->limit, sizeof *list->records);
-  if (list->records == NULL) return tmon_error_no_memory();
-  result = tmon_tx_prepare(&row, tx, "SELECT " RECORD_COLUMNS RECORD_WHERE " ORDER BY key DESC LIMIT ?4 OFFSET ?5");
-  if (result != TMON_OK) return result;
-  (void)bind_filter(row, filter);
-  tmon_bind_int(row, 4, filter->active ? -1 : filter->limit);
-  tmon_bind_int(row, 5, filter->active ? 0 : filter->offset);
-  while ((result = tmon_row_step(row)) == TMON_OK && (result = take_row(list, tx, row, filter, &matched)) == TMON_OK) {
+  if (list->records == NULL) result = tmon_error_no_memory();
+  if (result == TMON_OK && !filter->active) result = count_rows(list, tx, filter, &patterns);
+  bool any = filter->active || list->total > filter->offset; /* a search looks at every row: not twice for nothing */
+  if (result == TMON_OK && any) result = tmon_record_find(&row, tx, filter, &patterns, false);
+  if (result == TMON_OK && any) {
+    while ((result = tmon_row_step(row)) == TMON_OK && (result = take_row(list, tx, row, filter, &matched)) == TMON_OK) {
+    }
   }
-  tmon_row_reset(row);
+  tmon_row_free(row);
+  tmon_record_patterns_free(&patterns);
   if (filter->active) list->total = matched;
   return result == TMON_DONE ? TMON_OK : result;
-}
-
-static int check_filter(tmon_record_filter *out, const tmon_record_filter *given) {
-  int result = tmon_options_copy(out, sizeof *out, given, "tmon_record_filter");
-  if (result != TMON_OK) return result;
-  if (out->limit < 0 || out->limit > LIST_MAXIMUM) {
-    return tmon_error_set(TMON_EINVAL, "limit is %lld, expected 1 to %d", (long long)out->limit, LIST_MAXIMUM);
-  }
-  if (out->by_status && (unsigned)out->status > TMON_STATUS_INTERRUPTED) return tmon_error_set(TMON_EINVAL, "the status %d is none", (int)out->status);
-  if (out->limit == 0) out->limit = LIST_DEFAULT;
-  if (out->lease_us < 0) return tmon_error_set(TMON_EINVAL, "lease_us is %lld, expected 0 or more", (long long)out->lease_us);
-  if (out->lease_us == 0) out->lease_us = LEASE_US;
-  if (out->offset < 0) return tmon_error_set(TMON_EINVAL, "offset is %lld, expected 0 or more", (long long)out->offset);
-  return tmon_check_text(out->id, TMON_TEXT_MAXIMUM, "the session id");
 }
 
 int tmon_record_list_open(tmon_record_list **out, tmon_store *store, const tmon_record_filter *filter) {
@@ -249,7 +213,7 @@ int tmon_record_list_open(tmon_record_list **out, tmon_store *store, const tmon_
   if (out == NULL) return tmon_error_set(TMON_EINVAL, "out is NULL");
   *out = NULL;
   int result = tmon_store_check(store);
-  if (result == TMON_OK) result = check_filter(&chosen, filter);
+  if (result == TMON_OK) result = tmon_record_filter_check(&chosen, filter);
   if (result != TMON_OK) return result;
   tmon_record_list *list = tmon_alloc_zero(1, sizeof *list);
   if (list == NULL) return tmon_error_no_memory();
@@ -274,9 +238,9 @@ int64_t tmon_record_list_total(const tmon_record_list *list) { return list == NU
 static void free_text(const char *text) { tmon_free((void *)(uintptr_t)text); }
 
 static void free_record(tmon_record *record) {
-  const char *texts[TEXT_COLUMNS] = {record->id, record->name, record->model_type, record->dataset_name, record->config_json, record->hardware_json,
-      record->model_path, record->error_text, record->best_metric};
-  for (int t = 0; t < TEXT_COLUMNS; t++) free_text(texts[t]);
+  const char *texts[TMON_RECORD_TEXTS] = {record->id, record->name, record->model_type, record->dataset_name, record->config_json, record->hardware_json,
+      record->model_path, record->error_text, record->best_metric, record->notes, record->tags_json, record->parent_id};
+  for (int t = 0; t < TMON_RECORD_TEXTS; t++) free_text(texts[t]);
 }
 
 void tmon_record_list_free(tmon_record_list *list) {

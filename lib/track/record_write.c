@@ -3,9 +3,38 @@
 /* Sessions without a ring: rows that a trainer writes over REST. */
 #include "track/drain.h"
 #include "track/epoch.h"
+#include "track/record.h"
 
 #include <math.h>
 #include <string.h>
+
+static int check_numbers(const tmon_record_change *change) {
+  const struct {
+    int64_t count;
+    const char *what;
+  } counts[] = {{change->dataset_size, "dataset_size"}, {change->epochs, "epochs"}, {change->batch_size, "batch_size"}, {change->img_size, "img_size"},
+      {change->started_at, "started_at"}, {change->completed_at, "completed_at"}};
+  const struct {
+    double value;
+    const char *what;
+  } reals[] = {{change->learning_rate, "learning_rate"}, {change->final_map50, "final_map50"}, {change->final_map50_95, "final_map50_95"},
+      {change->final_precision, "final_precision"}, {change->final_recall, "final_recall"}, {change->final_loss, "final_loss"}};
+  for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+    if (counts[i].count < 0) {
+      return tmon_error_set_field(TMON_EINVAL, counts[i].what, "%s is %lld, expected 0 or more", counts[i].what, (long long)counts[i].count);
+    }
+  }
+  for (size_t i = 0; i < sizeof reals / sizeof *reals; i++) {
+    bool share = i > 0 && i < 5; /* a share, or a percentage */
+    if (isinf(reals[i].value) || (i < 5 && reals[i].value < 0) || (share && reals[i].value > 100)) {
+      return tmon_error_set_field(TMON_EINVAL, reals[i].what, "%s is %g, expected %s", reals[i].what, reals[i].value,
+          share       ? "0 to 1, or a percentage"
+              : i < 5 ? "a number, 0 or more"
+                      : "a number");
+    }
+  }
+  return TMON_OK;
+}
 
 static int check_change(tmon_record_change *out, const tmon_record_change *given) {
   if (given == NULL) return tmon_error_set(TMON_EINVAL, "the change is NULL");
@@ -18,11 +47,20 @@ static int check_change(tmon_record_change *out, const tmon_record_change *given
   for (size_t i = 0; result == TMON_OK && i < sizeof texts / sizeof *texts; i++) result = tmon_check_text(texts[i].text, TMON_TEXT_MAXIMUM, texts[i].what);
   if (result == TMON_OK) result = tmon_check_json_object(out->config_json, "config");
   if (result == TMON_OK) result = tmon_check_json_object(out->hardware_json, "hardware_info");
-  if (result == TMON_OK && (out->dataset_size < 0 || out->epochs < 0 || out->batch_size < 0 || out->img_size < 0)) {
-    result = tmon_error_set(TMON_EINVAL, "dataset_size, epochs, batch_size and img_size must not be negative");
+  if (result == TMON_OK) result = tmon_check_text(out->notes, TMON_NOTES_MAXIMUM, "notes");
+  if (result == TMON_OK && out->id != NULL && !tmon_id_is_valid(out->id)) {
+    result = tmon_error_set_field(TMON_EINVAL, "id", "\"%.64s\" is not the id of a session (a UUID)", out->id);
+  }
+  if (result == TMON_OK && out->parent_id != NULL && *out->parent_id != '\0' && !tmon_id_is_valid(out->parent_id)) {
+    result = tmon_error_set_field(TMON_EINVAL, "parent_id", "\"%.64s\" is not the id of a session (a UUID)", out->parent_id);
+  }
+  if (result == TMON_OK) result = check_numbers(out);
+  if (result == TMON_OK && out->started_at != 0 && out->completed_at != 0 && out->completed_at < out->started_at) {
+    result = tmon_error_set_field(TMON_EINVAL, "completed_at", "completed_at is before started_at");
   }
   if (result == TMON_OK && out->set_status && (out->status > TMON_STATUS_CANCELLED)) {
-    result = tmon_error_set(TMON_EINVAL, "status is %s, expected pending, running, completed, failed or cancelled", tmon_status_name(out->status));
+    result = tmon_error_set_field(
+        TMON_EINVAL, "status", "status is %s, expected pending, running, completed, failed or cancelled", tmon_status_name(out->status));
   }
   return result;
 }
@@ -32,8 +70,8 @@ static void bind_known_int(tmon_row *row, int index, int64_t value) {
   else tmon_bind_int(row, index, value);
 }
 
-static void bind_known_double(tmon_row *row, int index, double value) {
-  if (value == 0) tmon_bind_null(row, index); /* zero-initialised structs mean not said */
+static void bind_known_double(tmon_row *row, int index, double value, bool zero_is_said) {
+  if (value == 0 && !zero_is_said) tmon_bind_null(row, index); /* zero-initialised structs mean not said */
   else tmon_bind_double(row, index, value);
 }
 
@@ -50,14 +88,41 @@ static void bind_change(tmon_row *row, const tmon_record_change *change) {
   bind_known_int(row, 10, change->epochs);
   bind_known_int(row, 11, change->batch_size);
   bind_known_int(row, 12, change->img_size);
-  bind_known_double(row, 13, change->learning_rate);
-  bind_known_double(row, 14, change->final_map50);
-  bind_known_double(row, 15, change->final_map50_95);
-  bind_known_double(row, 16, change->final_precision);
-  bind_known_double(row, 17, change->final_recall);
-  bind_known_double(row, 18, change->final_loss);
+  bind_known_double(row, 13, change->learning_rate, change->zero_is_said);
+  bind_known_double(row, 14, change->final_map50, change->zero_is_said);
+  bind_known_double(row, 15, change->final_map50_95, change->zero_is_said);
+  bind_known_double(row, 16, change->final_precision, change->zero_is_said);
+  bind_known_double(row, 17, change->final_recall, change->zero_is_said);
+  bind_known_double(row, 18, change->final_loss, change->zero_is_said);
   tmon_bind_text(row, 19, change->set_status ? tmon_status_name(change->status) : NULL);
   tmon_bind_int(row, 20, tmon_clock_now_us());
+}
+
+/* What is made from a change before it can be written. */
+typedef struct made {
+  char *best;
+  char *tags;
+} made;
+
+static int make(made *out, tmon_record_change *given, const tmon_record_change *change) {
+  memset(out, 0, sizeof *out);
+  int result = check_change(given, change);
+  if (result == TMON_OK) result = tmon_best_metric_parse(&out->best, given->best_metric);
+  if (result == TMON_OK) result = tmon_tags_parse(&out->tags, given->tags_json);
+  return result;
+}
+
+static void free_made(made *out) {
+  tmon_free(out->best);
+  tmon_free(out->tags);
+}
+
+/* Parameters 22 to 25. */
+static void bind_made(tmon_row *row, const tmon_record_change *change, const made *texts) {
+  tmon_bind_text(row, 22, texts->best);
+  tmon_bind_text(row, 23, change->notes);
+  tmon_bind_text(row, 24, texts->tags);
+  tmon_bind_text(row, 25, change->parent_id);
 }
 
 static int write_times(tmon_tx *tx, const char *id, const tmon_record_change *change) {
@@ -102,100 +167,126 @@ static int end_write(tmon_tx *tx, int result) {
   return result;
 }
 
+static int insert(tmon_tx *tx, const char *id, const tmon_record_change *given, const made *texts) {
+  tmon_row *row = NULL;
+  char now[TMON_ISO_TIME_BYTES];
+  int result = tmon_tx_prepare(&row, tx,
+      "INSERT INTO training_sessions (id, key, session_name, model_type, dataset_name, config, hardware_info, model_path, error_message, dataset_size, epochs,"
+      " batch_size, img_size, learning_rate, final_map50, final_map50_95, final_precision, final_recall, final_loss, status, rest, lease_at, created_at,"
+      " progress_epochs, attempts, best_metric, notes, tags, parent_id)"
+      " VALUES (?1, (SELECT coalesce(max(key), 0) + 1 FROM training_sessions), coalesce(?2, substr(?1, 1, 8)), ?3, ?4, coalesce(?5, '{}'), coalesce(?6, '{}'),"
+      " ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, coalesce(?19, 'pending'), 1, ?20, ?21, coalesce(?10, 0), 1, nullif(?22, ''), nullif(?23, ''),"
+      " nullif(?24, '[]'), nullif(?25, ''))");
+  if (result != TMON_OK) return result;
+  tmon_text_from_time(now, tmon_clock_now_us());
+  tmon_bind_text(row, 1, id);
+  bind_change(row, given);
+  tmon_bind_text(row, 21, now);
+  bind_made(row, given, texts);
+  result = tmon_row_run(row);
+  return result == TMON_EEXISTS ? tmon_error_set_field(TMON_EEXISTS, "id", "there is a session %s already", id) : result;
+}
+
 int tmon_record_create(char *id_out, tmon_store *store, const tmon_record_change *change) {
   tmon_record_change given;
   tmon_tx *tx = NULL;
-  tmon_row *row = NULL;
+  made texts = {NULL, NULL};
   char id[TMON_ID_BYTES];
-  char *best = NULL;
   if (id_out == NULL) return tmon_error_set(TMON_EINVAL, "id_out is NULL");
   *id_out = '\0';
-  int result = check_change(&given, change);
-  if (result == TMON_OK) result = tmon_id_make(id);
-  if (result == TMON_OK) result = tmon_best_metric_parse(&best, given.best_metric);
+  int result = make(&texts, &given, change);
+  if (result == TMON_OK && given.id != NULL) (void)tmon_text_copy(id, sizeof id, given.id);
+  else if (result == TMON_OK) result = tmon_id_make(id);
   if (result == TMON_OK) result = begin_write(&tx, store);
-  if (result != TMON_OK) {
-    tmon_free(best);
-    return result;
-  }
-  result = tmon_tx_prepare(&row, tx,
-      "INSERT INTO training_sessions (id, key, session_name, model_type, dataset_name, config, hardware_info, model_path, error_message, dataset_size, epochs,"
-      " batch_size, img_size, learning_rate, final_map50, final_map50_95, final_precision, final_recall, final_loss, status, rest, lease_at, created_at,"
-      " progress_epochs, attempts, best_metric)"
-      " VALUES (?1, (SELECT coalesce(max(key), 0) + 1 FROM training_sessions), coalesce(?2, substr(?1, 1, 8)), ?3, ?4, coalesce(?5, '{}'), coalesce(?6, '{}'),"
-      " ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, coalesce(?19, 'pending'), 1, ?20, ?21, coalesce(?10, 0), 1, nullif(?22, ''))");
-  if (result == TMON_OK) {
-    char now[TMON_ISO_TIME_BYTES];
-    tmon_text_from_time(now, tmon_clock_now_us());
-    tmon_bind_text(row, 1, id);
-    bind_change(row, &given);
-    tmon_bind_text(row, 21, now);
-    tmon_bind_text(row, 22, best);
-    result = tmon_row_run(row);
-  }
-  tmon_free(best);
+  if (result == TMON_OK) result = tmon_parent_check(tx, id, given.parent_id);
+  if (result == TMON_OK) result = insert(tx, id, &given, &texts);
   if (result == TMON_OK) result = write_times(tx, id, &given);
+  if (result == TMON_OK) result = tmon_event_write(tx, id, "created", "info", NULL);
+  if (result == TMON_OK) result = tmon_status_event(tx, id, TMON_STATUS_PENDING, given.set_status ? given.status : TMON_STATUS_PENDING);
   result = end_write(tx, result);
+  free_made(&texts);
   if (result == TMON_OK) (void)tmon_text_copy(id_out, TMON_ID_BYTES, id);
   return result;
 }
 
 /* A session with a live ring gets its status from its trainer alone. */
-static int check_ringless(tmon_tx *tx, const char *id, bool set_status) {
+static int check_ringless(tmon_tx *tx, const char *id, bool set_status, tmon_status *status) {
   tmon_row *row = NULL;
   int result = tmon_tx_prepare(
-      &row, tx, "SELECT (SELECT count(*) FROM writers w WHERE w.session = s.key AND w.closed = 0) FROM training_sessions s WHERE s.id = ?");
+      &row, tx, "SELECT (SELECT count(*) FROM writers w WHERE w.session = s.key AND w.closed = 0), s.status FROM training_sessions s WHERE s.id = ?");
   if (result != TMON_OK) return result;
   tmon_bind_text(row, 1, id);
   result = tmon_row_step(row);
   bool live = result == TMON_OK && tmon_row_int(row, 0) > 0;
+  if (result == TMON_OK) (void)tmon_status_parse(tmon_row_text(row, 1), status);
   tmon_row_reset(row);
   if (result == TMON_DONE) return tmon_error_set(TMON_ENOTFOUND, "no session %s in this store", id);
   if (result == TMON_OK && live && set_status) {
-    return tmon_error_set(TMON_ESTATE, "session %s is fed by a live trainer: pause or stop it instead of setting its status", id);
+    return tmon_error_set_field(TMON_ESTATE, "status", "session %s is fed by a live trainer: pause or stop it instead of setting its status", id);
   }
   return result;
 }
 
-/* An ended session that is set back to work, or an interrupted one that is heard of again. ?21 is not used, so that both statements bind alike. */
-#define REOPENS "(status NOT IN ('pending', 'running') AND (?19 IN ('pending', 'running') OR (?19 IS NULL AND rest = 1 AND status = 'interrupted')))"
+/* An ended session that is set back to work, or an interrupted one whose trainer is heard of again (?21). */
+#define REOPENS                                                                                                                                           \
+  "(status NOT IN ('pending', 'running') AND (?19 IN ('pending', 'running') OR (?19 IS NULL AND ?21 AND rest = 1 AND status = 'interrupted')))"
+
+/* Name, notes, tags and the like are what people write; anything else, also nothing at all, is a sign of life of the trainer. */
+static bool is_of_trainer(const tmon_record_change *change) {
+  bool people = change->name != NULL || change->notes != NULL || change->tags_json != NULL || change->parent_id != NULL || change->best_metric != NULL;
+  const double reals[] = {
+      change->learning_rate, change->final_map50, change->final_map50_95, change->final_precision, change->final_recall, change->final_loss};
+  for (size_t i = 0; i < sizeof reals / sizeof *reals; i++) {
+    if (!isnan(reals[i]) && (change->zero_is_said || reals[i] > 0 || reals[i] < 0)) return true;
+  }
+  return !people || change->model_type != NULL || change->dataset_name != NULL || change->config_json != NULL || change->hardware_json != NULL ||
+      change->model_path != NULL || change->error_text != NULL || change->dataset_size != 0 || change->epochs != 0 || change->batch_size != 0 ||
+      change->img_size != 0 || change->set_status || change->started_at != 0 || change->completed_at != 0;
+}
+
+static int update(tmon_tx *tx, const char *id, const tmon_record_change *given, const made *texts) {
+  tmon_row *row = NULL;
+  int result = tmon_tx_prepare(&row, tx,
+      "UPDATE training_sessions SET session_name = coalesce(?2, session_name), model_type = coalesce(?3, model_type),"
+      " dataset_name = coalesce(?4, dataset_name), config = coalesce(?5, config), hardware_info = coalesce(?6, hardware_info),"
+      " model_path = coalesce(?7, model_path), error_message = coalesce(?8, CASE WHEN " REOPENS " THEN NULL ELSE error_message END),"
+      " completed_at = CASE WHEN " REOPENS " THEN NULL ELSE completed_at END, dataset_size = coalesce(?9, dataset_size),"
+      " epochs = coalesce(?10, epochs), batch_size = coalesce(?11, batch_size), img_size = coalesce(?12, img_size),"
+      " learning_rate = coalesce(?13, learning_rate), final_map50 = coalesce(?14, final_map50), final_map50_95 = coalesce(?15, final_map50_95),"
+      " final_precision = coalesce(?16, final_precision), final_recall = coalesce(?17, final_recall), final_loss = coalesce(?18, final_loss),"
+      " status = coalesce(?19, CASE WHEN ?21 AND rest = 1 AND status = 'interrupted' THEN 'running' ELSE status END),"
+      " lease_at = CASE WHEN ?21 THEN ?20 ELSE lease_at END,"
+      " progress_epochs = coalesce(?10, progress_epochs),"
+      " best_metric = CASE WHEN ?22 IS NULL THEN best_metric ELSE nullif(?22, '') END,"
+      " notes = CASE WHEN ?23 IS NULL THEN notes ELSE nullif(?23, '') END, tags = CASE WHEN ?24 IS NULL THEN tags ELSE nullif(?24, '[]') END,"
+      " parent_id = CASE WHEN ?25 IS NULL THEN parent_id ELSE nullif(?25, '') END WHERE id = ?1");
+  if (result != TMON_OK) return result;
+  tmon_bind_text(row, 1, id);
+  bind_change(row, given);
+  tmon_bind_int(row, 21, is_of_trainer(given));
+  bind_made(row, given, texts);
+  return tmon_row_run(row);
+}
 
 int tmon_record_update(tmon_store *store, const char *id, const tmon_record_change *change) {
   tmon_record_change given;
   tmon_tx *tx = NULL;
-  tmon_row *row = NULL;
-  char *best = NULL;
+  tmon_status before = TMON_STATUS_PENDING;
+  tmon_status after = TMON_STATUS_PENDING;
+  made texts = {NULL, NULL};
   int result = tmon_check_id(id);
-  if (result == TMON_OK) result = check_change(&given, change);
-  if (result == TMON_OK) result = tmon_best_metric_parse(&best, given.best_metric);
+  if (result == TMON_OK) result = make(&texts, &given, change);
+  if (result == TMON_OK && given.id != NULL) result = tmon_error_set_field(TMON_EINVAL, "id", "the id of a session can't be changed");
   if (result == TMON_OK) result = begin_write(&tx, store);
-  if (result != TMON_OK) {
-    tmon_free(best);
-    return result;
-  }
-  result = check_ringless(tx, id, given.set_status);
-  if (result == TMON_OK) {
-    result = tmon_tx_prepare(&row, tx,
-        "UPDATE training_sessions SET session_name = coalesce(?2, session_name), model_type = coalesce(?3, model_type),"
-        " dataset_name = coalesce(?4, dataset_name), config = coalesce(?5, config), hardware_info = coalesce(?6, hardware_info),"
-        " model_path = coalesce(?7, model_path), error_message = coalesce(?8, CASE WHEN " REOPENS " THEN NULL ELSE error_message END),"
-        " completed_at = CASE WHEN " REOPENS " THEN NULL ELSE completed_at END, dataset_size = coalesce(?9, dataset_size),"
-        " epochs = coalesce(?10, epochs), batch_size = coalesce(?11, batch_size), img_size = coalesce(?12, img_size),"
-        " learning_rate = coalesce(?13, learning_rate), final_map50 = coalesce(?14, final_map50), final_map50_95 = coalesce(?15, final_map50_95),"
-        " final_precision = coalesce(?16, final_precision), final_recall = coalesce(?17, final_recall), final_loss = coalesce(?18, final_loss),"
-        " status = coalesce(?19, CASE WHEN rest = 1 AND status = 'interrupted' THEN 'running' ELSE status END), lease_at = ?20,"
-        " progress_epochs = coalesce(?10, progress_epochs),"
-        " best_metric = CASE WHEN ?22 IS NULL THEN best_metric ELSE nullif(?22, '') END WHERE id = ?1");
-  }
-  if (result == TMON_OK) {
-    tmon_bind_text(row, 1, id);
-    bind_change(row, &given);
-    tmon_bind_text(row, 22, best);
-    result = tmon_row_run(row);
-  }
-  tmon_free(best);
+  if (result == TMON_OK) result = check_ringless(tx, id, given.set_status, &before);
+  if (result == TMON_OK) result = tmon_parent_check(tx, id, given.parent_id);
+  if (result == TMON_OK) result = update(tx, id, &given, &texts);
   if (result == TMON_OK) result = write_times(tx, id, &given);
-  return end_write(tx, result);
+  if (result == TMON_OK) result = check_ringless(tx, id, false, &after);
+  if (result == TMON_OK) result = tmon_status_event(tx, id, before, after);
+  result = end_write(tx, result);
+  free_made(&texts);
+  return result;
 }
 
 static int touch_session(tmon_tx *tx, const char *id, int64_t epoch) {
@@ -212,6 +303,8 @@ static int touch_session(tmon_tx *tx, const char *id, int64_t epoch) {
 }
 
 int tmon_record_log_epoch(tmon_store *store, const char *id, int64_t epoch, const tmon_epoch_value *values, size_t count) {
+  tmon_status before = TMON_STATUS_PENDING;
+  tmon_status after = TMON_STATUS_PENDING;
   tmon_tx *tx = NULL;
   int result = tmon_check_id(id);
   if (result == TMON_OK && (count == 0 || count > 1000 || values == NULL)) {
@@ -228,9 +321,11 @@ int tmon_record_log_epoch(tmon_store *store, const char *id, int64_t epoch, cons
   tmon_epoch_entry *entries = tmon_alloc_zero(count, sizeof *entries);
   if (entries == NULL) result = tmon_error_no_memory();
   for (size_t i = 0; entries != NULL && i < count; i++) entries[i] = (tmon_epoch_entry){epoch, values[i].key, values[i].value};
-  if (result == TMON_OK) result = check_ringless(tx, id, false);
+  if (result == TMON_OK) result = check_ringless(tx, id, false, &before);
   if (result == TMON_OK) result = tmon_epoch_write(tx, id, entries, count);
   if (result == TMON_OK) result = touch_session(tx, id, epoch);
+  if (result == TMON_OK) result = check_ringless(tx, id, false, &after);
+  if (result == TMON_OK) result = tmon_status_event(tx, id, before, after);
   tmon_free(entries);
   return end_write(tx, result);
 }

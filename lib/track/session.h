@@ -27,6 +27,7 @@ struct tmon_session {
   int64_t key; /* short number of the session */
   int64_t writer;
   int64_t epochs;
+  uint32_t rank;
   size_t ring_bytes;
   tmon_mutex *words;        /* guards names, progress, error, final status and the change of rings; never held over a wait. Taken after `mutex` */
   tmon_old_ring *old;       /* guarded by `mutex` */
@@ -59,6 +60,9 @@ static inline tmon_ring *tmon_session_ring(const tmon_session *session) {
 /* session.c: makes a ring file in the first of the folders that has room. */
 int tmon_session_make_ring(tmon_ring **out, char **path, tmon_session *session, const char *const *folders, size_t count, char ring_id[TMON_ID_BYTES]);
 
+/* session_rows.c: the rows of session and writer in one transaction. TMON_EEXISTS: this rank has an open writer. */
+int tmon_session_write_rows(tmon_session *session, const tmon_session_options *options, const char *ring_id);
+
 /* renew.c: with the mutex held. Looks at most once a second whether the ring file is still there and makes another one where it is not. */
 void tmon_ring_renew(tmon_session *session);
 void tmon_old_rings_take(tmon_session *session); /* with the mutex held: late points of old rings into the present one */
@@ -79,6 +83,9 @@ int tmon_writer_close(tmon_tx *tx, int64_t writer);
 int tmon_session_write_status(tmon_tx *tx, const char *id, tmon_status status, int64_t time, const char *error_text);
 int tmon_store_adopt(tmon_store *store, size_t *adopted);
 bool tmon_writer_is_gone(int64_t heartbeat, int64_t now); /* of a writer whose ring file is missing */
+
+/* rank.c: whether the end of this writer is the end of its session. */
+int tmon_rank_owns(bool *owns, tmon_tx *tx, int64_t writer);
 
 /* orphan.c: removes ring files of this store that no writer row needs. */
 int tmon_store_clean(tmon_store *store);

@@ -105,13 +105,14 @@ int tmon_store_get_info(tmon_store_info *out, tmon_store *store) {
 }
 
 static int expire_rest(tmon_store *store, int64_t lease_us, size_t *expired) {
+  int64_t now = tmon_clock_now_us();
   tmon_tx *tx = NULL;
   tmon_row *row = NULL;
   int result = tmon_tx_begin(&tx, store->db, false, -1);
   if (result == TMON_OK)
     result = tmon_tx_prepare(&row, tx, "SELECT 1 FROM training_sessions WHERE rest = 1 AND status = 'running' AND lease_at < ? LIMIT 1");
   if (result == TMON_OK) {
-    tmon_bind_int(row, 1, tmon_clock_now_us() - lease_us);
+    tmon_bind_int(row, 1, now - lease_us);
     result = tmon_row_step(row);
     tmon_row_reset(row);
   }
@@ -120,10 +121,20 @@ static int expire_rest(tmon_store *store, int64_t lease_us, size_t *expired) {
   tx = NULL;
   result = tmon_tx_begin(&tx, store->db, true, -1);
   if (result == TMON_OK) {
+    result = tmon_tx_prepare(&row, tx,
+        "INSERT INTO events (session, time, kind, level, message) SELECT key, ?2, 'interrupted', 'warning', 'silent for longer than the lease'"
+        " FROM training_sessions WHERE rest = 1 AND status = 'running' AND lease_at < ?1");
+  }
+  if (result == TMON_OK) {
+    tmon_bind_int(row, 1, now - lease_us);
+    tmon_bind_int(row, 2, now);
+    result = tmon_row_run(row);
+  }
+  if (result == TMON_OK) {
     result = tmon_tx_prepare(&row, tx, "UPDATE training_sessions SET status = 'interrupted' WHERE rest = 1 AND status = 'running' AND lease_at < ?");
   }
   if (result == TMON_OK) {
-    tmon_bind_int(row, 1, tmon_clock_now_us() - lease_us);
+    tmon_bind_int(row, 1, now - lease_us);
     result = tmon_row_run(row);
   }
   if (result != TMON_OK) {

@@ -39,8 +39,8 @@ int tmon_options_copy(void *out, size_t size, const void *options, const char *w
 int tmon_check_text(const char *text, size_t maximum, const char *what) {
   if (text == NULL) return TMON_OK;
   size_t length = strnlen(text, maximum + 1);
-  if (length > maximum) return tmon_error_set(TMON_EINVAL, "%s is longer than %zu bytes", what, maximum);
-  if (!tmon_text_is_utf8(text, length)) return tmon_error_set(TMON_EINVAL, "%s is not UTF-8", what);
+  if (length > maximum) return tmon_error_set_field(TMON_EINVAL, what, "%s is longer than %zu bytes", what, maximum);
+  if (!tmon_text_is_utf8(text, length)) return tmon_error_set_field(TMON_EINVAL, what, "%s is not UTF-8", what);
   return TMON_OK;
 }
 
@@ -49,8 +49,10 @@ int tmon_check_json_object(const char *text, const char *what) {
   int result = tmon_check_text(text, TMON_JSON_MAXIMUM, what);
   if (result != TMON_OK || text == NULL) return result;
   result = tmon_json_parse(&document, text, strlen(text));
-  if (result == TMON_OK && tmon_json_type(document) != TMON_JSON_OBJECT) {
-    result = tmon_error_set(TMON_EINVAL, "%s is not a JSON object", what);
+  if (result == TMON_EINVAL) {
+    result = tmon_error_set_field(TMON_EINVAL, what, "%s: %s", what, tmon_error_message());
+  } else if (result == TMON_OK && tmon_json_type(document) != TMON_JSON_OBJECT) {
+    result = tmon_error_set_field(TMON_EINVAL, what, "%s is not a JSON object", what);
   }
   tmon_json_free(document);
   return result;

@@ -163,7 +163,7 @@ class Rest(unittest.TestCase):
         status, reply = self.ask("PATCH", f"/api/training/sessions/{session['id']}", {"status": "completed", "final_map50": 0.892})
         self.assertEqual((status, reply["session"]["status"], reply["session"]["final_map50"], reply["control"]), (200, "completed", 0.892, "run"))
         status, reply = self.ask("GET", f"/api/training/sessions/{session['id']}")
-        self.assertEqual((status, set(reply)), (200, {"success", "session", "metrics", "series", "validation_results"}))
+        self.assertEqual((status, set(reply)), (200, {"success", "session", "metrics", "series", "validation_results", "ranks", "events"}))
 
     def test_list(self):
         self.create(status="failed")

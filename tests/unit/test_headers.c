@@ -19,17 +19,17 @@ START_TEST(test_layout) {
   LAYOUT(tmon_allocator, 32, payload, 24);
   LAYOUT(tmon_store_options, 24, ring_folder, 16);
   LAYOUT(tmon_store_info, 56, read_only, 48);
-  LAYOUT(tmon_session_options, 112, ring_bytes, 104);
+  LAYOUT(tmon_session_options, 144, best_metric, 136);
   LAYOUT(tmon_metric_options, 4, size, 0);
   LAYOUT(tmon_epoch, 32, values, 24);
   LAYOUT(tmon_progress, 56, fraction, 48);
   LAYOUT(tmon_point, 24, value, 16);
   LAYOUT(tmon_bucket, 96, sum, 88);
   LAYOUT(tmon_series_options, 40, all_attempts, 36);
-  LAYOUT(tmon_record_filter, 56, lease_us, 48);
-  LAYOUT(tmon_record_change, 176, best_metric, 168);
+  LAYOUT(tmon_record_filter, 120, ascending, 116);
+  LAYOUT(tmon_record_change, 216, zero_is_said, 208);
   LAYOUT(tmon_epoch_value, 16, value, 8);
-  LAYOUT(tmon_record, 312, best_metric, 304);
+  LAYOUT(tmon_record, 344, children, 336);
   LAYOUT(tmon_server_options, 72, read_only, 69);
 }
 END_TEST

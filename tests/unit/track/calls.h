@@ -128,7 +128,7 @@ static inline int calls_record_list_next(calls_env *env) {
 
 static inline int calls_record_list_open(calls_env *env) {
   tmon_record_list *list = NULL;
-  tmon_record_filter filter = {.size = sizeof filter, .limit = 2};
+  tmon_record_filter filter = {.size = sizeof filter, .limit = 2, .text = "e"};
   int result = tmon_record_list_open(&list, env->fresh, &filter);
   tmon_record_list_free(list);
   return result;
@@ -141,8 +141,30 @@ static inline int calls_record_log_epoch(calls_env *env) {
 
 static inline int calls_record_request(calls_env *env) { return tmon_record_request(env->fresh, env->id, TMON_CONTROL_PAUSE); }
 
+static inline int calls_record_delete(calls_env *env) {
+  char id[37];
+  tmon_record_change change = {.size = sizeof change, .name = "goes"};
+  int result = tmon_record_create(id, env->fresh, &change);
+  return result == TMON_OK ? tmon_record_delete(env->fresh, id) : result;
+}
+
+static inline int calls_texts(calls_env *env, int which) {
+  char *text = NULL;
+  int result = which == 0 ? tmon_record_events_json(&text, env->fresh, env->rest, 0)
+      : which == 1        ? tmon_record_ranks_json(&text, env->fresh, env->id)
+                          : tmon_record_latest_epoch_json(&text, env->fresh, env->rest);
+  ck_assert((result == TMON_OK) == (text != NULL));
+  tmon_text_free(text);
+  return result;
+}
+
+static inline int calls_events_json(calls_env *env) { return calls_texts(env, 0); }
+static inline int calls_ranks_json(calls_env *env) { return calls_texts(env, 1); }
+static inline int calls_latest_epoch_json(calls_env *env) { return calls_texts(env, 2); }
+
 static inline int calls_record_update(calls_env *env) {
-  tmon_record_change change = {.size = sizeof change, .name = "new", .config_json = "{}", .set_status = true, .status = TMON_STATUS_RUNNING};
+  tmon_record_change change = {
+      .size = sizeof change, .name = "new", .config_json = "{}", .tags_json = "[\"t\"]", .set_status = true, .status = TMON_STATUS_RUNNING};
   return tmon_record_update(env->fresh, env->rest, &change);
 }
 
@@ -190,7 +212,8 @@ static inline int calls_set_error(calls_env *env) { return tmon_session_set_erro
 
 static inline int calls_start(calls_env *env) {
   tmon_session *session = NULL;
-  tmon_session_options options = {.size = sizeof options, .no_drainer = true, .config_json = "{\"a\":[1,2]}", .ring_bytes = 256 << 10};
+  tmon_session_options options = {
+      .size = sizeof options, .no_drainer = true, .config_json = "{\"a\":[1,2]}", .tags_json = "[\"t\"]", .best_metric = "m:max", .ring_bytes = 256 << 10};
   int result = tmon_session_start(&session, env->store, &options);
   ck_assert((result == TMON_OK) == (session != NULL));
   tmon_session_free(session);
@@ -234,10 +257,14 @@ static const calls_entry calls_table[] = {
     {"tmon_point_reader_next", calls_reader_next, CALLS_READS | CALLS_DIES},
     {"tmon_point_reader_open", calls_reader_open, CALLS_READS},
     {"tmon_record_create", calls_record_create, CALLS_ATOMIC},
+    {"tmon_record_delete", calls_record_delete, 0},
     {"tmon_record_epochs_json", calls_epochs_json, CALLS_READS},
+    {"tmon_record_events_json", calls_events_json, CALLS_READS},
+    {"tmon_record_latest_epoch_json", calls_latest_epoch_json, CALLS_READS},
     {"tmon_record_list_next", calls_record_list_next, CALLS_READS},
     {"tmon_record_list_open", calls_record_list_open, CALLS_READS},
     {"tmon_record_log_epoch", calls_record_log_epoch, CALLS_ATOMIC},
+    {"tmon_record_ranks_json", calls_ranks_json, CALLS_READS},
     {"tmon_record_request", calls_record_request, CALLS_ATOMIC},
     {"tmon_record_update", calls_record_update, CALLS_ATOMIC},
     {"tmon_series_query", calls_query, CALLS_READS},

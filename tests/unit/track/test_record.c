@@ -301,6 +301,182 @@ START_TEST(best_epoch_by_default_and_as_wished) {
 }
 END_TEST
 
+static const char *name_of(tmon_store *store, const tmon_record_filter *filter, size_t index, int64_t total) {
+  static char name[40];
+  tmon_record_list *list = NULL;
+  tmon_record record;
+  ok(tmon_record_list_open(&list, store, filter));
+  ck_assert_int_eq(tmon_record_list_total(list), total);
+  for (size_t i = 0; i <= index; i++) {
+    int result = tmon_record_list_next(list, &record);
+    if (result == TMON_OK) (void)snprintf(name, sizeof name, "%s", record.name);
+    else (void)snprintf(name, sizeof name, "none");
+  }
+  tmon_record_list_free(list);
+  return name;
+}
+
+#define FIND(total, index, ...) name_of(store, &(tmon_record_filter){.size = sizeof(tmon_record_filter), __VA_ARGS__}, index, total)
+
+START_TEST(notes_tags_and_parents) {
+  tmon_store *store = test_store();
+  char top[37];
+  char child[37];
+  tmon_record record;
+  tmon_record_change change = {.size = sizeof change, .name = "top", .notes = "first\nlines", .tags_json = " [ \"a\", \"b\\\"\" ] "};
+  ok(tmon_record_create(top, store, &change));
+  change = (tmon_record_change){.size = sizeof change, .name = "child", .parent_id = top, .id = "01234567-89ab-4def-8123-456789abcdef"};
+  ok(tmon_record_create(child, store, &change));
+  ck_assert_str_eq(child, change.id);
+  expect(TMON_EEXISTS, tmon_record_create(child, store, &change));
+  ck_assert_str_eq(tmon_error_field(), "id");
+  (void)snprintf(child, sizeof child, "%s", change.id);
+  tmon_record_list *list = test_record(&record, store, top);
+  ck_assert_str_eq(record.notes, "first\nlines");
+  ck_assert_str_eq(record.tags_json, "[\"a\",\"b\\\"\"]");
+  ck_assert(record.children == 1 && record.parent_id == NULL);
+  tmon_record_list_free(list);
+  list = test_record(&record, store, child);
+  ck_assert(record.tags_json == NULL && record.notes == NULL && record.children == 0);
+  ck_assert_str_eq(record.parent_id, top);
+  tmon_record_list_free(list);
+  change = (tmon_record_change){.size = sizeof change, .name = "renamed", .notes = "", .tags_json = "[]", .parent_id = ""};
+  ok(tmon_record_update(store, child, &change));
+  ok(tmon_record_update(store, top, &change));
+  list = test_record(&record, store, top);
+  ck_assert(record.notes == NULL && record.tags_json == NULL && record.children == 0);
+  ck_assert_str_eq(record.name, "renamed");
+  tmon_record_list_free(list);
+  tmon_store_free(store);
+}
+END_TEST
+
+START_TEST(what_notes_tags_and_parents_may_not_be) {
+  tmon_store *store = test_store();
+  char ids[3][37];
+  static char notes[65538];
+  char tags[65 * 8];
+  char *at = tags;
+  memset(notes, 'n', sizeof notes - 1);
+  for (int i = 0; i < 65; i++) at += snprintf(at, (size_t)(tags + sizeof tags - at), "%s\"%d\"", i == 0 ? "[" : ",", i);
+  (void)snprintf(at, (size_t)(tags + sizeof tags - at), "]");
+  for (int i = 0; i < 3; i++) {
+    tmon_record_change change = {.size = sizeof change, .parent_id = i == 0 ? NULL : ids[i - 1]};
+    ok(tmon_record_create(ids[i], store, &change));
+  }
+  const struct {
+    const char *field;
+    int code;
+    tmon_record_change change;
+  } wrong[] = {{"notes", TMON_EINVAL, {.notes = notes}}, {"notes", TMON_EINVAL, {.notes = "\xff"}}, {"tags", TMON_EINVAL, {.tags_json = "{}"}},
+      {"tags", TMON_EINVAL, {.tags_json = "[1]"}}, {"tags", TMON_EINVAL, {.tags_json = "[\"\"]"}}, {"tags", TMON_EINVAL, {.tags_json = "[\"a\",\"a\"]"}},
+      {"tags", TMON_EINVAL, {.tags_json = "[\"a\""}}, {"tags", TMON_EINVAL, {.tags_json = tags}},
+      {"tags", TMON_EINVAL, {.tags_json = "[\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"]"}},
+      {"parent_id", TMON_EINVAL, {.parent_id = "x"}}, {"parent_id", TMON_EINVAL, {.parent_id = ids[0]}}, {"parent_id", TMON_EINVAL, {.parent_id = ids[2]}},
+      {"parent_id", TMON_ENOTFOUND, {.parent_id = "01234567-89ab-4def-8123-456789abcdef"}}, {"id", TMON_EINVAL, {.id = ids[0]}},
+      {"epochs", TMON_EINVAL, {.epochs = -1}}, {"final_map50", TMON_EINVAL, {.final_map50 = 101}}, {"final_recall", TMON_EINVAL, {.final_recall = -0.1}},
+      {"final_loss", TMON_EINVAL, {.final_loss = INFINITY}}, {"completed_at", TMON_EINVAL, {.started_at = 5, .completed_at = 4}},
+      {"config", TMON_EINVAL, {.config_json = "[]"}}, {"status", TMON_EINVAL, {.set_status = true, .status = TMON_STATUS_INTERRUPTED}}};
+  int64_t before = 0;
+  int64_t after = 0;
+  ok(tmon_store_change_cursor(&before, store));
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    tmon_record_change change = wrong[i].change;
+    change.size = sizeof change;
+    expect(wrong[i].code, tmon_record_update(store, ids[0], &change));
+    ck_assert_msg(tmon_error_field() != NULL && strcmp(tmon_error_field(), wrong[i].field) == 0, "case %zu names %s: %s", i,
+        tmon_error_field() == NULL ? "none" : tmon_error_field(), tmon_error_message());
+  }
+  ok(tmon_store_change_cursor(&after, store));
+  ck_assert_int_eq(before, after);
+  *strrchr(tags, ',') = ']'; /* 64 are allowed */
+  tags[strchr(tags, ']') - tags + 1] = '\0';
+  tmon_record_change change = {.size = sizeof change, .tags_json = tags};
+  ok(tmon_record_update(store, ids[0], &change));
+  tmon_store_free(store);
+}
+END_TEST
+
+START_TEST(list_finds_and_sorts) {
+  tmon_store *store = test_store();
+  char ids[5][37];
+  const tmon_record_change made[] = {{.name = "Beta 100%", .model_type = "yolo", .dataset_name = "coco", .tags_json = "[\"x\",\"y\"]", .final_map50 = 0.5},
+      {.name = "alpha", .model_type = "YOLO", .notes = "as beta_", .final_map50 = 0.9}, {.name = "gamma", .model_type = "yolo", .final_map50 = NAN},
+      {.name = "delta", .dataset_name = "coco", .tags_json = "[\"xy\"]", .final_map50 = 0.5}, {.name = "\"], [", .tags_json = "[\"\\\"x\"]"}};
+  for (size_t i = 0; i < 5; i++) {
+    tmon_record_change change = made[i];
+    change.size = sizeof change;
+    change.set_status = i == 2;
+    change.status = TMON_STATUS_FAILED;
+    if (i == 3) change.parent_id = ids[0];
+    ok(tmon_record_create(ids[i], store, &change));
+  }
+  ck_assert_str_eq(FIND(2, 0, .model_type = "yolo"), "gamma");
+  ck_assert_str_eq(FIND(2, 1, .model_type = "yolo"), "Beta 100%");
+  ck_assert_str_eq(FIND(2, 0, .dataset_name = "coco"), "delta");
+  ck_assert_str_eq(FIND(1, 0, .dataset_name = "coco", .model_type = "yolo"), "Beta 100%");
+  ck_assert_str_eq(FIND(1, 0, .tag = "x"), "Beta 100%");
+  ck_assert_str_eq(FIND(1, 0, .tag = "xy"), "delta");
+  ck_assert_str_eq(FIND(0, 0, .tag = "X"), "none");
+  ck_assert_str_eq(FIND(1, 0, .parent_id = ids[0]), "delta");
+  ck_assert_str_eq(FIND(2, 0, .text = "BETA"), "alpha"); /* in the notes */
+  ck_assert_str_eq(FIND(1, 0, .text = "0%"), "Beta 100%");
+  ck_assert_str_eq(FIND(1, 0, .text = "a_"), "alpha");
+  ck_assert_str_eq(FIND(3, 2, .text = "x"), "Beta 100%"); /* in tags */
+  ck_assert_str_eq(FIND(1, 0, .text = "\"], ["), "\"], [");
+  ck_assert_str_eq(FIND(0, 0, .text = "\\"), "none");
+  ck_assert_str_eq(FIND(3, 0, .text = "yolo"), "gamma");
+  tmon_status both[] = {TMON_STATUS_FAILED, TMON_STATUS_RUNNING};
+  ck_assert_str_eq(FIND(1, 0, .statuses = both, .status_count = 2), "gamma");
+  both[1] = TMON_STATUS_PENDING;
+  ck_assert_str_eq(FIND(5, 4, .statuses = both, .status_count = 2), "Beta 100%");
+  ck_assert_str_eq(FIND(5, 1, .sort = TMON_SORT_SESSION_NAME, .ascending = true), "alpha");
+  ck_assert_str_eq(FIND(5, 2, .sort = TMON_SORT_SESSION_NAME, .ascending = true), "Beta 100%");
+  ck_assert_str_eq(FIND(5, 0, .sort = TMON_SORT_FINAL_MAP50), "alpha");
+  ck_assert_str_eq(FIND(5, 1, .sort = TMON_SORT_FINAL_MAP50), "delta"); /* equals: the younger first */
+  ck_assert_str_eq(FIND(5, 0, .sort = TMON_SORT_FINAL_MAP50, .ascending = true), "Beta 100%");
+  ck_assert_str_eq(FIND(5, 2, .sort = TMON_SORT_FINAL_MAP50, .ascending = true), "alpha");
+  ck_assert_str_eq(FIND(5, 3, .sort = TMON_SORT_FINAL_MAP50, .ascending = true), "gamma"); /* without the value: last */
+  ck_assert_str_eq(FIND(5, 3, .sort = TMON_SORT_FINAL_MAP50), "\"], [");
+  ck_assert_str_eq(FIND(5, 0, .sort = TMON_SORT_STATUS, .ascending = true), "gamma");
+  ck_assert_str_eq(FIND(5, 0, .ascending = true), "Beta 100%");
+  tmon_record_list *list = NULL;
+  tmon_record_filter wrong = {.size = sizeof wrong, .sort = (tmon_record_sort)12};
+  expect(TMON_EINVAL, tmon_record_list_open(&list, store, &wrong));
+  wrong = (tmon_record_filter){.size = sizeof wrong, .parent_id = "x"};
+  expect(TMON_EINVAL, tmon_record_list_open(&list, store, &wrong));
+  wrong = (tmon_record_filter){.size = sizeof wrong, .status_count = 1};
+  expect(TMON_EINVAL, tmon_record_list_open(&list, store, &wrong));
+  ck_assert_str_eq(tmon_error_field(), "status");
+  tmon_store_free(store);
+}
+END_TEST
+
+START_TEST(people_do_not_reopen) {
+  tmon_store *store = test_store();
+  tmon_epoch_value value = {"loss", 1};
+  char id[37];
+  tmon_record_change change = {.size = sizeof change};
+  ok(tmon_record_create(id, store, &change));
+  ok(tmon_record_log_epoch(store, id, 1, &value, 1));
+  (void)usleep(3000);
+  ok(tmon_store_recover(store, 1000, NULL));
+  change = (tmon_record_change){.size = sizeof change, .name = "n", .notes = "why did it stop", .tags_json = "[\"lost\"]"};
+  ok(tmon_record_update(store, id, &change));
+  ck_assert_int_eq(test_status(store, id), TMON_STATUS_INTERRUPTED);
+  change.final_loss = 0;
+  change.zero_is_said = true;
+  change.final_map50 = change.final_map50_95 = change.final_precision = change.final_recall = change.learning_rate = NAN;
+  ok(tmon_record_update(store, id, &change));
+  ck_assert_int_eq(test_status(store, id), TMON_STATUS_RUNNING);
+  tmon_record record;
+  tmon_record_list *list = test_record(&record, store, id);
+  ck_assert(record.final_loss == 0 && isnan(record.final_map50));
+  tmon_record_list_free(list);
+  tmon_store_free(store);
+}
+END_TEST
+
 int main(void) {
   TCase *tests = tcase_create("record");
   tcase_add_test(tests, list_filters_and_pages);
@@ -311,5 +487,9 @@ int main(void) {
   tcase_add_test(tests, active_is_pending_or_running_within_the_lease);
   tcase_add_test(tests, set_back_to_running_has_no_end);
   tcase_add_test(tests, best_epoch_by_default_and_as_wished);
+  tcase_add_test(tests, notes_tags_and_parents);
+  tcase_add_test(tests, what_notes_tags_and_parents_may_not_be);
+  tcase_add_test(tests, list_finds_and_sorts);
+  tcase_add_test(tests, people_do_not_reopen);
   return test_run(suite_create("track/record"), tests);
 }
