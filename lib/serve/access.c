@@ -177,7 +177,13 @@ bool tmon_access_token(const tmon_access *access, const tmon_request *request) {
   return tmon_request_cookie(request, name, value, sizeof value) && same(access->secret, value);
 }
 
-bool tmon_access_take(tmon_access *access, const char *peer, int64_t now_us) {
+static const double rates[] = {
+    [TMON_BUDGET_WRITES] = TMON_ACCESS_RATE, [TMON_BUDGET_READS] = TMON_ACCESS_READ_RATE, [TMON_BUDGET_COST] = TMON_ACCESS_COST_RATE};
+static const double bursts[] = {
+    [TMON_BUDGET_WRITES] = TMON_ACCESS_BURST, [TMON_BUDGET_READS] = TMON_ACCESS_READ_BURST, [TMON_BUDGET_COST] = TMON_ACCESS_COST_BURST};
+
+/* The buckets of a client, filled up to now. One not seen before takes the place of the one not seen for longest. */
+static tmon_bucket_of_peer *bucket_of(tmon_access *access, const char *peer, int64_t now_us) {
   tmon_bucket_of_peer *bucket = NULL;
   tmon_bucket_of_peer *oldest = &access->peers[0];
   for (size_t i = 0; i < TMON_ACCESS_PEERS && bucket == NULL; i++) {
@@ -188,20 +194,25 @@ bool tmon_access_take(tmon_access *access, const char *peer, int64_t now_us) {
       oldest = candidate;
     }
   }
-  if (bucket == NULL) {
+  bool fresh = bucket == NULL;
+  if (fresh) {
     bucket = oldest;
-    (void)tmon_text_copy(bucket->peer, sizeof bucket->peer, peer[0] != '\0' ? peer : "?");
-    bucket->tokens = TMON_ACCESS_BURST;
+    (void)tmon_text_copy(bucket->peer, sizeof bucket->peer, peer);
     bucket->time_us = now_us;
   }
-  bucket->tokens += (double)(now_us - bucket->time_us) * TMON_ACCESS_RATE / 1e6;
-  if (bucket->tokens > TMON_ACCESS_BURST) {
-    bucket->tokens = TMON_ACCESS_BURST;
+  for (size_t i = 0; i < TMON_BUDGETS; i++) {
+    double tokens = bucket->tokens[i] + (double)(now_us - bucket->time_us) * rates[i] / 1e6;
+    bucket->tokens[i] = fresh || tokens > bursts[i] ? bursts[i] : tokens;
   }
   bucket->time_us = now_us;
-  if (bucket->tokens < 1) {
-    return false;
+  return bucket;
+}
+
+unsigned tmon_access_take(tmon_access *access, const char *peer, tmon_budget budget, double amount, int64_t now_us) {
+  double *tokens = &bucket_of(access, peer[0] != '\0' ? peer : "?", now_us)->tokens[budget];
+  if (*tokens < amount) {
+    return 1 + (unsigned)((amount - *tokens) / rates[budget]);
   }
-  bucket->tokens -= 1;
-  return true;
+  *tokens -= amount;
+  return 0;
 }

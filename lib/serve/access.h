@@ -9,12 +9,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { TMON_ACCESS_PEERS = 256, TMON_ACCESS_BURST = 400, TMON_ACCESS_RATE = 200, TMON_ACCESS_SECRET_BYTES = 65 };
+enum { TMON_ACCESS_PEERS = 256, TMON_ACCESS_SECRET_BYTES = 65 };
+
+/* What each client address may use: so much a second, and so much at once. */
+typedef enum tmon_budget { TMON_BUDGET_WRITES, TMON_BUDGET_READS, TMON_BUDGET_COST, TMON_BUDGETS } tmon_budget;
+enum {
+  TMON_ACCESS_RATE = 200,
+  TMON_ACCESS_BURST = 400,
+  TMON_ACCESS_READ_RATE = 1000,
+  TMON_ACCESS_READ_BURST = 2000,
+  /* In buckets (or points) asked for, of which a core makes about 300,000 a second; each key costs as much as 500 more. */
+  TMON_ACCESS_COST_RATE = 200000,
+  TMON_ACCESS_COST_BURST = 2000000,
+  TMON_ACCESS_COST_KEY = 500
+};
 
 typedef struct tmon_bucket_of_peer {
   char peer[64];
   int64_t time_us;
-  double tokens;
+  double tokens[TMON_BUDGETS];
 } tmon_bucket_of_peer;
 
 typedef struct tmon_access {
@@ -38,6 +51,6 @@ bool tmon_access_origin(const tmon_request *request);
 bool tmon_access_token(const tmon_access *access, const tmon_request *request);
 bool tmon_access_login(const tmon_access *access, const char *token);
 void tmon_access_cookie_name(char out[32], uint16_t port);
-/* One write of this client at `now_us`: false when it has used up its bucket. */
-bool tmon_access_take(tmon_access *access, const char *peer, int64_t now_us);
+/* Takes `amount` (at most what a full bucket has) from a budget of this client. 0, or the seconds after which it will be there; nothing was taken then. */
+unsigned tmon_access_take(tmon_access *access, const char *peer, tmon_budget budget, double amount, int64_t now_us);
 #endif

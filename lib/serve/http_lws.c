@@ -266,6 +266,7 @@ void tmon_http_free(tmon_http *http) {
   }
   if (http->context != NULL) {
     lws_sul_cancel(&http->timer);
+    lws_sul_cancel(&http->turn);
     lws_context_destroy(http->context);
   }
   tmon_free(http);

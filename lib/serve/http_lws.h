@@ -28,6 +28,10 @@ typedef struct tmon_http_connection {
   tmon_request *request;  /* NULL between requests */
   tmon_response response; /* initialised while `request` is there */
   bool answered;          /* `response` is complete and its head was sent or is being sent */
+  bool finished;          /* `response` went through `finish` */
+  bool resumes;           /* the queue is through with it */
+  bool queued;            /* in `http->working` */
+  struct tmon_http_connection *next_working;
   bool refused;           /* the head was refused; a body that still comes is read and thrown away */
   bool close_after;
   size_t sent;
@@ -48,6 +52,8 @@ struct tmon_http {
   struct lws_protocols protocols[2];
   lws_retry_bo_t liveness;
   lws_sorted_usec_list_t timer;
+  lws_sorted_usec_list_t turn;           /* the next piece of work */
+  struct tmon_http_connection *working; /* those whose reply is being built, in order of arrival */
   size_t connections;
   size_t held;     /* memory of the replies that are being sent */
   atomic_int stop; /* set by tmon_http_stop, read by tmon_http_run; sequentially consistent on both sides */
@@ -64,6 +70,11 @@ int tmon_http_lws_write(tmon_http_connection *connection);
 int tmon_http_lws_confirm_upgrade(tmon_http_connection *connection);
 void tmon_http_lws_forget(tmon_http_connection *connection); /* frees what the request needed */
 int tmon_http_lws_overdue(tmon_http_connection *connection);
+int tmon_http_lws_ready(tmon_http_connection *connection); /* sends a reply that is complete, or queues the work that is left of it */
+/* http_lws_work.c */
+void tmon_http_lws_queue(tmon_http_connection *connection);
+void tmon_http_lws_unqueue(tmon_http_connection *connection);
+bool tmon_http_lws_hold(tmon_http_connection *connection); /* false: no room for it among the other replies; `response` says so now */
 /* http_lws_ws.c */
 int tmon_http_lws_open_stream(tmon_http_connection *connection, bool websocket);
 int tmon_http_lws_receive(tmon_http_connection *connection, const void *data, size_t size);

@@ -33,7 +33,25 @@ void tmon_response_init(tmon_response *response) {
   tmon_buffer_init(&response->body, TMON_REPLY_MAXIMUM);
 }
 
-void tmon_response_free(tmon_response *response) { tmon_buffer_free(&response->body); }
+static void drop_work(tmon_response *response) {
+  tmon_work work = response->work;
+  response->work = (tmon_work){0};
+  if (work.drop != NULL) {
+    work.drop(work.state);
+  }
+}
+
+void tmon_response_free(tmon_response *response) {
+  drop_work(response);
+  tmon_buffer_free(&response->body);
+}
+
+void tmon_response_work(tmon_response *response) {
+  response->work.left = response->work.step(response->work.state, response);
+  if (response->work.left == 0) {
+    drop_work(response);
+  }
+}
 
 void tmon_response_header(tmon_response *response, const char *name, const char *value) {
   if (response->header_count == TMON_RESPONSE_HEADERS || strlen(value) >= sizeof response->headers[0].value) {

@@ -109,6 +109,29 @@ static int check_route(tmon_request *request, tmon_response *response) {
   return -1;
 }
 
+static int refuse_rate(tmon_response *response, unsigned wait, const char *what, int rate) {
+  char seconds[16];
+  (void)snprintf(seconds, sizeof seconds, "%u", wait);
+  tmon_response_header(response, "retry-after:", seconds);
+  tmon_reply_error(response, 429, NULL, NULL, "too many %s of this client; at most %d a second. Ask again in %u s", what, rate, wait);
+  return -1;
+}
+
+static int check_rate(tmon_server *server, const tmon_request *request, tmon_response *response) {
+  bool write = request->method != TMON_METHOD_GET;
+  if (!write && request->route->right == TMON_RIGHT_NONE) {
+    return 0; /* the page */
+  }
+  unsigned wait = tmon_access_take(&server->access, request->peer, write ? TMON_BUDGET_WRITES : TMON_BUDGET_READS, 1, tmon_clock_monotonic_us());
+  return wait == 0 ? 0 : refuse_rate(response, wait, write ? "writes" : "reads", write ? TMON_ACCESS_RATE : TMON_ACCESS_READ_RATE);
+}
+
+bool tmon_route_afford(tmon_server *server, const tmon_request *request, tmon_response *response, size_t keys, size_t each) {
+  double cost = (double)keys * (double)(each + TMON_ACCESS_COST_KEY);
+  unsigned wait = tmon_access_take(&server->access, request->peer, TMON_BUDGET_COST, cost, tmon_clock_monotonic_us());
+  return wait == 0 || refuse_rate(response, wait, "costly queries (keys x width)", TMON_ACCESS_COST_RATE) == 0;
+}
+
 int tmon_serve_check(tmon_request *request, tmon_response *response, void *payload) {
   tmon_server *server = payload;
   if (request->refused != NULL) {
@@ -129,9 +152,7 @@ int tmon_serve_check(tmon_request *request, tmon_response *response, void *paylo
     tmon_reply_error(response, 403, "wrong_origin", NULL, "the request comes from a page of another origin");
     return -1;
   }
-  if (request->method != TMON_METHOD_GET && !tmon_access_take(&server->access, request->peer, tmon_clock_monotonic_us())) {
-    tmon_response_header(response, "retry-after:", "1");
-    tmon_reply_error(response, 429, NULL, NULL, "too many writes; at most %d a second", (int)TMON_ACCESS_RATE);
+  if (check_rate(server, request, response) != 0) {
     return -1;
   }
   if (route->right != TMON_RIGHT_NONE && !tmon_access_token(&server->access, request)) {
@@ -178,4 +199,10 @@ void tmon_serve_respond(tmon_request *request, tmon_response *response, void *se
   }
   tmon_json_free(request->json);
   request->json = NULL;
+}
+
+void tmon_serve_finish(const tmon_request *request, tmon_response *response, void *server) {
+  (void)request;
+  (void)response;
+  (void)server;
 }

@@ -33,6 +33,11 @@ tmon_handler tmon_route_metrics, tmon_route_metrics_add, tmon_route_current, tmo
 tmon_handler tmon_route_series, tmon_route_pause, tmon_route_resume, tmon_route_stop, tmon_route_status, tmon_route_login;
 tmon_handler tmon_route_websocket, tmon_route_events, tmon_route_asset;
 
+/* Charges the client for a query of so many keys and buckets or points each, after the request was found good. False: `response` says when to come again. */
+bool tmon_route_afford(tmon_server *server, const tmon_request *request, tmon_response *response, size_t keys, size_t each);
+/* Once a reply is complete. */
+void tmon_serve_finish(const tmon_request *request, tmon_response *response, void *server);
+
 /* Helpers of several routes (routes_sessions.c). */
 /* The id that query or body names, checked, else the only live session, else (`newest`) the newest. NULL: `response` says why. */
 const char *tmon_route_session_id(tmon_server *server, const tmon_request *request, tmon_response *response, bool newest, char out[37]);

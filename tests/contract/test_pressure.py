@@ -50,9 +50,10 @@ def until(what, probe, limit=10):
         time.sleep(0.05)
 
 
-def deaf(port, request):
-    """A connection with small buffers that sends a request and then never reads."""
+def deaf(port, request, address="127.0.0.1"):
+    """A connection with small buffers that sends a request and then never reads. To the server each address is another client."""
     client = socket.socket()
+    client.bind((address, 0))
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     client.connect(("127.0.0.1", port))
     client.sendall(request.format(port=port).replace("\n", "\r\n").encode())
@@ -256,6 +257,81 @@ class Pressure(unittest.TestCase):
             reader.close()
         until("all connections are back", lambda: self.ask_on_time() < 1)
         watcher.close()
+
+    def costly(self, width=1500):
+        """The path of a query of 64 metrics, once there are more steps than buckets."""
+        self.serve()
+        self.train(metrics=64, pause=0.0005)
+        last = "train%2Flayer_63%2Fgradient_norm"
+        probe = f"/api/series?session_id={self.session}&width={width}&key={last}"
+        until("there are enough steps", lambda: sum(self.server.ask("GET", probe)[1]["series"][0]["count"]) > width, 60)
+        keys = ["train%2Floss"] + [f"train%2Flayer_{i}%2Fgradient_norm" for i in range(1, 64)]
+        return f"/api/series?session_id={self.session}&width={width}&" + "&".join(f"key={key}" for key in keys)
+
+    def test_costly_queries_hold_up_nobody(self):
+        path = self.costly()
+        begin = time.monotonic()
+        status, reply = self.server.ask("GET", path)
+        alone = time.monotonic() - begin
+        self.assertEqual(status, 200, reply)
+        self.assertEqual([len(reply["series"]), {len(one["min"]) == len(one["inf"]) > 700 for one in reply["series"]}], [64, {True}])
+        before = most = memory(self.server)
+        readers = [deaf(self.server.port, f"GET {path} HTTP/1.1\nHost: 127.0.0.1:{{port}}\n\n", f"127.0.1.{i + 1}") for i in range(30)]
+        times, end = [], time.monotonic() + (5 if not instrumented() else 15)
+        while time.monotonic() < end:
+            times.append(self.ask_on_time(10))
+            most = max(most, memory(self.server))
+        times.sort()
+        worst = times[len(times) * 99 // 100]
+        busy = os.getloadavg()[0] > 1 or instrumented()
+        say(f"30 slow readers of 64 keys x 1,500 ({alone * 1000:.0f} ms to ask for alone): {len(times)} requests beside them, median {times[len(times) // 2] * 1000:.0f} ms, "
+            f"p99 {worst * 1000:.0f} ms; memory {before / MIB:.0f} -> at most {most / MIB:.0f} MiB")
+        self.assertLess(worst, 0.5 if busy else 0.1)
+        if not instrumented():
+            self.assertLess(most - before, 128 * MIB)
+        more = [deaf(self.server.port, f"GET {path} HTTP/1.1\nHost: 127.0.0.1:{{port}}\n\n", f"127.0.2.{i + 1}") for i in range(30)]
+        time.sleep(0.05)
+        begin = time.monotonic()
+        self.assertEqual(self.server.close(), 0)
+        took = time.monotonic() - begin
+        self.server = None
+        self.assertLess(took, 2, "SIGTERM waits for queries")
+        for client in readers + more:
+            client.close()
+
+    def test_costly_queries_of_one_client_are_limited(self):
+        path = self.costly(width=100)
+        wide = path.replace("width=100&", "width=5000&")
+        answers = []
+        for _ in range(9):
+            answers.append(self.server.ask("GET", wide)[0])
+        self.assertEqual(answers[:5], [200] * 5)
+        self.assertEqual(answers[-1], 429, "a client's budget has no end")
+        self.assertGreaterEqual(int(self.server.headers["retry-after"]), 1)
+        self.assertEqual(self.server.ask("GET", "/api/status")[0], 200, "what is cheap is still answered")
+        time.sleep(int(self.server.headers.get("retry-after", 2)))
+        status, reply = self.server.ask("GET", path.replace("width=100&", "width=50000&"))
+        self.assertEqual((status, reply["error"]["field"]), (400, "width"))
+
+    def test_requests_in_a_row_on_one_connection(self):
+        path = self.costly(width=100)
+        client = socket.create_connection(("127.0.0.1", self.server.port), timeout=10)
+        requests = [path, "/api/status", path, "/api/series?key=nobody", "/api/status"]
+        client.sendall("".join(f"GET {one} HTTP/1.1\r\nHost: 127.0.0.1:{self.server.port}\r\n\r\n" for one in requests).encode())
+        data, found = b"", []
+        while len(found) < len(requests):
+            head, mark, rest = data.partition(b"\r\n\r\n")
+            size = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0)
+            if mark and len(rest) >= size:
+                found.append((int(head.split()[1]), json.loads(rest[:size])))
+                data = rest[size:]
+                continue
+            more = client.recv(1 << 16)
+            self.assertTrue(more, f"the connection ended after {len(found)} replies")
+            data += more
+        self.assertEqual([status for status, _ in found], [200, 200, 200, 404, 200])
+        self.assertEqual([len(found[i][1]["series"]) for i in (0, 2)], [64, 64])
+        client.close()
 
     def test_two_hundred_websockets(self):
         self.serve(WS_MAX_CONNECTIONS="250")

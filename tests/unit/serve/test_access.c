@@ -83,11 +83,17 @@ START_TEST(writes_are_rationed_by_client) {
   open_rules("127.0.0.1", NULL, NULL, 0);
   int64_t now = 1000000;
   for (int i = 0; i < TMON_ACCESS_BURST; i++) {
-    ck_assert(tmon_access_take(&access_rules, "10.0.0.1", now));
+    ck_assert_uint_eq(tmon_access_take(&access_rules, "10.0.0.1", TMON_BUDGET_WRITES, 1, now), 0);
   }
-  ck_assert(!tmon_access_take(&access_rules, "10.0.0.1", now));
-  ck_assert(tmon_access_take(&access_rules, "10.0.0.2", now));
-  ck_assert(tmon_access_take(&access_rules, "10.0.0.1", now + 1000000 / TMON_ACCESS_RATE + 1));
+  ck_assert_uint_eq(tmon_access_take(&access_rules, "10.0.0.1", TMON_BUDGET_WRITES, 1, now), 1);
+  ck_assert_uint_eq(tmon_access_take(&access_rules, "10.0.0.1", TMON_BUDGET_READS, 1, now), 0);
+  ck_assert_uint_eq(tmon_access_take(&access_rules, "10.0.0.2", TMON_BUDGET_WRITES, 1, now), 0);
+  ck_assert_uint_eq(tmon_access_take(&access_rules, "10.0.0.1", TMON_BUDGET_WRITES, 1, now + 1000000 / TMON_ACCESS_RATE + 1), 0);
+  /* A budget is refilled by its rate, and what was refused costs nothing. */
+  ck_assert_uint_eq(tmon_access_take(&access_rules, "10.0.0.3", TMON_BUDGET_COST, TMON_ACCESS_COST_BURST, now), 0);
+  ck_assert_uint_eq(tmon_access_take(&access_rules, "10.0.0.3", TMON_BUDGET_COST, 2.5 * TMON_ACCESS_COST_RATE, now), 3);
+  ck_assert_uint_eq(tmon_access_take(&access_rules, "10.0.0.3", TMON_BUDGET_COST, 2.5 * TMON_ACCESS_COST_RATE, now + 2400000), 1);
+  ck_assert_uint_eq(tmon_access_take(&access_rules, "10.0.0.3", TMON_BUDGET_COST, 2.5 * TMON_ACCESS_COST_RATE, now + 2500001), 0);
   tmon_access_free(&access_rules);
 }
 END_TEST
