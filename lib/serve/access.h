@@ -18,9 +18,9 @@ enum {
   TMON_ACCESS_BURST = 400,
   TMON_ACCESS_READ_RATE = 1000,
   TMON_ACCESS_READ_BURST = 2000,
-  /* In buckets (or points) asked for, of which a core makes about 300,000 a second; each key costs as much as 500 more. */
-  TMON_ACCESS_COST_RATE = 200000,
-  TMON_ACCESS_COST_BURST = 2000000,
+  /* In buckets (or points) asked for, of which a core makes about 200,000 a second; each key costs as much as 500 more. */
+  TMON_ACCESS_COST_RATE = 100000,
+  TMON_ACCESS_COST_BURST = 1000000,
   TMON_ACCESS_COST_KEY = 500
 };
 

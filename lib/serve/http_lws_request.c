@@ -123,8 +123,7 @@ static bool copy_request(tmon_http_connection *connection, tmon_request *request
 
 void tmon_http_lws_forget(tmon_http_connection *connection) {
   connection->deadline_us = 0;
-  tmon_http_lws_unqueue(connection);
-  connection->http->held -= connection->held;
+  connection->queued = false;
   connection->held = 0;
   if (connection->request != NULL) {
     tmon_response_free(&connection->response);

@@ -6,27 +6,46 @@
  * may ask for (access.h). */
 #include "serve/http_lws.h"
 
-/* Who asks for much and reads slowly must not fill the memory: beyond what all replies may hold, a large one is refused. */
-bool tmon_http_lws_hold(tmon_http_connection *connection) {
-  tmon_http *http = connection->http;
-  tmon_response *response = &connection->response;
-  size_t others = http->held - connection->held;
-  bool room = response->body.capacity <= TMON_HTTP_HELD_SMALL || others == 0 || others + response->body.capacity <= TMON_HTTP_HELD_LIMIT;
-  if (!room) {
-    tmon_response_free(response);
-    tmon_response_init(response);
-    tmon_response_header(response, "retry-after:", "5");
-    tmon_reply_error(response, 503, NULL, NULL, "too many large replies are being sent; ask again when they are through");
+#include <string.h>
+
+/* What all replies hold but that of `connection`; `of_peer` receives what those to the same client do. */
+static size_t held_by_others(const tmon_http_connection *connection, size_t *of_peer) {
+  size_t all = 0;
+  *of_peer = 0;
+  for (const tmon_http_connection *other = connection->http->newest; other != NULL; other = other->next) {
+    if (other != connection && other->held > 0) {
+      all += other->held;
+      *of_peer += strcmp(other->request->peer, connection->request->peer) == 0 ? other->held : 0;
+    }
   }
-  connection->held = response->body.capacity;
-  http->held = others + connection->held;
-  return room;
+  return all;
 }
 
+/* Who asks for much and reads slowly must not fill the memory, nor alone use up what all may hold: beyond that a large reply is refused. */
+bool tmon_http_lws_hold(tmon_http_connection *connection) {
+  tmon_response *response = &connection->response;
+  connection->held = response->body.capacity;
+  if (connection->held <= TMON_HTTP_HELD_SMALL) {
+    return true;
+  }
+  size_t of_peer = 0;
+  size_t others = held_by_others(connection, &of_peer);
+  if ((others == 0 || others + connection->held <= TMON_HTTP_HELD_LIMIT) && (of_peer == 0 || of_peer + connection->held <= TMON_HTTP_HELD_LIMIT / 2)) {
+    return true;
+  }
+  tmon_response_free(response);
+  tmon_response_init(response);
+  tmon_response_header(response, "retry-after:", "5");
+  tmon_reply_error(response, 503, NULL, NULL, "too many large replies are being sent; ask again when they are through");
+  connection->held = response->body.capacity;
+  return false;
+}
+
+/* Of several the one that connected first. */
 static tmon_http_connection *shortest(const tmon_http *http) {
-  tmon_http_connection *best = http->working;
-  for (tmon_http_connection *other = best; other != NULL; other = other->next_working) {
-    if (other->response.work.left < best->response.work.left) {
+  tmon_http_connection *best = NULL;
+  for (tmon_http_connection *other = http->newest; other != NULL; other = other->next) {
+    if (other->queued && (best == NULL || other->response.work.left <= best->response.work.left)) {
       best = other;
     }
   }
@@ -41,38 +60,18 @@ static void take_turn(lws_sorted_usec_list_t *turn) {
   }
   tmon_response_work(&connection->response);
   if (!tmon_http_lws_hold(connection) || connection->response.work.left == 0) {
-    tmon_http_lws_unqueue(connection);
+    connection->queued = false;
     connection->resumes = true;
     /* A connection can be closed from its own callbacks only, so the reply goes on from there. */
     (void)lws_callback_on_writable(connection->wsi);
   }
-  if (http->working != NULL) {
-    lws_sul_schedule(http->context, 0, &http->turn, take_turn, 1);
-  }
+  lws_sul_schedule(http->context, 0, &http->turn, take_turn, 1);
 }
 
 void tmon_http_lws_queue(tmon_http_connection *connection) {
-  tmon_http *http = connection->http;
-  tmon_http_connection **link = &http->working;
-  while (*link != NULL) {
-    link = &(*link)->next_working;
-  }
-  *link = connection;
-  connection->next_working = NULL;
   connection->queued = true;
   /* It waits for us, not we for it. */
   connection->deadline_us = 0;
   lws_set_timeout(connection->wsi, NO_PENDING_TIMEOUT, 0);
-  lws_sul_schedule(http->context, 0, &http->turn, take_turn, 1);
-}
-
-void tmon_http_lws_unqueue(tmon_http_connection *connection) {
-  tmon_http_connection **link = &connection->http->working;
-  while (*link != NULL && *link != connection) {
-    link = &(*link)->next_working;
-  }
-  if (*link != NULL) {
-    *link = connection->next_working;
-  }
-  connection->queued = false;
+  lws_sul_schedule(connection->http->context, 0, &connection->http->turn, take_turn, 1);
 }
