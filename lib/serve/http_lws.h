@@ -55,7 +55,7 @@ struct tmon_http {
   lws_sorted_usec_list_t turn; /* the next piece of work */
   size_t connections;
   struct tmon_http_connection *newest; /* list of all */
-  atomic_int stop; /* set by tmon_http_stop, read by tmon_http_run; sequentially consistent on both sides */
+  atomic_int stop;                     /* set by tmon_http_stop, read by tmon_http_run; sequentially consistent on both sides */
   unsigned char scratch[LWS_PRE + TMON_HTTP_CHUNK];
 };
 

@@ -22,9 +22,9 @@ struct tmon_response;
 
 /* What is left to do of a reply that takes long, so that others are served in between. It may use the request, which stays until the reply is sent. */
 typedef struct tmon_work {
-  size_t left;                                                /* pieces, about; the one with the fewest goes on first. 0: no work, the reply is complete */
+  size_t left; /* pieces, about; the one with the fewest goes on first. 0: no work, the reply is complete */
   size_t (*step)(void *state, struct tmon_response *response); /* does one piece, a few milliseconds; returns what is left */
-  void (*drop)(void *state);                                  /* frees `state`; called once */
+  void (*drop)(void *state);                                   /* frees `state`; called once */
   void *state;
 } tmon_work;
 
@@ -43,7 +43,7 @@ typedef struct tmon_response {
 
 void tmon_response_init(tmon_response *response);
 void tmon_response_free(tmon_response *response);
-void tmon_response_work(tmon_response *response); /* one piece of what is left; drops the work after the last */
+void tmon_response_work(tmon_response *response);                                        /* one piece of what is left; drops the work after the last */
 void tmon_response_header(tmon_response *response, const char *name, const char *value); /* one too long or too many is left out */
 /* The headers of every reply: pairs of name and value, ended by NULL. */
 extern const char *const tmon_reply_headers[];

@@ -157,7 +157,8 @@ void tmon_route_series(tmon_server *server, const tmon_request *request, tmon_re
     return;
   }
   if (found.keys * found.options.width > BUCKETS) {
-    tmon_reply_error(response, 400, NULL, "width", "%zu keys of width %u are over the limit of %d buckets", found.keys, (unsigned)found.options.width, (int)BUCKETS);
+    tmon_reply_error(
+        response, 400, NULL, "width", "%zu keys of width %u are over the limit of %d buckets", found.keys, (unsigned)found.options.width, (int)BUCKETS);
     return;
   }
   if (tmon_route_session_id(server, request, response, true, found.id) == NULL || !tmon_route_load(server, found.id, response, &list, &record)) {

@@ -64,8 +64,8 @@ static int open_http(tmon_server *server, const tmon_server_options *options, co
   tmon_http_options http = {.host = host, .ports = &usual, .port_count = 1, .compress_websocket = options->compress_websocket};
   /* What "localhost" means differs from program to program, so it is both. */
   http.second = options->host != NULL && strcasecmp(options->host, "localhost") == 0 ? "::1" : NULL;
-  tmon_http_handlers handlers = {
-      tmon_serve_check, tmon_serve_respond, tmon_serve_finish, tmon_client_open, tmon_client_writable, tmon_client_message, tmon_client_close, tick, server};
+  tmon_http_handlers handlers = {tmon_serve_check, tmon_serve_respond, tmon_serve_finish, tmon_client_open, tmon_client_writable, tmon_client_message,
+      tmon_client_close, tick, server};
   if (options->port_count > 0) {
     http.ports = options->ports;
     http.port_count = options->port_count;
