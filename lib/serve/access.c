@@ -13,20 +13,30 @@
 #include <string.h>
 #include <strings.h>
 
-int tmon_access_init(tmon_access *access, const char *bound, const char *token, const char *const *names, size_t name_count) {
-  memset(access, 0, sizeof *access);
-  uint8_t random[32];
+static int make_secret(char out[TMON_ACCESS_SECRET_BYTES]) {
+  uint8_t random[(TMON_ACCESS_SECRET_BYTES - 1) / 2];
   int code = tmon_random_bytes(random, sizeof random);
+  for (size_t i = 0; code == TMON_OK && i < sizeof random; i++) {
+    (void)snprintf(out + 2 * i, 3, "%02x", random[i]);
+  }
+  return code;
+}
+
+int tmon_access_init(
+    tmon_access *access, const char *bound, const char *token, const char *read_token, const char *const *names, size_t name_count) {
+  memset(access, 0, sizeof *access);
+  int code = make_secret(access->secret);
+  if (code == TMON_OK) {
+    code = make_secret(access->read_secret);
+  }
   if (code != TMON_OK) {
     return code;
   }
-  for (size_t i = 0; i < sizeof random; i++) {
-    (void)snprintf(access->secret + 2 * i, 3, "%02x", random[i]);
-  }
   access->bound = tmon_strdup(bound);
   access->token = tmon_strdup(token);
+  access->read_token = tmon_strdup(read_token);
   access->names = tmon_alloc_zero(name_count + 1, sizeof *access->names);
-  if (access->bound == NULL || (token != NULL && access->token == NULL) || access->names == NULL) {
+  if (access->bound == NULL || (token != NULL && access->token == NULL) || (read_token != NULL && access->read_token == NULL) || access->names == NULL) {
     goto no_memory;
   }
   for (size_t i = 0; i < name_count; i++) {
@@ -47,6 +57,7 @@ void tmon_access_free(tmon_access *access) {
     tmon_free(access->names[i]);
   }
   tmon_free(access->names);
+  tmon_free(access->read_token);
   tmon_free(access->token);
   tmon_free(access->bound);
   memset(access, 0, sizeof *access);
@@ -157,24 +168,35 @@ static bool same(const char *wanted, const char *given) {
   return difference == 0;
 }
 
-bool tmon_access_login(const tmon_access *access, const char *token) { return access->token == NULL || same(access->token, token); }
+/* Which of two secrets was given. Both are compared, so that the time does not tell which. */
+static tmon_right right_of(const char *write, const char *read, const char *given) {
+  bool writes = same(write, given);
+  bool reads = read != NULL && same(read, given);
+  return writes ? TMON_RIGHT_WRITE : reads ? TMON_RIGHT_READ : TMON_RIGHT_NONE;
+}
+
+tmon_right tmon_access_login(const tmon_access *access, const char *token, const char **secret) {
+  tmon_right right = access->token == NULL ? TMON_RIGHT_WRITE : right_of(access->token, access->read_token, token);
+  *secret = right == TMON_RIGHT_WRITE ? access->secret : access->read_secret;
+  return right;
+}
 
 void tmon_access_cookie_name(char out[32], uint16_t port) {
   /* Cookies ignore ports, so two servers on one machine need two names. */
   (void)snprintf(out, 32, "trainmon_%u", (unsigned)port);
 }
 
-bool tmon_access_token(const tmon_access *access, const tmon_request *request) {
+tmon_right tmon_access_right(const tmon_access *access, const tmon_request *request) {
   char name[32];
   char value[TMON_ACCESS_SECRET_BYTES];
   if (access->token == NULL) {
-    return true;
+    return TMON_RIGHT_WRITE;
   }
   if (strncasecmp(request->authorization, "Bearer ", 7) == 0) {
-    return same(access->token, request->authorization + 7);
+    return right_of(access->token, access->read_token, request->authorization + 7);
   }
   tmon_access_cookie_name(name, request->port);
-  return tmon_request_cookie(request, name, value, sizeof value) && same(access->secret, value);
+  return tmon_request_cookie(request, name, value, sizeof value) ? right_of(access->secret, access->read_secret, value) : TMON_RIGHT_NONE;
 }
 
 static const double rates[] = {

@@ -155,9 +155,14 @@ int tmon_serve_check(tmon_request *request, tmon_response *response, void *paylo
   if (check_rate(server, request, response) != 0) {
     return -1;
   }
-  if (route->right != TMON_RIGHT_NONE && !tmon_access_token(&server->access, request)) {
+  request->right = tmon_access_right(&server->access, request);
+  if (route->right != TMON_RIGHT_NONE && request->right == TMON_RIGHT_NONE) {
     tmon_response_header(response, "www-authenticate:", "Bearer");
     tmon_reply_error(response, 401, NULL, NULL, "a token is needed: Authorization: Bearer TOKEN, or POST /api/login");
+    return -1;
+  }
+  if (request->right < route->right) {
+    tmon_reply_error(response, 403, "read_only", NULL, "this token gives the right to read only");
     return -1;
   }
   if (route->right == TMON_RIGHT_WRITE && server->read_only) {

@@ -8,8 +8,6 @@
 #include "trainmon/record.h"
 #include "trainmon/server.h"
 
-typedef enum tmon_right { TMON_RIGHT_NONE, TMON_RIGHT_READ, TMON_RIGHT_WRITE } tmon_right;
-
 typedef void tmon_handler(tmon_server *server, const tmon_request *request, tmon_response *response);
 
 typedef struct tmon_route {

@@ -11,6 +11,7 @@
 #include "util/clock.h"
 #include "util/error.h"
 
+#include <stddef.h>
 #include <string.h>
 #include <strings.h>
 
@@ -34,10 +35,29 @@ static void tick(void *payload) {
   tmon_http_timer(server->http, POLL_US);
 }
 
-static int check_options(const tmon_server_options *options, const char *host) {
-  if (options->size != sizeof *options) {
-    return tmon_error_set(TMON_EINVAL, "tmon_server_options has size %u, expected %zu", (unsigned)options->size, sizeof *options);
+/* A program that was built with an older header has a shorter structure; what it lacks is zero. */
+static int copy_options(tmon_server_options *out, const tmon_server_options *given) {
+  *out = (tmon_server_options){.size = sizeof *out};
+  if (given == NULL) {
+    return TMON_OK;
   }
+  if (given->size < offsetof(tmon_server_options, read_token) || given->size > sizeof *out) {
+    return tmon_error_set(TMON_EINVAL, "tmon_server_options has size %u, expected %zu", (unsigned)given->size, sizeof *out);
+  }
+  memcpy(out, given, given->size);
+  out->size = sizeof *out;
+  return TMON_OK;
+}
+
+static int check_token(const char *name, const char *token) {
+  size_t length = token != NULL ? strlen(token) : TOKEN_CHARACTERS;
+  if (length < TOKEN_CHARACTERS || length > 256) {
+    return tmon_error_set_field(TMON_EINVAL, name, "the %s has %zu characters, expected 32 to 256", name, length);
+  }
+  return TMON_OK;
+}
+
+static int check_options(const tmon_server_options *options, const char *host) {
   if (options->port_count > TMON_HTTP_PORTS || (options->ports == NULL && options->port_count > 0)) {
     return tmon_error_set(TMON_EINVAL, "%zu ports, expected at most %d", options->port_count, (int)TMON_HTTP_PORTS);
   }
@@ -47,8 +67,15 @@ static int check_options(const tmon_server_options *options, const char *host) {
   if (options->window > 100000) {
     return tmon_error_set(TMON_EINVAL, "a window of %u points, expected at most 100000", (unsigned)options->window);
   }
-  if (options->token != NULL && (strlen(options->token) < TOKEN_CHARACTERS || strlen(options->token) > 256)) {
-    return tmon_error_set(TMON_EINVAL, "the token has %zu characters, expected 32 to 256", strlen(options->token));
+  int code = check_token("token", options->token);
+  if (code == TMON_OK) {
+    code = check_token("read_token", options->read_token);
+  }
+  if (code != TMON_OK) {
+    return code;
+  }
+  if (options->read_token != NULL && (options->token == NULL || strcmp(options->token, options->read_token) == 0)) {
+    return tmon_error_set_field(TMON_EINVAL, "read_token", "a token for reading needs another one for writing");
   }
   if (options->token == NULL && !tmon_address_is_loopback(host)) {
     return tmon_error_set(TMON_EINVAL, "%s can be reached from other machines, which needs a token", host);
@@ -73,17 +100,19 @@ static int open_http(tmon_server *server, const tmon_server_options *options, co
   return tmon_http_open(&server->http, &http, &handlers);
 }
 
-int tmon_server_open(tmon_server **out, tmon_store *store, const tmon_server_options *options) {
-  tmon_server_options usual = {.size = sizeof usual};
+int tmon_server_open(tmon_server **out, tmon_store *store, const tmon_server_options *given) {
+  tmon_server_options chosen;
+  const tmon_server_options *options = &chosen;
   if (out == NULL || store == NULL) {
     return tmon_error_set(TMON_EINVAL, "%s is NULL", out == NULL ? "out" : "store");
   }
   *out = NULL;
-  if (options == NULL) {
-    options = &usual;
+  int code = copy_options(&chosen, given);
+  if (code != TMON_OK) {
+    return code;
   }
   const char *host = options->host != NULL && strcasecmp(options->host, "localhost") != 0 ? options->host : "127.0.0.1";
-  int code = check_options(options, host);
+  code = check_options(options, host);
   if (code != TMON_OK) {
     return code;
   }
@@ -97,7 +126,7 @@ int tmon_server_open(tmon_server **out, tmon_store *store, const tmon_server_opt
   server->window = options->window != 0 ? options->window : 1000;
   server->read_only = options->read_only;
   server->started_us = tmon_clock_monotonic_us();
-  code = tmon_access_init(&server->access, host, options->token, options->allowed_hosts, options->allowed_host_count);
+  code = tmon_access_init(&server->access, host, options->token, options->read_token, options->allowed_hosts, options->allowed_host_count);
   if (code == TMON_OK) {
     code = tmon_updates_make(&server->updates, server);
   }

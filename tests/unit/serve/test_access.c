@@ -11,8 +11,10 @@
 static tmon_access access_rules;
 static const char token[] = "0123456789abcdef0123456789abcdef";
 
+static const char read_token[] = "fedcba9876543210fedcba9876543210";
+
 static void open_rules(const char *bound, const char *secret, const char *const *names, size_t count) {
-  ck_assert_int_eq(tmon_access_init(&access_rules, bound, secret, names, count), 0);
+  ck_assert_int_eq(tmon_access_init(&access_rules, bound, secret, secret != NULL ? read_token : NULL, names, count), 0);
 }
 
 START_TEST(host_names_this_server) {
@@ -60,21 +62,32 @@ START_TEST(token_or_cookie) {
   memset(&request, 0, sizeof request);
   request.port = 8000;
   open_rules("0.0.0.0", token, NULL, 0);
-  ck_assert(!tmon_access_token(&access_rules, &request));
+  ck_assert_int_eq(tmon_access_right(&access_rules, &request), TMON_RIGHT_NONE);
   (void)snprintf(request.authorization, sizeof request.authorization, "Bearer %s", token);
-  ck_assert(tmon_access_token(&access_rules, &request));
+  ck_assert_int_eq(tmon_access_right(&access_rules, &request), TMON_RIGHT_WRITE);
   (void)snprintf(request.authorization, sizeof request.authorization, "Bearer %sx", token);
-  ck_assert(!tmon_access_token(&access_rules, &request));
+  ck_assert_int_eq(tmon_access_right(&access_rules, &request), TMON_RIGHT_NONE);
   (void)snprintf(request.authorization, sizeof request.authorization, "Bearer ");
-  ck_assert(!tmon_access_token(&access_rules, &request));
+  ck_assert_int_eq(tmon_access_right(&access_rules, &request), TMON_RIGHT_NONE);
   request.authorization[0] = '\0';
   (void)snprintf(request.cookie, sizeof request.cookie, "trainmon_8000=%s", access_rules.secret);
-  ck_assert(tmon_access_token(&access_rules, &request));
+  ck_assert_int_eq(tmon_access_right(&access_rules, &request), TMON_RIGHT_WRITE);
   request.port = 8001;
-  ck_assert(!tmon_access_token(&access_rules, &request));
-  ck_assert(tmon_access_login(&access_rules, token));
-  ck_assert(!tmon_access_login(&access_rules, ""));
-  ck_assert(!tmon_access_login(&access_rules, "0123456789abcdef"));
+  ck_assert_int_eq(tmon_access_right(&access_rules, &request), TMON_RIGHT_NONE);
+  request.port = 8000;
+  (void)snprintf(request.cookie, sizeof request.cookie, "trainmon_8000=%s", access_rules.read_secret);
+  ck_assert_int_eq(tmon_access_right(&access_rules, &request), TMON_RIGHT_READ);
+  (void)snprintf(request.cookie, sizeof request.cookie, "trainmon_8000=%s", token);
+  ck_assert_int_eq(tmon_access_right(&access_rules, &request), TMON_RIGHT_NONE);
+  (void)snprintf(request.authorization, sizeof request.authorization, "Bearer %s", read_token);
+  ck_assert_int_eq(tmon_access_right(&access_rules, &request), TMON_RIGHT_READ);
+  const char *secret = NULL;
+  ck_assert_int_eq(tmon_access_login(&access_rules, token, &secret), TMON_RIGHT_WRITE);
+  ck_assert_str_eq(secret, access_rules.secret);
+  ck_assert_int_eq(tmon_access_login(&access_rules, read_token, &secret), TMON_RIGHT_READ);
+  ck_assert_str_eq(secret, access_rules.read_secret);
+  ck_assert_int_eq(tmon_access_login(&access_rules, "", &secret), TMON_RIGHT_NONE);
+  ck_assert_int_eq(tmon_access_login(&access_rules, "0123456789abcdef", &secret), TMON_RIGHT_NONE);
   tmon_access_free(&access_rules);
 }
 END_TEST
