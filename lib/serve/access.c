@@ -22,8 +22,7 @@ static int make_secret(char out[TMON_ACCESS_SECRET_BYTES]) {
   return code;
 }
 
-int tmon_access_init(
-    tmon_access *access, const char *bound, const char *token, const char *read_token, const char *const *names, size_t name_count) {
+int tmon_access_init(tmon_access *access, const char *bound, const char *token, const char *read_token, const char *const *names, size_t name_count) {
   memset(access, 0, sizeof *access);
   int code = make_secret(access->secret);
   if (code == TMON_OK) {

@@ -31,10 +31,10 @@ typedef struct tmon_bucket_of_peer {
 } tmon_bucket_of_peer;
 
 typedef struct tmon_access {
-  char *bound;  /* the address that was bound */
-  char *token;  /* gives the right to write; NULL: everybody has it */
+  char *bound;      /* the address that was bound */
+  char *token;      /* gives the right to write; NULL: everybody has it */
   char *read_token; /* gives the right to read; NULL: there is none */
-  char **names; /* further names of the Host header, each with or without a port */
+  char **names;     /* further names of the Host header, each with or without a port */
   size_t name_count;
   /* Values of the cookie for either token; new with each start of the server. */
   char secret[TMON_ACCESS_SECRET_BYTES];
@@ -42,8 +42,7 @@ typedef struct tmon_access {
   tmon_bucket_of_peer peers[TMON_ACCESS_PEERS];
 } tmon_access;
 
-int tmon_access_init(
-    tmon_access *access, const char *bound, const char *token, const char *read_token, const char *const *names, size_t name_count);
+int tmon_access_init(tmon_access *access, const char *bound, const char *token, const char *read_token, const char *const *names, size_t name_count);
 void tmon_access_free(tmon_access *access);
 
 bool tmon_address_is_loopback(const char *address);

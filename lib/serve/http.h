@@ -47,5 +47,7 @@ void tmon_http_free(tmon_http *http);
 void tmon_http_timer(tmon_http *http, int64_t delay_us);                            /* one `tick`; a new time replaces the old one */
 void tmon_http_stream_want(tmon_http_stream *stream);                               /* `writable` when the socket takes more */
 int tmon_http_stream_send(tmon_http_stream *stream, const char *text, size_t size); /* one message, inside `writable` only */
+void tmon_http_stream_peer(const tmon_http_stream *stream, char *out, size_t size); /* address of the client */
+bool tmon_http_stream_gone(const tmon_http_stream *stream);                         /* the client has closed its side */
 void tmon_http_stream_close(tmon_http_stream *stream);                              /* soon */
 #endif

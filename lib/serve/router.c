@@ -198,12 +198,25 @@ static int check_body(tmon_request *request, tmon_response *response) {
   return 0;
 }
 
+/* Writes only, and after the rules: who is refused before can't fill the disk. */
+static void note_write(tmon_server *server, const tmon_request *request, const tmon_response *response) {
+  static const char *const rights[] = {[TMON_RIGHT_NONE] = "none", [TMON_RIGHT_READ] = "read", [TMON_RIGHT_WRITE] = "write"};
+  static const char *const methods[] = {[TMON_METHOD_POST] = "POST", [TMON_METHOD_PATCH] = "PATCH", [TMON_METHOD_DELETE] = "DELETE"};
+  char path[4 * TMON_REQUEST_PATH_BYTES + 1];
+  tmon_log_file_escape(path, sizeof path, request->path);
+  tmon_log_file_line(&server->writes, "write peer=%s right=%s method=%s path=\"%s\" status=%u", request->peer, rights[request->right],
+      methods[request->method], path, response->status);
+}
+
 void tmon_serve_respond(tmon_request *request, tmon_response *response, void *server) {
   if (check_body(request, response) == 0) {
     request->route->handler(server, request, response);
   }
   tmon_json_free(request->json);
   request->json = NULL;
+  if (request->method != TMON_METHOD_GET) {
+    note_write(server, request, response);
+  }
 }
 
 void tmon_serve_finish(const tmon_request *request, tmon_response *response, void *server) {

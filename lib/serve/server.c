@@ -20,6 +20,8 @@ enum { POLL_US = 20000, IDLE_US = 1000000, RECOVER_US = 1000000, TOKEN_CHARACTER
 static void tick(void *payload) {
   tmon_server *server = payload;
   int64_t now = tmon_clock_monotonic_us();
+  tmon_log_file_flush(&server->writes, now, false);
+  tmon_log_file_flush(&server->streams, now, false);
   if (!server->read_only && now - server->recovered_us >= RECOVER_US) {
     /* Trainers that were killed become "interrupted", silent REST sessions expire. A busy store is tried again in a second. */
     (void)tmon_store_recover(server->store, 0, NULL);
@@ -100,6 +102,20 @@ static int open_http(tmon_server *server, const tmon_server_options *options, co
   return tmon_http_open(&server->http, &http, &handlers);
 }
 
+/* A server that may not write into the store keeps no logs there. */
+static int open_logs(tmon_server *server) {
+  tmon_store_info info;
+  int code = tmon_store_get_info(&info, server->store);
+  const char *folder = server->read_only || info.read_only ? NULL : info.path;
+  if (code == TMON_OK) {
+    code = tmon_log_file_open(&server->writes, folder, "monitoring.log");
+  }
+  if (code == TMON_OK) {
+    code = tmon_log_file_open(&server->streams, folder, "websocket.log");
+  }
+  return code;
+}
+
 int tmon_server_open(tmon_server **out, tmon_store *store, const tmon_server_options *given) {
   tmon_server_options chosen;
   const tmon_server_options *options = &chosen;
@@ -127,6 +143,9 @@ int tmon_server_open(tmon_server **out, tmon_store *store, const tmon_server_opt
   server->read_only = options->read_only;
   server->started_us = tmon_clock_monotonic_us();
   code = tmon_access_init(&server->access, host, options->token, options->read_token, options->allowed_hosts, options->allowed_host_count);
+  if (code == TMON_OK) {
+    code = open_logs(server);
+  }
   if (code == TMON_OK) {
     code = tmon_updates_make(&server->updates, server);
   }
@@ -163,6 +182,8 @@ void tmon_server_free(tmon_server *server) {
   }
   tmon_http_free(server->http); /* closes the streams, which frees the clients */
   tmon_updates_free(server->updates);
+  tmon_log_file_close(&server->streams);
+  tmon_log_file_close(&server->writes);
   tmon_access_free(&server->access);
   tmon_free(server);
 }
