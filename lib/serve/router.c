@@ -3,6 +3,7 @@
 /* The route table and the rules that hold for every request before its handler runs. */
 #include "serve/router.h"
 
+#include "serve/gzip.h"
 #include "serve/server_private.h"
 #include "util/clock.h"
 
@@ -220,7 +221,6 @@ void tmon_serve_respond(tmon_request *request, tmon_response *response, void *se
 }
 
 void tmon_serve_finish(const tmon_request *request, tmon_response *response, void *server) {
-  (void)request;
-  (void)response;
   (void)server;
+  tmon_gzip_reply(request, response);
 }

@@ -33,6 +33,10 @@ tmon_handler tmon_route_websocket, tmon_route_events, tmon_route_asset;
 
 /* Charges the client for a query of so many keys and buckets or points each, after the request was found good. False: `response` says when to come again. */
 bool tmon_route_afford(tmon_server *server, const tmon_request *request, tmon_response *response, size_t keys, size_t each);
+/* etag.c: for a reply that the store alone decides (no figures of a live ring, no clock), asked before it is read. Sets the entity tag; true: the client
+ * has this state already, and `response` says so. `id`: the session that the question came down to; its figures are still only once it is over. */
+bool tmon_route_unchanged(tmon_server *server, const tmon_request *request, tmon_response *response, const char *id);
+bool tmon_route_is_over(const tmon_record *record);
 /* Once a reply is complete. */
 void tmon_serve_finish(const tmon_request *request, tmon_response *response, void *server);
 

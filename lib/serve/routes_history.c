@@ -120,7 +120,11 @@ void tmon_route_history(tmon_server *server, const tmon_request *request, tmon_r
   if (tmon_route_session_id(server, request, response, true, id) == NULL || !tmon_route_load(server, id, response, &list, &record)) {
     return;
   }
+  bool over = tmon_route_is_over(&record);
   tmon_record_list_free(list);
+  if (over && tmon_route_unchanged(server, request, response, id)) {
+    return;
+  }
   history_work *work = tmon_alloc_zero(1, sizeof *work);
   if (work == NULL) {
     tmon_reply_failure(response, tmon_error_no_memory(), NULL);

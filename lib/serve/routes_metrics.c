@@ -24,6 +24,9 @@ void tmon_route_metrics(tmon_server *server, const tmon_request *request, tmon_r
   if (tmon_route_session_id(server, request, response, true, id) == NULL) {
     return;
   }
+  if (tmon_route_unchanged(server, request, response, id)) {
+    return;
+  }
   int code = tmon_record_epochs_json(&rows, server->store, id, -1);
   if (code == TMON_OK) {
     code = tmon_json_parse(&document, rows, strlen(rows));

@@ -164,7 +164,11 @@ void tmon_route_series(tmon_server *server, const tmon_request *request, tmon_re
   if (tmon_route_session_id(server, request, response, true, found.id) == NULL || !tmon_route_load(server, found.id, response, &list, &record)) {
     return;
   }
+  bool over = tmon_route_is_over(&record);
   tmon_record_list_free(list);
+  if (over && tmon_route_unchanged(server, request, response, found.id)) {
+    return;
+  }
   if (!tmon_route_afford(server, request, response, found.keys, found.options.width)) {
     return;
   }

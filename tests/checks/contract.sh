@@ -7,4 +7,5 @@ cd "$(dirname "$0")/../.."
 program=${BUILD:-build/dev}/examples/dashboard/trainmon-dashboard
 [ -x "$program" ] || { echo "the dashboard program is not built"; exit 77; }
 python3 tests/contract/test_rest.py "$program"
+python3 tests/contract/test_rest_replies.py "$program"
 exec python3 tests/contract/test_access.py "$program"

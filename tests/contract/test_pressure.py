@@ -283,10 +283,11 @@ class Pressure(unittest.TestCase):
             most = max(most, memory(self.server))
         times.sort()
         worst = times[len(times) * 99 // 100]
-        busy = os.getloadavg()[0] > 1 or instrumented()
+        busy = os.getloadavg()[0] > 1
         say(f"30 slow readers of 64 keys x 1,500 ({alone * 1000:.0f} ms to ask for alone): {len(times)} requests beside them, median {times[len(times) // 2] * 1000:.0f} ms, "
             f"p99 {worst * 1000:.0f} ms; memory {before / MIB:.0f} -> at most {most / MIB:.0f} MiB")
-        self.assertLess(worst, 0.5 if busy else 0.1)
+        # Instrumented, a piece of work takes ten times as long, and so does what waits for one.
+        self.assertLess(worst, 2 if instrumented() else 0.5 if busy else 0.1)
         if not instrumented():
             self.assertLess(most - before, 128 * MIB)
         more = [deaf(self.server.port, f"GET {path} HTTP/1.1\nHost: 127.0.0.1:{{port}}\n\n", f"127.0.2.{i + 1}") for i in range(30)]
