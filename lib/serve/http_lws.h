@@ -53,6 +53,7 @@ struct tmon_http {
   lws_retry_bo_t liveness;
   lws_sorted_usec_list_t timer;
   lws_sorted_usec_list_t turn; /* the next piece of work */
+  char served[64];             /* client of the last piece */
   size_t connections;
   struct tmon_http_connection *newest; /* list of all */
   atomic_int stop;                     /* set by tmon_http_stop, read by tmon_http_run; sequentially consistent on both sides */

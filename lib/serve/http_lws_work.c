@@ -2,9 +2,11 @@
 /* SPDX-FileCopyrightText: libtrainmon contributors */
 /* Replies that take long are built piece by piece: one piece a turn of the service loop, so that everybody else is served between two pieces.
  * The reply with the fewest pieces left goes on. So a small question does not wait for the large ones before it, and large ones are finished one
- * after the other instead of all lying half-built in memory. That a large one waits for ever behind small ones is prevented by what each client
- * may ask for (access.h). */
+ * after the other instead of all lying half-built in memory. Two pieces in a row are of two clients, where there are two, so that nobody waits for all that
+ * another has asked for. That a large one waits for ever behind small ones is prevented by what each client may ask for (access.h). */
 #include "serve/http_lws.h"
+
+#include "util/text.h"
 
 #include <string.h>
 
@@ -41,11 +43,12 @@ bool tmon_http_lws_hold(tmon_http_connection *connection) {
   return false;
 }
 
-/* Of several the one that connected first. */
-static tmon_http_connection *shortest(const tmon_http *http) {
+/* Of several the one that connected first. `but`: not this client's; NULL: anyone's. */
+static tmon_http_connection *shortest(const tmon_http *http, const char *but) {
   tmon_http_connection *best = NULL;
   for (tmon_http_connection *other = http->newest; other != NULL; other = other->next) {
-    if (other->queued && (best == NULL || other->response.work.left <= best->response.work.left)) {
+    if (other->queued && (but == NULL || strcmp(other->request->peer, but) != 0) &&
+        (best == NULL || other->response.work.left <= best->response.work.left)) {
       best = other;
     }
   }
@@ -54,10 +57,14 @@ static tmon_http_connection *shortest(const tmon_http *http) {
 
 static void take_turn(lws_sorted_usec_list_t *turn) {
   tmon_http *http = lws_container_of(turn, tmon_http, turn);
-  tmon_http_connection *connection = shortest(http);
+  tmon_http_connection *connection = shortest(http, http->served);
+  if (connection == NULL) {
+    connection = shortest(http, NULL);
+  }
   if (connection == NULL) {
     return;
   }
+  (void)tmon_text_copy(http->served, sizeof http->served, connection->request->peer);
   tmon_response_work(&connection->response);
   if (!tmon_http_lws_hold(connection) || connection->response.work.left == 0) {
     connection->queued = false;
