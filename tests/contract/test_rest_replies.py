@@ -46,6 +46,11 @@ class Replies(unittest.TestCase):
         while self.ask("GET", f"/api/training/sessions/{session}")[1]["session"]["status"] != "interrupted":
             self.assertLess(time.time(), end)
             time.sleep(0.1)
+        # It is shown as interrupted at once; that it is, and its last points, are committed within a second.
+        before = None
+        while before != (before := self.tags(f"/api/training/sessions/{session}")["etag"]):
+            self.assertLess(time.time(), end)
+            time.sleep(1.5)
         return session
 
     def tags(self, path, **headers):
