@@ -331,7 +331,7 @@ class Pressure(unittest.TestCase):
     def test_costly_queries_hold_up_nobody(self):
         path = self.costly()
         begin = time.monotonic()
-        status, reply = self.server.ask("GET", path)
+        status, reply = self.server.ask("GET", path, timeout=60)
         alone = time.monotonic() - begin
         self.assertEqual(status, 200, reply)
         self.assertEqual([len(reply["series"]), {len(one["min"]) == len(one["inf"]) > 700 for one in reply["series"]}], [64, {True}])
