@@ -25,7 +25,7 @@ set(static_serve_requires "")
 if(NOT BUILD_SHARED_LIBS)
   set(requires_field "Requires")
   set(static_libs " -pthread -lm")
-  set(static_serve_requires ", libwebsockets")
+  set(static_serve_requires ", libwebsockets, zlib")
 endif()
 # Relative to the .pc file, so that an installed tree can be moved; folders given as absolute paths stay.
 file(RELATIVE_PATH up "/prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/prefix")

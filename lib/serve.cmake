@@ -3,7 +3,8 @@
 # libtrainmon-serve: a wing on top of libtrainmon. The page's files are compiled in by serve/assets.cmake.
 enable_language(ASM)
 pkg_check_modules(TRAINMON_WEBSOCKETS REQUIRED IMPORTED_TARGET libwebsockets>=4.1)
-set(serve_needs PkgConfig::TRAINMON_WEBSOCKETS ${core_needs})
+pkg_check_modules(TRAINMON_ZLIB REQUIRED IMPORTED_TARGET zlib)
+set(serve_needs PkgConfig::TRAINMON_WEBSOCKETS PkgConfig::TRAINMON_ZLIB ${core_needs})
 
 include(${CMAKE_CURRENT_LIST_DIR}/serve/assets.cmake)
 set_source_files_properties(${asset_sources} PROPERTIES GENERATED TRUE)

@@ -13,12 +13,14 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-enum { PORTS = 8, NAMES = 32 };
+enum { PORTS = 8, NAMES = 32, TOKEN = 258 };
 
 typedef struct settings {
   const char *store;
   const char *token_file;
-  char token[257];
+  const char *read_token_file;
+  char token[TOKEN];
+  char read_token[TOKEN];
   uint16_t ports[PORTS];
   size_t port_count;
   const char *names[NAMES];
@@ -35,8 +37,8 @@ static void stop(int signal_number) {
 }
 
 static const char usage[] =
-    "usage: trainmon-dashboard STORE [--host H] [--port N ...] [--token-file F] [--allow-host NAME ...] [--read-only]\n"
-    "                          [--ws-compression | --no-ws-compression]\n"
+    "usage: trainmon-dashboard STORE [--host H] [--port N ...] [--token-file F] [--read-token-file F] [--allow-host NAME ...]\n"
+    "                          [--read-only] [--ws-compression | --no-ws-compression]\n"
     "\n"
     "Serves the page, REST (/api/...), WebSocket (/ws) and server-sent events (/events) of a store.\n"
     "\n"
@@ -45,6 +47,8 @@ static const char usage[] =
     "                    needs a token\n"
     "  --port N          port, default 8000; 0 takes a free one; up to 8 times (MONITORING_PORT)\n"
     "  --token-file F    file of mode 0600 whose first line is the token, 32 to 256 characters\n"
+    "  --read-token-file F\n"
+    "                    the same with a second token, which gives the right to read only; needs --token-file\n"
     "  --allow-host NAME further name accepted in the Host header, NAME or NAME:PORT; up to 32 times\n"
     "  --read-only       no control and no writes\n"
     "  --ws-compression, --no-ws-compression\n"
@@ -105,12 +109,12 @@ static bool read_environment(settings *to) {
 
 /* 1: an option with a value was read; 0: it is none; -1: wrong, said so. */
 static int read_option(settings *to, const char *name, const char *value, const char **host) {
-  static const char *const known[] = {"--host", "--port", "--token-file", "--allow-host"};
+  static const char *const known[] = {"--host", "--port", "--token-file", "--read-token-file", "--allow-host"};
   size_t i = 0;
-  while (i < 4 && strcmp(known[i], name) != 0) {
+  while (i < 5 && strcmp(known[i], name) != 0) {
     i++;
   }
-  if (i == 4) {
+  if (i == 5) {
     return 0;
   }
   if (value == NULL) {
@@ -121,6 +125,7 @@ static int read_option(settings *to, const char *name, const char *value, const 
   case 0: *host = value; return 1;
   case 1: return add_port(to, name, value) ? 1 : -1;
   case 2: to->token_file = value; return 1;
+  case 3: to->read_token_file = value; return 1;
   default: break;
   }
   if (to->name_count == NAMES) {
@@ -163,11 +168,11 @@ static bool read_arguments(settings *to, int count, char **arguments) {
   return true;
 }
 
-static bool read_token(settings *to) {
+static bool read_token(const char *path, char token[TOKEN]) {
   struct stat status;
-  FILE *file = fopen(to->token_file, "re");
+  FILE *file = fopen(path, "re");
   if (file == NULL || fstat(fileno(file), &status) != 0) {
-    fprintf(stderr, "trainmon-dashboard: can't read the token file %s: %s\n", to->token_file, strerror(errno));
+    fprintf(stderr, "trainmon-dashboard: can't read the token file %s: %s\n", path, strerror(errno));
     if (file != NULL) {
       (void)fclose(file);
     }
@@ -175,15 +180,30 @@ static bool read_token(settings *to) {
   }
   bool good = (status.st_mode & 077) == 0;
   if (!good) {
-    fprintf(stderr, "trainmon-dashboard: others may read the token file %s; chmod 600 it\n", to->token_file);
-  } else if (fgets(to->token, sizeof to->token, file) == NULL) {
-    fprintf(stderr, "trainmon-dashboard: the token file %s is empty\n", to->token_file);
+    fprintf(stderr, "trainmon-dashboard: others may read the token file %s; chmod 600 it\n", path);
+  } else if (fgets(token, TOKEN, file) == NULL) {
+    fprintf(stderr, "trainmon-dashboard: the token file %s is empty\n", path);
     good = false;
   }
   (void)fclose(file);
-  to->token[strcspn(to->token, "\r\n")] = '\0';
-  to->server.token = to->token;
+  token[strcspn(token, "\r\n")] = '\0';
   return good;
+}
+
+static bool read_tokens(settings *to) {
+  if (to->token_file != NULL) {
+    if (!read_token(to->token_file, to->token)) {
+      return false;
+    }
+    to->server.token = to->token;
+  }
+  if (to->read_token_file != NULL) {
+    if (!read_token(to->read_token_file, to->read_token)) {
+      return false;
+    }
+    to->server.read_token = to->read_token;
+  }
+  return true;
 }
 
 static bool is_loopback(const char *host) {
@@ -244,7 +264,7 @@ int main(int count, char **arguments) {
       return 0;
     }
   }
-  if (!read_arguments(&set, count, arguments) || (set.token_file != NULL && !read_token(&set))) {
+  if (!read_arguments(&set, count, arguments) || !read_tokens(&set)) {
     return 2;
   }
   if (!is_loopback(set.server.host) && set.token_file == NULL) {

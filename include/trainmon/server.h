@@ -31,7 +31,8 @@ typedef struct tmon_server_options {
   uint32_t updates_per_second; /**< to a client, 0 means 10; at most 60 */
   uint32_t window;             /**< latest points a metric in /api/metrics/history, 0 means 1,000 */
   bool compress_websocket;     /**< permessage-deflate */
-  bool read_only;              /**< no control, no writes */
+  bool read_only;              /**< no control, no writes, no log files */
+  const char *read_token;      /**< a second token, which gives the right to read only; at least 32 characters, needs `token`; NULL means none */
 } tmon_server_options;
 
 /**

@@ -13,20 +13,29 @@
 #include <string.h>
 #include <strings.h>
 
-int tmon_access_init(tmon_access *access, const char *bound, const char *token, const char *const *names, size_t name_count) {
-  memset(access, 0, sizeof *access);
-  uint8_t random[32];
+static int make_secret(char out[TMON_ACCESS_SECRET_BYTES]) {
+  uint8_t random[(TMON_ACCESS_SECRET_BYTES - 1) / 2];
   int code = tmon_random_bytes(random, sizeof random);
+  for (size_t i = 0; code == TMON_OK && i < sizeof random; i++) {
+    (void)snprintf(out + 2 * i, 3, "%02x", random[i]);
+  }
+  return code;
+}
+
+int tmon_access_init(tmon_access *access, const char *bound, const char *token, const char *read_token, const char *const *names, size_t name_count) {
+  memset(access, 0, sizeof *access);
+  int code = make_secret(access->secret);
+  if (code == TMON_OK) {
+    code = make_secret(access->read_secret);
+  }
   if (code != TMON_OK) {
     return code;
   }
-  for (size_t i = 0; i < sizeof random; i++) {
-    (void)snprintf(access->secret + 2 * i, 3, "%02x", random[i]);
-  }
   access->bound = tmon_strdup(bound);
   access->token = tmon_strdup(token);
+  access->read_token = tmon_strdup(read_token);
   access->names = tmon_alloc_zero(name_count + 1, sizeof *access->names);
-  if (access->bound == NULL || (token != NULL && access->token == NULL) || access->names == NULL) {
+  if (access->bound == NULL || (token != NULL && access->token == NULL) || (read_token != NULL && access->read_token == NULL) || access->names == NULL) {
     goto no_memory;
   }
   for (size_t i = 0; i < name_count; i++) {
@@ -47,6 +56,7 @@ void tmon_access_free(tmon_access *access) {
     tmon_free(access->names[i]);
   }
   tmon_free(access->names);
+  tmon_free(access->read_token);
   tmon_free(access->token);
   tmon_free(access->bound);
   memset(access, 0, sizeof *access);
@@ -157,27 +167,44 @@ static bool same(const char *wanted, const char *given) {
   return difference == 0;
 }
 
-bool tmon_access_login(const tmon_access *access, const char *token) { return access->token == NULL || same(access->token, token); }
+/* Which of two secrets was given. Both are compared, so that the time does not tell which. */
+static tmon_right right_of(const char *write, const char *read, const char *given) {
+  bool writes = same(write, given);
+  bool reads = read != NULL && same(read, given);
+  return writes ? TMON_RIGHT_WRITE : reads ? TMON_RIGHT_READ : TMON_RIGHT_NONE;
+}
+
+tmon_right tmon_access_login(const tmon_access *access, const char *token, const char **secret) {
+  tmon_right right = access->token == NULL ? TMON_RIGHT_WRITE : right_of(access->token, access->read_token, token);
+  *secret = right == TMON_RIGHT_WRITE ? access->secret : access->read_secret;
+  return right;
+}
 
 void tmon_access_cookie_name(char out[32], uint16_t port) {
   /* Cookies ignore ports, so two servers on one machine need two names. */
   (void)snprintf(out, 32, "trainmon_%u", (unsigned)port);
 }
 
-bool tmon_access_token(const tmon_access *access, const tmon_request *request) {
+tmon_right tmon_access_right(const tmon_access *access, const tmon_request *request) {
   char name[32];
   char value[TMON_ACCESS_SECRET_BYTES];
   if (access->token == NULL) {
-    return true;
+    return TMON_RIGHT_WRITE;
   }
   if (strncasecmp(request->authorization, "Bearer ", 7) == 0) {
-    return same(access->token, request->authorization + 7);
+    return right_of(access->token, access->read_token, request->authorization + 7);
   }
   tmon_access_cookie_name(name, request->port);
-  return tmon_request_cookie(request, name, value, sizeof value) && same(access->secret, value);
+  return tmon_request_cookie(request, name, value, sizeof value) ? right_of(access->secret, access->read_secret, value) : TMON_RIGHT_NONE;
 }
 
-bool tmon_access_take(tmon_access *access, const char *peer, int64_t now_us) {
+static const double rates[] = {
+    [TMON_BUDGET_WRITES] = TMON_ACCESS_RATE, [TMON_BUDGET_READS] = TMON_ACCESS_READ_RATE, [TMON_BUDGET_COST] = TMON_ACCESS_COST_RATE};
+static const double bursts[] = {
+    [TMON_BUDGET_WRITES] = TMON_ACCESS_BURST, [TMON_BUDGET_READS] = TMON_ACCESS_READ_BURST, [TMON_BUDGET_COST] = TMON_ACCESS_COST_BURST};
+
+/* The buckets of a client, filled up to now. One not seen before takes the place of the one not seen for longest. */
+static tmon_bucket_of_peer *bucket_of(tmon_access *access, const char *peer, int64_t now_us) {
   tmon_bucket_of_peer *bucket = NULL;
   tmon_bucket_of_peer *oldest = &access->peers[0];
   for (size_t i = 0; i < TMON_ACCESS_PEERS && bucket == NULL; i++) {
@@ -188,20 +215,25 @@ bool tmon_access_take(tmon_access *access, const char *peer, int64_t now_us) {
       oldest = candidate;
     }
   }
-  if (bucket == NULL) {
+  bool fresh = bucket == NULL;
+  if (fresh) {
     bucket = oldest;
-    (void)tmon_text_copy(bucket->peer, sizeof bucket->peer, peer[0] != '\0' ? peer : "?");
-    bucket->tokens = TMON_ACCESS_BURST;
+    (void)tmon_text_copy(bucket->peer, sizeof bucket->peer, peer);
     bucket->time_us = now_us;
   }
-  bucket->tokens += (double)(now_us - bucket->time_us) * TMON_ACCESS_RATE / 1e6;
-  if (bucket->tokens > TMON_ACCESS_BURST) {
-    bucket->tokens = TMON_ACCESS_BURST;
+  for (size_t i = 0; i < TMON_BUDGETS; i++) {
+    double tokens = bucket->tokens[i] + (double)(now_us - bucket->time_us) * rates[i] / 1e6;
+    bucket->tokens[i] = fresh || tokens > bursts[i] ? bursts[i] : tokens;
   }
   bucket->time_us = now_us;
-  if (bucket->tokens < 1) {
-    return false;
+  return bucket;
+}
+
+unsigned tmon_access_take(tmon_access *access, const char *peer, tmon_budget budget, double amount, int64_t now_us) {
+  double *tokens = &bucket_of(access, peer[0] != '\0' ? peer : "?", now_us)->tokens[budget];
+  if (*tokens < amount) {
+    return 1 + (unsigned)((amount - *tokens) / rates[budget]);
   }
-  bucket->tokens -= 1;
-  return true;
+  *tokens -= amount;
+  return 0;
 }

@@ -19,7 +19,9 @@ enum { TMON_HTTP_PORTS = 8, TMON_HTTP_BODY_LIMIT = 1 << 20, TMON_HTTP_MESSAGE_LI
 typedef struct tmon_http_handlers {
   /* Headers are there. 0: go on (read the body, then `respond`); otherwise `response` holds the refusal. */
   int (*check)(tmon_request *request, tmon_response *response, void *payload);
-  void (*respond)(tmon_request *request, tmon_response *response, void *payload);
+  void (*respond)(tmon_request *request, tmon_response *response, void *payload); /* may leave work in the response */
+  /* The reply is complete; may leave further work once, after which it goes out. */
+  void (*finish)(const tmon_request *request, tmon_response *response, void *payload);
   /* A stream opened: what it returns is `context` of the others. NULL: no memory, the stream is closed. */
   void *(*opened)(tmon_http_stream *stream, bool websocket, void *payload);
   void (*writable)(void *context, void *payload); /* may send once */
@@ -45,5 +47,7 @@ void tmon_http_free(tmon_http *http);
 void tmon_http_timer(tmon_http *http, int64_t delay_us);                            /* one `tick`; a new time replaces the old one */
 void tmon_http_stream_want(tmon_http_stream *stream);                               /* `writable` when the socket takes more */
 int tmon_http_stream_send(tmon_http_stream *stream, const char *text, size_t size); /* one message, inside `writable` only */
+void tmon_http_stream_peer(const tmon_http_stream *stream, char *out, size_t size); /* address of the client */
+bool tmon_http_stream_gone(const tmon_http_stream *stream);                         /* the client has closed its side */
 void tmon_http_stream_close(tmon_http_stream *stream);                              /* soon */
 #endif

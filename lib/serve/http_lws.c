@@ -26,6 +26,8 @@ static int opened(tmon_http *http, struct lws *wsi) {
   tmon_buffer_init(&connection->message, TMON_HTTP_MESSAGE_LIMIT);
   tmon_buffer_init(&connection->outgoing, LWS_PRE + (4 << 20));
   http->connections++;
+  connection->next = http->newest;
+  http->newest = connection;
   lws_set_opaque_user_data(wsi, connection);
   return 0;
 }
@@ -45,6 +47,11 @@ static void destroyed(struct lws *wsi) {
   tmon_buffer_free(&connection->body);
   tmon_buffer_free(&connection->message);
   tmon_buffer_free(&connection->outgoing);
+  tmon_http_connection **link = &http->newest;
+  while (*link != connection) {
+    link = &(*link)->next;
+  }
+  *link = connection->next;
   tmon_free(connection);
   http->connections--;
 }
@@ -266,6 +273,7 @@ void tmon_http_free(tmon_http *http) {
   }
   if (http->context != NULL) {
     lws_sul_cancel(&http->timer);
+    lws_sul_cancel(&http->turn);
     lws_context_destroy(http->context);
   }
   tmon_free(http);

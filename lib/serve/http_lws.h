@@ -24,15 +24,19 @@ struct tmon_http_stream {
 /* One TCP connection; requests follow one another on it, or it becomes a stream. */
 typedef struct tmon_http_connection {
   tmon_http *http;
+  struct tmon_http_connection *next; /* in `http->newest` */
   struct lws *wsi;
   tmon_request *request;  /* NULL between requests */
   tmon_response response; /* initialised while `request` is there */
   bool answered;          /* `response` is complete and its head was sent or is being sent */
+  bool finished;          /* `response` went through `finish` */
+  bool resumes;           /* the queue is through with it */
+  bool queued;            /* work is left of `response` */
   bool refused;           /* the head was refused; a body that still comes is read and thrown away */
   bool close_after;
   size_t sent;
   int64_t deadline_us; /* monotonic: body or reply must be through by then; 0: no hurry */
-  size_t held;         /* bytes of `response` that count in `http->held` */
+  size_t held;         /* memory of `response` */
   tmon_buffer body;
   tmon_buffer message;  /* the WebSocket message that is coming in */
   tmon_buffer outgoing; /* kept until the next send: compression reads from it after the call has returned */
@@ -48,9 +52,11 @@ struct tmon_http {
   struct lws_protocols protocols[2];
   lws_retry_bo_t liveness;
   lws_sorted_usec_list_t timer;
+  lws_sorted_usec_list_t turn; /* the next piece of work */
+  char served[64];             /* client of the last piece */
   size_t connections;
-  size_t held;     /* memory of the replies that are being sent */
-  atomic_int stop; /* set by tmon_http_stop, read by tmon_http_run; sequentially consistent on both sides */
+  struct tmon_http_connection *newest; /* list of all */
+  atomic_int stop;                     /* set by tmon_http_stop, read by tmon_http_run; sequentially consistent on both sides */
   unsigned char scratch[LWS_PRE + TMON_HTTP_CHUNK];
 };
 
@@ -64,6 +70,10 @@ int tmon_http_lws_write(tmon_http_connection *connection);
 int tmon_http_lws_confirm_upgrade(tmon_http_connection *connection);
 void tmon_http_lws_forget(tmon_http_connection *connection); /* frees what the request needed */
 int tmon_http_lws_overdue(tmon_http_connection *connection);
+int tmon_http_lws_ready(tmon_http_connection *connection); /* sends a reply that is complete, or queues the work that is left of it */
+/* http_lws_work.c */
+void tmon_http_lws_queue(tmon_http_connection *connection);
+bool tmon_http_lws_hold(tmon_http_connection *connection); /* false: no room for it among the other replies; `response` says so now */
 /* http_lws_ws.c */
 int tmon_http_lws_open_stream(tmon_http_connection *connection, bool websocket);
 int tmon_http_lws_receive(tmon_http_connection *connection, const void *data, size_t size);

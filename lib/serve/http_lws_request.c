@@ -123,7 +123,7 @@ static bool copy_request(tmon_http_connection *connection, tmon_request *request
 
 void tmon_http_lws_forget(tmon_http_connection *connection) {
   connection->deadline_us = 0;
-  connection->http->held -= connection->held;
+  connection->queued = false;
   connection->held = 0;
   if (connection->request != NULL) {
     tmon_response_free(&connection->response);
@@ -132,6 +132,8 @@ void tmon_http_lws_forget(tmon_http_connection *connection) {
   }
   tmon_buffer_free(&connection->body);
   connection->answered = false;
+  connection->finished = false;
+  connection->resumes = false;
   connection->refused = false;
   connection->close_after = false;
   connection->sent = 0;
@@ -199,29 +201,30 @@ static int send_head(tmon_http_connection *connection) {
   return 0;
 }
 
-/* Who asks for much and reads slowly must not fill the memory: beyond what all replies may hold, a large one is refused. */
-static void hold(tmon_http_connection *connection) {
+int tmon_http_lws_ready(tmon_http_connection *connection) {
   tmon_http *http = connection->http;
   tmon_response *response = &connection->response;
-  if (response->body.capacity > TMON_HTTP_HELD_SMALL && http->held > 0 && http->held + response->body.capacity > TMON_HTTP_HELD_LIMIT) {
-    tmon_response_free(response);
-    tmon_response_init(response);
-    tmon_response_header(response, "retry-after:", "5");
-    tmon_reply_error(response, 503, NULL, NULL, "too many large replies are being sent; ask again when they are through");
+  if (tmon_http_lws_hold(connection) && response->work.left == 0 && !connection->finished) {
+    connection->finished = true;
+    http->handlers.finish(connection->request, response, http->handlers.payload);
+    (void)tmon_http_lws_hold(connection);
   }
-  connection->held = response->body.capacity;
-  http->held += connection->held;
+  if (response->work.left > 0) {
+    tmon_http_lws_queue(connection);
+    return 0;
+  }
+  return send_head(connection);
 }
 
 static int answer(tmon_http_connection *connection) {
   tmon_http *http = connection->http;
-  if (!connection->refused) {
-    connection->request->body = connection->body.data != NULL ? (const char *)connection->body.data : "";
-    connection->request->body_size = connection->body.size;
-    http->handlers.respond(connection->request, &connection->response, http->handlers.payload);
-    hold(connection);
+  if (connection->refused) {
+    return send_head(connection);
   }
-  return send_head(connection);
+  connection->request->body = connection->body.data != NULL ? (const char *)connection->body.data : "";
+  connection->request->body_size = connection->body.size;
+  http->handlers.respond(connection->request, &connection->response, http->handlers.payload);
+  return tmon_http_lws_ready(connection);
 }
 
 static int start_request(tmon_http_connection *connection, bool upgrade) {
@@ -271,9 +274,15 @@ int tmon_http_lws_body(tmon_http_connection *connection, const void *data, size_
   return 0;
 }
 
-int tmon_http_lws_body_end(tmon_http_connection *connection) { return connection->request != NULL && !connection->answered ? answer(connection) : 0; }
+int tmon_http_lws_body_end(tmon_http_connection *connection) {
+  return connection->request != NULL && !connection->answered && !connection->queued ? answer(connection) : 0;
+}
 
 int tmon_http_lws_write(tmon_http_connection *connection) {
+  if (connection->request != NULL && !connection->answered && connection->resumes) {
+    connection->resumes = false;
+    return tmon_http_lws_ready(connection);
+  }
   if (connection->request == NULL || !connection->answered) {
     return 0;
   }

@@ -6,6 +6,7 @@
 #include "trainmon/error.h"
 
 #include <string.h>
+#include <sys/socket.h>
 
 int tmon_http_lws_open_stream(tmon_http_connection *connection, bool websocket) {
   tmon_http_stream *stream = &connection->stream;
@@ -70,4 +71,14 @@ void tmon_http_stream_close(tmon_http_stream *stream) {
     /* A socket that takes nothing never becomes writable. */
     lws_set_timeout(stream->wsi, PENDING_TIMEOUT_USER_REASON_BASE, 1);
   }
+}
+
+void tmon_http_stream_peer(const tmon_http_stream *stream, char *out, size_t size) {
+  out[0] = '\0';
+  (void)lws_get_peer_simple(stream->wsi, out, size);
+}
+
+bool tmon_http_stream_gone(const tmon_http_stream *stream) {
+  char byte;
+  return recv(lws_get_socket_fd(stream->wsi), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }

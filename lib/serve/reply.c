@@ -33,7 +33,25 @@ void tmon_response_init(tmon_response *response) {
   tmon_buffer_init(&response->body, TMON_REPLY_MAXIMUM);
 }
 
-void tmon_response_free(tmon_response *response) { tmon_buffer_free(&response->body); }
+static void drop_work(tmon_response *response) {
+  tmon_work work = response->work;
+  response->work = (tmon_work){0};
+  if (work.drop != NULL) {
+    work.drop(work.state);
+  }
+}
+
+void tmon_response_free(tmon_response *response) {
+  drop_work(response);
+  tmon_buffer_free(&response->body);
+}
+
+void tmon_response_work(tmon_response *response) {
+  response->work.left = response->work.step(response->work.state, response);
+  if (response->work.left == 0) {
+    drop_work(response);
+  }
+}
 
 void tmon_response_header(tmon_response *response, const char *name, const char *value) {
   if (response->header_count == TMON_RESPONSE_HEADERS || strlen(value) >= sizeof response->headers[0].value) {
@@ -44,7 +62,21 @@ void tmon_response_header(tmon_response *response, const char *name, const char 
   memcpy(header->value, value, strlen(value) + 1);
 }
 
+/* A tag and leave to keep it belong to what was asked for, not to the error that came instead. */
+static void drop_tag(tmon_response *response) {
+  size_t kept = 0;
+  for (size_t i = 0; i < response->header_count; i++) {
+    if (strcmp(response->headers[i].name, "etag:") != 0 && strcmp(response->headers[i].name, "cache-control:") != 0) {
+      response->headers[kept++] = response->headers[i];
+    }
+  }
+  response->header_count = kept;
+}
+
 static tmon_json_writer *start(tmon_response *response, unsigned status, bool success) {
+  if (!success) {
+    drop_tag(response);
+  }
   response->status = status;
   response->fixed = NULL;
   tmon_buffer_clear(&response->body);
@@ -60,6 +92,7 @@ void tmon_reply_end(tmon_response *response) {
   static const char failed[] = "{\"success\":false,\"error\":{\"code\":\"no_memory\",\"message\":\"the reply could not be built\",\"field\":null}}";
   tmon_json_close(&response->json, '}');
   if (response->body.error != TMON_OK) {
+    drop_tag(response);
     response->status = 500;
     response->fixed = failed;
     response->fixed_size = sizeof failed - 1;

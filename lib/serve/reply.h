@@ -18,6 +18,16 @@ typedef struct tmon_header {
 
 typedef enum tmon_response_kind { TMON_RESPONSE_BODY, TMON_RESPONSE_WEBSOCKET, TMON_RESPONSE_EVENTS } tmon_response_kind;
 
+struct tmon_response;
+
+/* What is left to do of a reply that takes long, so that others are served in between. It may use the request, which stays until the reply is sent. */
+typedef struct tmon_work {
+  size_t left; /* pieces, about; the one with the fewest goes on first. 0: no work, the reply is complete */
+  size_t (*step)(void *state, struct tmon_response *response); /* does one piece, a few milliseconds; returns what is left */
+  void (*drop)(void *state);                                   /* frees `state`; called once */
+  void *state;
+} tmon_work;
+
 typedef struct tmon_response {
   tmon_response_kind kind;
   unsigned status;
@@ -26,12 +36,14 @@ typedef struct tmon_response {
   size_t fixed_size;
   tmon_buffer body;
   tmon_json_writer json;
+  tmon_work work;
   size_t header_count;
   tmon_header headers[TMON_RESPONSE_HEADERS];
 } tmon_response;
 
 void tmon_response_init(tmon_response *response);
 void tmon_response_free(tmon_response *response);
+void tmon_response_work(tmon_response *response);                                        /* one piece of what is left; drops the work after the last */
 void tmon_response_header(tmon_response *response, const char *name, const char *value); /* one too long or too many is left out */
 /* The headers of every reply: pairs of name and value, ended by NULL. */
 extern const char *const tmon_reply_headers[];

@@ -14,6 +14,9 @@ enum { TMON_REQUEST_PARAMETERS = 96, TMON_REQUEST_QUERY_BYTES = 8192, TMON_REQUE
 
 typedef enum tmon_method { TMON_METHOD_GET, TMON_METHOD_POST, TMON_METHOD_PATCH, TMON_METHOD_DELETE, TMON_METHOD_OTHER } tmon_method;
 
+/* Each includes those before it. */
+typedef enum tmon_right { TMON_RIGHT_NONE, TMON_RIGHT_READ, TMON_RIGHT_WRITE } tmon_right;
+
 typedef struct tmon_parameter {
   const char *name;
   const char *value;
@@ -43,6 +46,7 @@ typedef struct tmon_request {
   size_t body_size;
   /* filled by the router */
   const struct tmon_route *route;
+  tmon_right right; /* of the one who asks */
   char id[TMON_REQUEST_ID_BYTES];
   struct tmon_json *json; /* the body, an object */
 } tmon_request;

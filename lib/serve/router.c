@@ -3,6 +3,7 @@
 /* The route table and the rules that hold for every request before its handler runs. */
 #include "serve/router.h"
 
+#include "serve/gzip.h"
 #include "serve/server_private.h"
 #include "util/clock.h"
 
@@ -110,6 +111,29 @@ static int check_route(tmon_request *request, tmon_response *response) {
   return -1;
 }
 
+static int refuse_rate(tmon_response *response, unsigned wait, const char *what, int rate) {
+  char seconds[16];
+  (void)snprintf(seconds, sizeof seconds, "%u", wait);
+  tmon_response_header(response, "retry-after:", seconds);
+  tmon_reply_error(response, 429, NULL, NULL, "too many %s of this client; at most %d a second. Ask again in %u s", what, rate, wait);
+  return -1;
+}
+
+static int check_rate(tmon_server *server, const tmon_request *request, tmon_response *response) {
+  bool write = request->method != TMON_METHOD_GET;
+  if (!write && request->route->right == TMON_RIGHT_NONE) {
+    return 0; /* the page */
+  }
+  unsigned wait = tmon_access_take(&server->access, request->peer, write ? TMON_BUDGET_WRITES : TMON_BUDGET_READS, 1, tmon_clock_monotonic_us());
+  return wait == 0 ? 0 : refuse_rate(response, wait, write ? "writes" : "reads", write ? TMON_ACCESS_RATE : TMON_ACCESS_READ_RATE);
+}
+
+bool tmon_route_afford(tmon_server *server, const tmon_request *request, tmon_response *response, size_t keys, size_t each) {
+  double cost = (double)keys * (double)(each + TMON_ACCESS_COST_KEY);
+  unsigned wait = tmon_access_take(&server->access, request->peer, TMON_BUDGET_COST, cost, tmon_clock_monotonic_us());
+  return wait == 0 || refuse_rate(response, wait, "costly queries (keys x width)", TMON_ACCESS_COST_RATE) == 0;
+}
+
 int tmon_serve_check(tmon_request *request, tmon_response *response, void *payload) {
   tmon_server *server = payload;
   if (request->refused != NULL) {
@@ -130,14 +154,17 @@ int tmon_serve_check(tmon_request *request, tmon_response *response, void *paylo
     tmon_reply_error(response, 403, "wrong_origin", NULL, "the request comes from a page of another origin");
     return -1;
   }
-  if (request->method != TMON_METHOD_GET && !tmon_access_take(&server->access, request->peer, tmon_clock_monotonic_us())) {
-    tmon_response_header(response, "retry-after:", "1");
-    tmon_reply_error(response, 429, NULL, NULL, "too many writes; at most %d a second", (int)TMON_ACCESS_RATE);
+  if (check_rate(server, request, response) != 0) {
     return -1;
   }
-  if (route->right != TMON_RIGHT_NONE && !tmon_access_token(&server->access, request)) {
+  request->right = tmon_access_right(&server->access, request);
+  if (route->right != TMON_RIGHT_NONE && request->right == TMON_RIGHT_NONE) {
     tmon_response_header(response, "www-authenticate:", "Bearer");
     tmon_reply_error(response, 401, NULL, NULL, "a token is needed: Authorization: Bearer TOKEN, or POST /api/login");
+    return -1;
+  }
+  if (request->right < route->right) {
+    tmon_reply_error(response, 403, "read_only", NULL, "this token gives the right to read only");
     return -1;
   }
   if (route->right == TMON_RIGHT_WRITE && server->read_only) {
@@ -177,10 +204,28 @@ static int check_body(tmon_request *request, tmon_response *response) {
   return 0;
 }
 
+/* Writes only, and after the rules: who is refused before can't fill the disk. */
+static void note_write(tmon_server *server, const tmon_request *request, const tmon_response *response) {
+  static const char *const rights[] = {[TMON_RIGHT_NONE] = "none", [TMON_RIGHT_READ] = "read", [TMON_RIGHT_WRITE] = "write"};
+  static const char *const methods[] = {[TMON_METHOD_POST] = "POST", [TMON_METHOD_PATCH] = "PATCH", [TMON_METHOD_DELETE] = "DELETE"};
+  char path[4 * TMON_REQUEST_PATH_BYTES + 1];
+  tmon_log_file_escape(path, sizeof path, request->path);
+  tmon_log_file_line(&server->writes, "write peer=%s right=%s method=%s path=\"%s\" status=%u", request->peer, rights[request->right],
+      methods[request->method], path, response->status);
+}
+
 void tmon_serve_respond(tmon_request *request, tmon_response *response, void *server) {
   if (check_body(request, response) == 0) {
     request->route->handler(server, request, response);
   }
   tmon_json_free(request->json);
   request->json = NULL;
+  if (request->method != TMON_METHOD_GET) {
+    note_write(server, request, response);
+  }
+}
+
+void tmon_serve_finish(const tmon_request *request, tmon_response *response, void *server) {
+  (void)server;
+  tmon_gzip_reply(request, response);
 }

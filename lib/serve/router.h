@@ -8,8 +8,6 @@
 #include "trainmon/record.h"
 #include "trainmon/server.h"
 
-typedef enum tmon_right { TMON_RIGHT_NONE, TMON_RIGHT_READ, TMON_RIGHT_WRITE } tmon_right;
-
 typedef void tmon_handler(tmon_server *server, const tmon_request *request, tmon_response *response);
 
 typedef struct tmon_route {
@@ -32,6 +30,15 @@ tmon_handler tmon_route_sessions, tmon_route_session_create, tmon_route_session,
 tmon_handler tmon_route_metrics, tmon_route_metrics_add, tmon_route_current, tmon_route_history;
 tmon_handler tmon_route_series, tmon_route_pause, tmon_route_resume, tmon_route_stop, tmon_route_status, tmon_route_login;
 tmon_handler tmon_route_websocket, tmon_route_events, tmon_route_asset;
+
+/* Charges the client for a query of so many keys and buckets or points each, after the request was found good. False: `response` says when to come again. */
+bool tmon_route_afford(tmon_server *server, const tmon_request *request, tmon_response *response, size_t keys, size_t each);
+/* etag.c: for a reply that the store alone decides (no figures of a live ring, no clock), asked before it is read. Sets the entity tag; true: the client
+ * has this state already, and `response` says so. `id`: the session that the question came down to; its figures are still only once it is over. */
+bool tmon_route_unchanged(tmon_server *server, const tmon_request *request, tmon_response *response, const char *id);
+bool tmon_route_is_over(const tmon_record *record);
+/* Once a reply is complete. */
+void tmon_serve_finish(const tmon_request *request, tmon_response *response, void *server);
 
 /* Helpers of several routes (routes_sessions.c). */
 /* The id that query or body names, checked, else the only live session, else (`newest`) the newest. NULL: `response` says why. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* SPDX-FileCopyrightText: libtrainmon contributors */
-/* /api/training/metrics (epoch rows), /api/metrics/current and /api/metrics/history. */
+/* /api/training/metrics (epoch rows) and /api/metrics/current. */
 #include "serve/router.h"
 #include "serve/server_private.h"
 #include "serve/session_json.h"
@@ -14,7 +14,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { VALUES = 1000, HISTORY_KEYS = 64, HISTORY_POINTS = 100000 };
+enum { VALUES = 1000 };
 
 void tmon_route_metrics(tmon_server *server, const tmon_request *request, tmon_response *response) {
   char id[37];
@@ -22,6 +22,9 @@ void tmon_route_metrics(tmon_server *server, const tmon_request *request, tmon_r
   tmon_json *document = NULL;
   int64_t count = 0;
   if (tmon_route_session_id(server, request, response, true, id) == NULL) {
+    return;
+  }
+  if (tmon_route_unchanged(server, request, response, id)) {
     return;
   }
   int code = tmon_record_epochs_json(&rows, server->store, id, -1);
@@ -159,79 +162,5 @@ void tmon_route_current(tmon_server *server, const tmon_request *request, tmon_r
     tmon_reply_failure(response, code, NULL);
   }
   tmon_latest_free(&latest);
-  tmon_record_list_free(list);
-}
-
-static int put_tail(tmon_json_writer *json, tmon_server *server, const char *id, const char *key, tmon_point *points, size_t limit) {
-  size_t count = limit;
-  int code = tmon_series_tail(points, &count, server->store, id, key);
-  if (code != TMON_OK) {
-    return code;
-  }
-  tmon_json_open(json, key, '[');
-  for (size_t i = 0; i < count; i++) {
-    tmon_json_open(json, NULL, '{');
-    tmon_json_put_int(json, "step", points[i].step);
-    tmon_json_put_int(json, "time", points[i].time);
-    tmon_json_put_double(json, "value", points[i].value);
-    tmon_json_close(json, '}');
-  }
-  tmon_json_close(json, ']');
-  return TMON_OK;
-}
-
-/* Of the keys that the query names, or of the first 64 metrics. */
-static int put_history(tmon_json_writer *json, tmon_server *server, const tmon_request *request, const char *id, tmon_point *points, size_t limit) {
-  tmon_metric_list *metrics = NULL;
-  tmon_metric_info info;
-  int code = TMON_OK;
-  if (tmon_request_parameter(request, "key", 0) != NULL) {
-    const char *key = NULL;
-    for (size_t i = 0; code == TMON_OK && (key = tmon_request_parameter(request, "key", i)) != NULL; i++) {
-      code = put_tail(json, server, id, key, points, limit);
-    }
-    return code;
-  }
-  code = tmon_metric_list_open(&metrics, server->store, id);
-  for (size_t i = 0; code == TMON_OK && i < HISTORY_KEYS; i++) {
-    code = tmon_metric_list_next(metrics, &info);
-    if (code == TMON_OK) {
-      code = put_tail(json, server, id, info.key, points, limit);
-    }
-  }
-  tmon_metric_list_free(metrics);
-  return code == TMON_DONE ? TMON_OK : code;
-}
-
-void tmon_route_history(tmon_server *server, const tmon_request *request, tmon_response *response) {
-  char id[37];
-  int64_t limit = 0;
-  tmon_record_list *list = NULL;
-  tmon_record record;
-  if (tmon_request_parameter(request, "key", HISTORY_KEYS) != NULL) {
-    tmon_reply_error(response, 400, NULL, "key", "at most %d keys", (int)HISTORY_KEYS);
-    return;
-  }
-  if (!tmon_request_int(request, "limit", 1, HISTORY_POINTS, server->window, &limit)) {
-    tmon_reply_error(response, 400, NULL, "limit", "limit must be a whole number from 1 to %d", (int)HISTORY_POINTS);
-    return;
-  }
-  if (tmon_route_session_id(server, request, response, true, id) == NULL || !tmon_route_load(server, id, response, &list, &record)) {
-    return;
-  }
-  tmon_point *points = tmon_alloc_zero((size_t)limit, sizeof *points);
-  int code = TMON_ENOMEM;
-  if (points != NULL) {
-    tmon_json_writer *json = tmon_reply_begin(response, 200);
-    tmon_json_put_text(json, "session_id", id);
-    tmon_json_open(json, "history", '{');
-    code = put_history(json, server, request, id, points, (size_t)limit);
-    tmon_json_close(json, '}');
-    tmon_reply_end(response);
-  }
-  if (code != TMON_OK) {
-    tmon_reply_failure(response, code, code == TMON_ENOTFOUND ? "key" : NULL);
-  }
-  tmon_free(points);
   tmon_record_list_free(list);
 }

@@ -218,6 +218,10 @@ void tmon_route_session(tmon_server *server, const tmon_request *request, tmon_r
   if (!tmon_route_load(server, request->id, response, &list, &record)) {
     return;
   }
+  if (tmon_route_is_over(&record) && tmon_route_unchanged(server, request, response, request->id)) {
+    tmon_record_list_free(list);
+    return;
+  }
   int code = tmon_record_epochs_json(&epochs, server->store, request->id, -1);
   if (code == TMON_OK) {
     code = tmon_metric_list_open(&metrics, server->store, request->id);

@@ -16,7 +16,6 @@ void tmon_route_status(tmon_server *server, const tmon_request *request, tmon_re
   tmon_record_list *list = NULL;
   tmon_record record;
   tmon_store_info info;
-  (void)request;
   int code = tmon_store_get_info(&info, server->store);
   if (code == TMON_OK) {
     code = tmon_record_list_open(&list, server->store, &filter);
@@ -37,7 +36,7 @@ void tmon_route_status(tmon_server *server, const tmon_request *request, tmon_re
   }
   tmon_json_close(json, ']');
   tmon_json_put_int(json, "websocket_clients", (int64_t)server->websocket_count);
-  tmon_json_put_bool(json, "read_only", server->read_only);
+  tmon_json_put_bool(json, "read_only", server->read_only || request->right < TMON_RIGHT_WRITE);
   tmon_reply_end(response);
   tmon_record_list_free(list);
 }
@@ -46,17 +45,19 @@ void tmon_route_login(tmon_server *server, const tmon_request *request, tmon_res
   const char *token = tmon_json_text(tmon_json_get(request->json, "token"));
   char name[32];
   char cookie[160];
+  const char *secret = NULL;
   if (token == NULL) {
     tmon_reply_error(response, 400, NULL, "token", "token must be a text");
     return;
   }
-  if (!tmon_access_login(&server->access, token)) {
+  tmon_right right = tmon_access_login(&server->access, token, &secret);
+  if (right == TMON_RIGHT_NONE) {
     tmon_reply_error(response, 401, NULL, "token", "this is not the token of this server");
     return;
   }
   tmon_access_cookie_name(name, request->port);
-  (void)snprintf(cookie, sizeof cookie, "%s=%s; Path=/; HttpOnly; SameSite=Strict", name, server->access.secret);
+  (void)snprintf(cookie, sizeof cookie, "%s=%s; Path=/; HttpOnly; SameSite=Strict", name, secret);
   tmon_response_header(response, "set-cookie:", cookie);
-  (void)tmon_reply_begin(response, 200);
+  tmon_json_put_text(tmon_reply_begin(response, 200), "right", right == TMON_RIGHT_WRITE ? "write" : "read");
   tmon_reply_end(response);
 }

@@ -11,6 +11,7 @@
 #include "util/clock.h"
 #include "util/error.h"
 
+#include <stddef.h>
 #include <string.h>
 #include <strings.h>
 
@@ -19,6 +20,8 @@ enum { POLL_US = 20000, IDLE_US = 1000000, RECOVER_US = 1000000, TOKEN_CHARACTER
 static void tick(void *payload) {
   tmon_server *server = payload;
   int64_t now = tmon_clock_monotonic_us();
+  tmon_log_file_flush(&server->writes, now, false);
+  tmon_log_file_flush(&server->streams, now, false);
   if (!server->read_only && now - server->recovered_us >= RECOVER_US) {
     /* Trainers that were killed become "interrupted", silent REST sessions expire. A busy store is tried again in a second. */
     (void)tmon_store_recover(server->store, 0, NULL);
@@ -34,10 +37,29 @@ static void tick(void *payload) {
   tmon_http_timer(server->http, POLL_US);
 }
 
-static int check_options(const tmon_server_options *options, const char *host) {
-  if (options->size != sizeof *options) {
-    return tmon_error_set(TMON_EINVAL, "tmon_server_options has size %u, expected %zu", (unsigned)options->size, sizeof *options);
+/* A program that was built with an older header has a shorter structure; what it lacks is zero. */
+static int copy_options(tmon_server_options *out, const tmon_server_options *given) {
+  *out = (tmon_server_options){.size = sizeof *out};
+  if (given == NULL) {
+    return TMON_OK;
   }
+  if (given->size < offsetof(tmon_server_options, read_token) || given->size > sizeof *out) {
+    return tmon_error_set(TMON_EINVAL, "tmon_server_options has size %u, expected %zu", (unsigned)given->size, sizeof *out);
+  }
+  memcpy(out, given, given->size);
+  out->size = sizeof *out;
+  return TMON_OK;
+}
+
+static int check_token(const char *name, const char *token) {
+  size_t length = token != NULL ? strlen(token) : TOKEN_CHARACTERS;
+  if (length < TOKEN_CHARACTERS || length > 256) {
+    return tmon_error_set_field(TMON_EINVAL, name, "the %s has %zu characters, expected 32 to 256", name, length);
+  }
+  return TMON_OK;
+}
+
+static int check_options(const tmon_server_options *options, const char *host) {
   if (options->port_count > TMON_HTTP_PORTS || (options->ports == NULL && options->port_count > 0)) {
     return tmon_error_set(TMON_EINVAL, "%zu ports, expected at most %d", options->port_count, (int)TMON_HTTP_PORTS);
   }
@@ -47,8 +69,15 @@ static int check_options(const tmon_server_options *options, const char *host) {
   if (options->window > 100000) {
     return tmon_error_set(TMON_EINVAL, "a window of %u points, expected at most 100000", (unsigned)options->window);
   }
-  if (options->token != NULL && (strlen(options->token) < TOKEN_CHARACTERS || strlen(options->token) > 256)) {
-    return tmon_error_set(TMON_EINVAL, "the token has %zu characters, expected 32 to 256", strlen(options->token));
+  int code = check_token("token", options->token);
+  if (code == TMON_OK) {
+    code = check_token("read_token", options->read_token);
+  }
+  if (code != TMON_OK) {
+    return code;
+  }
+  if (options->read_token != NULL && (options->token == NULL || strcmp(options->token, options->read_token) == 0)) {
+    return tmon_error_set_field(TMON_EINVAL, "read_token", "a token for reading needs another one for writing");
   }
   if (options->token == NULL && !tmon_address_is_loopback(host)) {
     return tmon_error_set(TMON_EINVAL, "%s can be reached from other machines, which needs a token", host);
@@ -64,8 +93,8 @@ static int open_http(tmon_server *server, const tmon_server_options *options, co
   tmon_http_options http = {.host = host, .ports = &usual, .port_count = 1, .compress_websocket = options->compress_websocket};
   /* What "localhost" means differs from program to program, so it is both. */
   http.second = options->host != NULL && strcasecmp(options->host, "localhost") == 0 ? "::1" : NULL;
-  tmon_http_handlers handlers = {
-      tmon_serve_check, tmon_serve_respond, tmon_client_open, tmon_client_writable, tmon_client_message, tmon_client_close, tick, server};
+  tmon_http_handlers handlers = {tmon_serve_check, tmon_serve_respond, tmon_serve_finish, tmon_client_open, tmon_client_writable, tmon_client_message,
+      tmon_client_close, tick, server};
   if (options->port_count > 0) {
     http.ports = options->ports;
     http.port_count = options->port_count;
@@ -73,17 +102,33 @@ static int open_http(tmon_server *server, const tmon_server_options *options, co
   return tmon_http_open(&server->http, &http, &handlers);
 }
 
-int tmon_server_open(tmon_server **out, tmon_store *store, const tmon_server_options *options) {
-  tmon_server_options usual = {.size = sizeof usual};
+/* A server that may not write into the store keeps no logs there. */
+static int open_logs(tmon_server *server) {
+  tmon_store_info info;
+  int code = tmon_store_get_info(&info, server->store);
+  const char *folder = server->read_only || info.read_only ? NULL : info.path;
+  if (code == TMON_OK) {
+    code = tmon_log_file_open(&server->writes, folder, "monitoring.log");
+  }
+  if (code == TMON_OK) {
+    code = tmon_log_file_open(&server->streams, folder, "websocket.log");
+  }
+  return code;
+}
+
+int tmon_server_open(tmon_server **out, tmon_store *store, const tmon_server_options *given) {
+  tmon_server_options chosen;
+  const tmon_server_options *options = &chosen;
   if (out == NULL || store == NULL) {
     return tmon_error_set(TMON_EINVAL, "%s is NULL", out == NULL ? "out" : "store");
   }
   *out = NULL;
-  if (options == NULL) {
-    options = &usual;
+  int code = copy_options(&chosen, given);
+  if (code != TMON_OK) {
+    return code;
   }
   const char *host = options->host != NULL && strcasecmp(options->host, "localhost") != 0 ? options->host : "127.0.0.1";
-  int code = check_options(options, host);
+  code = check_options(options, host);
   if (code != TMON_OK) {
     return code;
   }
@@ -96,8 +141,12 @@ int tmon_server_open(tmon_server **out, tmon_store *store, const tmon_server_opt
   server->updates_per_second = options->updates_per_second != 0 ? options->updates_per_second : 10;
   server->window = options->window != 0 ? options->window : 1000;
   server->read_only = options->read_only;
+  server->run = tmon_clock_now_us();
   server->started_us = tmon_clock_monotonic_us();
-  code = tmon_access_init(&server->access, host, options->token, options->allowed_hosts, options->allowed_host_count);
+  code = tmon_access_init(&server->access, host, options->token, options->read_token, options->allowed_hosts, options->allowed_host_count);
+  if (code == TMON_OK) {
+    code = open_logs(server);
+  }
   if (code == TMON_OK) {
     code = tmon_updates_make(&server->updates, server);
   }
@@ -134,6 +183,8 @@ void tmon_server_free(tmon_server *server) {
   }
   tmon_http_free(server->http); /* closes the streams, which frees the clients */
   tmon_updates_free(server->updates);
+  tmon_log_file_close(&server->streams);
+  tmon_log_file_close(&server->writes);
   tmon_access_free(&server->access);
   tmon_free(server);
 }

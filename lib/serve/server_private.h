@@ -5,6 +5,7 @@
 #define TRAINMON_SERVE_SERVER_PRIVATE_H
 #include "serve/access.h"
 #include "serve/http.h"
+#include "serve/log_file.h"
 #include "serve/update_log.h"
 #include "trainmon/record.h"
 #include "trainmon/server.h"
@@ -15,8 +16,11 @@ typedef struct tmon_updates tmon_updates;
 typedef struct tmon_client {
   struct tmon_client *next;
   tmon_http_stream *stream;
+  uint64_t number; /* in logs/websocket.log */
+  char peer[64];
   bool websocket;
   bool greeted;
+  bool lost;   /* stood still for too long; is being closed */
   bool chosen; /* a subscription was sent: only the sessions in `ids` */
   char (*ids)[37];
   size_t id_count;
@@ -29,14 +33,19 @@ struct tmon_server {
   tmon_http *http;
   tmon_updates *updates;
   tmon_access access;
+  tmon_log_file writes;  /* logs/monitoring.log: a line for each write that was let in */
+  tmon_log_file streams; /* logs/websocket.log */
   tmon_client *clients;
   size_t websocket_count;
   size_t client_count;
+  uint64_t clients_seen;
   uint32_t max_websockets;
   uint32_t updates_per_second;
   uint32_t window;
   bool read_only;
+  int64_t run;          /* tells the entity tags of this run from those of others, whose store may have been another */
   int64_t started_us;   /* monotonic */
+  int64_t swept_us;     /* monotonic, of the last look for event streams that were left */
   int64_t recovered_us; /* monotonic, of the last tmon_store_recover */
 };
 

@@ -11,10 +11,11 @@
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
+#include "util/text.h"
 
 #include <string.h>
 
-enum { LOOK_US = 100000, REFRESH_US = 250000, SESSIONS = 1000, MESSAGE_BYTES = 1 << 20 };
+enum { LOOK_US = 100000, REFRESH_US = 250000, SESSIONS = 1000, FRESH = 50, MESSAGE_BYTES = 1 << 20 };
 
 struct tmon_updates {
   tmon_server *server;
@@ -22,8 +23,10 @@ struct tmon_updates {
   tmon_followed *followed;
   size_t count;
   size_t capacity;
-  bool listening; /* the first round after a pause only learns what is there */
-  int64_t change; /* tmon_store_change_cursor of the last round */
+  bool listening;  /* the first round after a pause only learns what is there */
+  int64_t change;  /* tmon_store_change_cursor of the last round */
+  char newest[37]; /* the newest session that is known, and when it was made */
+  int64_t newest_us;
   int64_t looked_us;
   int64_t round_us;
 };
@@ -43,6 +46,8 @@ void tmon_updates_forget(tmon_updates *updates) {
   }
   updates->count = 0;
   updates->listening = false;
+  updates->newest[0] = '\0';
+  updates->newest_us = 0;
   tmon_update_log_clear(&updates->log);
 }
 
@@ -140,6 +145,15 @@ static tmon_followed *adopt(tmon_updates *updates, const tmon_record *record) {
   return followed;
 }
 
+static void announce(tmon_updates *updates, tmon_followed *followed, const tmon_record *record) {
+  followed->announced = true;
+  if (updates->listening) {
+    publish_state(updates, "training_started", record, false);
+    /* What it logged before it was noticed did not come through the follow. */
+    publish_resync(updates, record->id);
+  }
+}
+
 static void say(tmon_updates *updates, tmon_followed *followed, const tmon_record *record) {
   bool moved = tmon_followed_moved(followed, record);
   if (followed->lapped) {
@@ -163,43 +177,79 @@ static void end(tmon_updates *updates, tmon_followed *followed) {
     if (followed->dirty || followed->lapped) {
       say(updates, followed, &record);
     }
+    bool pending = record.status == TMON_STATUS_PENDING;
+    if (!followed->announced && !pending) {
+      announce(updates, followed, &record);
+    }
     bool good = record.status == TMON_STATUS_COMPLETED || record.status == TMON_STATUS_CANCELLED;
     bool over = good || record.status == TMON_STATUS_FAILED || record.status == TMON_STATUS_INTERRUPTED;
-    publish_state(updates, good ? "training_completed" : over ? "training_failed" : "training_progress", &record, false);
+    if (followed->announced) {
+      publish_state(updates, good ? "training_completed" : over ? "training_failed" : "training_progress", &record, false);
+    }
   }
   tmon_record_list_free(list);
   tmon_followed_close(followed);
   *followed = updates->followed[--updates->count];
 }
 
+static void meet(tmon_updates *updates, const tmon_record *record) {
+  tmon_followed *followed = find(updates, record->id);
+  if (followed == NULL) {
+    followed = adopt(updates, record);
+  }
+  if (followed == NULL) {
+    return;
+  }
+  followed->present = true;
+  if (followed->announced) {
+    say(updates, followed, record);
+  } else if (record->status != TMON_STATUS_PENDING) { /* else not started yet */
+    announce(updates, followed, record);
+  }
+}
+
+/* Sessions made since the last round, oldest first. They may have ended already, and then the list of active ones never shows them. It is read before
+ * that list, so that one which ends in between is missing there and gets its end said. */
+static int meet_fresh(tmon_updates *updates, int64_t limit) {
+  tmon_record_filter filter = {.size = sizeof filter, .limit = limit};
+  tmon_record_list *list = NULL;
+  tmon_record records[FRESH];
+  size_t count = 0;
+  int code = tmon_record_list_open(&list, updates->server->store, &filter);
+  /* By age too, since the one that is known may have been deleted. */
+  while (code == TMON_OK && count < (size_t)limit && (code = tmon_record_list_next(list, &records[count])) == TMON_OK &&
+      strcmp(records[count].id, updates->newest) != 0 && records[count].created_at >= updates->newest_us) {
+    count++;
+  }
+  if (updates->listening && count == (size_t)limit && limit < FRESH) {
+    tmon_record_list_free(list);
+    return meet_fresh(updates, FRESH);
+  }
+  for (size_t i = count; updates->listening && i > 0; i--) {
+    meet(updates, &records[i - 1]);
+  }
+  if (count > 0) {
+    (void)tmon_text_copy(updates->newest, sizeof updates->newest, records[0].id);
+    updates->newest_us = records[0].created_at;
+  }
+  tmon_record_list_free(list);
+  return code == TMON_DONE ? TMON_OK : code;
+}
+
 static void run_round(tmon_updates *updates) {
   tmon_record_filter filter = {.size = sizeof filter, .active = true, .limit = SESSIONS};
   tmon_record_list *list = NULL;
   tmon_record record;
-  if (tmon_record_list_open(&list, updates->server->store, &filter) != TMON_OK) {
+  int code = meet_fresh(updates, 1);
+  if (code != TMON_OK || tmon_record_list_open(&list, updates->server->store, &filter) != TMON_OK) {
     tmon_record_list_free(list);
     return; /* a busy store: the next round tries again, points stay pending */
   }
   for (size_t i = 0; i < updates->count; i++) {
     updates->followed[i].present = false;
   }
-  int code = TMON_OK;
   while ((code = tmon_record_list_next(list, &record)) == TMON_OK) {
-    if (record.status == TMON_STATUS_PENDING) continue; /* not started yet */
-    tmon_followed *followed = find(updates, record.id);
-    if (followed == NULL) {
-      followed = adopt(updates, &record);
-      if (updates->listening && followed != NULL) {
-        publish_state(updates, "training_started", &record, false);
-        /* What it logged before it was noticed did not come through the follow. */
-        publish_resync(updates, record.id);
-      }
-    } else {
-      say(updates, followed, &record);
-    }
-    if (followed != NULL) {
-      followed->present = true;
-    }
+    meet(updates, &record);
   }
   tmon_record_list_free(list);
   for (size_t i = updates->count; code == TMON_DONE && i > 0; i--) {

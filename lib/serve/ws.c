@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-enum { SUBSCRIPTION_IDS = 1000, KEEP_ALIVE_US = 15000000 };
+enum { SUBSCRIPTION_IDS = 1000, KEEP_ALIVE_US = 15000000, SWEEP_US = 1000000 };
 
 void tmon_route_websocket(tmon_server *server, const tmon_request *request, tmon_response *response) {
   if (!request->upgrade) {
@@ -36,6 +36,10 @@ void *tmon_client_open(tmon_http_stream *stream, bool websocket, void *payload) 
   client->websocket = websocket;
   client->cursor = tmon_update_log_end(tmon_updates_log(server->updates));
   client->sent_us = tmon_clock_monotonic_us();
+  client->number = ++server->clients_seen;
+  tmon_http_stream_peer(stream, client->peer, sizeof client->peer);
+  tmon_log_file_line(
+      &server->streams, "connect peer=%s number=%llu kind=%s", client->peer, (unsigned long long)client->number, websocket ? "websocket" : "events");
   client->next = server->clients;
   server->clients = client;
   server->client_count++;
@@ -53,6 +57,7 @@ void tmon_client_close(void *context, void *payload) {
     link = &(*link)->next;
   }
   *link = client->next;
+  tmon_log_file_line(&server->streams, "disconnect peer=%s number=%llu", client->peer, (unsigned long long)client->number);
   server->client_count--;
   server->websocket_count -= client->websocket;
   tmon_free(client->ids);
@@ -166,6 +171,14 @@ static void say_resync(tmon_client *client, const char *session) {
   tmon_buffer_free(&buffer);
 }
 
+/* Said once, though it takes a moment until the stream is closed. */
+static void note_lost(tmon_client *client, tmon_server *server) {
+  if (!client->lost) {
+    client->lost = true;
+    tmon_log_file_line(&server->streams, "stalled peer=%s number=%llu", client->peer, (unsigned long long)client->number);
+  }
+}
+
 void tmon_client_writable(void *context, void *payload) {
   tmon_client *client = context;
   tmon_server *server = payload;
@@ -186,12 +199,14 @@ void tmon_client_writable(void *context, void *payload) {
       return;
     }
     if (step == TMON_STEP_LOST) {
+      note_lost(client, server);
       tmon_http_stream_close(client->stream);
       return;
     }
     if (wants(client, update->session)) {
       if (step == TMON_STEP_RESYNC) {
         say_resync(client, update->session);
+        tmon_log_file_line(&server->streams, "resync peer=%s number=%llu session=%s", client->peer, (unsigned long long)client->number, update->session);
       } else {
         (void)send_text(client, update->text, update->size);
       }
@@ -206,6 +221,7 @@ void tmon_clients_wake(tmon_server *server) {
   for (tmon_client *client = server->clients; client != NULL; client = client->next) {
     /* One whose socket takes nothing is never told that it may write, so it is looked for here. */
     if (tmon_update_log_lost(log, &client->cursor)) {
+      note_lost(client, server);
       tmon_http_stream_close(client->stream);
     } else {
       tmon_http_stream_want(client->stream);
@@ -214,8 +230,16 @@ void tmon_clients_wake(tmon_server *server) {
 }
 
 void tmon_clients_keep_alive(tmon_server *server, int64_t now_us) {
+  bool sweep = now_us - server->swept_us >= SWEEP_US;
+  server->swept_us = sweep ? now_us : server->swept_us;
   for (tmon_client *client = server->clients; client != NULL; client = client->next) {
-    if (!client->websocket && now_us - client->sent_us >= KEEP_ALIVE_US) {
+    if (client->websocket) {
+      continue; /* the engine pings them */
+    }
+    /* Nothing is read from an event stream, so nobody else notices that its client has gone, and its place would stay taken. */
+    if (sweep && tmon_http_stream_gone(client->stream)) {
+      tmon_http_stream_close(client->stream);
+    } else if (now_us - client->sent_us >= KEEP_ALIVE_US) {
       tmon_http_stream_want(client->stream);
     }
   }

@@ -46,8 +46,8 @@ class Server:
             self.process.wait()
             self.process.stdout.close()
 
-    def ask(self, method, path, body=None, headers=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+    def ask(self, method, path, body=None, headers=None, timeout=10):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         sent = dict(headers or {})
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
@@ -208,6 +208,41 @@ class Rest(unittest.TestCase):
         self.refused(self.ask("GET", base + "&key=a&from=5&to=4"), 400, "to")
         self.refused(self.ask("GET", base + "&key=a&attempts=x"), 400, "attempts")
         self.refused(self.ask("GET", base + "&key=a" * 65), 400, "key")
+
+    def test_short_sessions_are_announced(self):
+        websocket = WebSocket(self.server.port)
+        self.assertEqual(websocket.receive()["type"], "hello")
+        time.sleep(0.3)
+        ids = []
+        for number in range(12):
+            first = ("pending", "running", "completed")[number % 3]
+            status, reply = self.ask("POST", "/api/training/sessions", {"session_name": f"short {number}", "model_type": "a", "status": first})
+            self.assertEqual(status, 201, reply)
+            ids.append(reply["session"]["id"])
+            if first == "pending":
+                time.sleep(0.15 if number else 0)
+                self.ask("PATCH", f"/api/training/sessions/{ids[-1]}", {"status": "running"})
+            last = "failed" if number == 1 else "completed"
+            self.ask("PATCH", f"/api/training/sessions/{ids[-1]}", {"status": last})
+        heard = {one: [] for one in ids}
+        end = time.time() + 10
+        while time.time() < end and any(len(kinds) < 3 for kinds in heard.values()):
+            message = websocket.receive()
+            if message.get("session_id") in heard and message["type"] != "training_progress":
+                heard[message["session_id"]].append(message["type"])
+        wanted = [["training_started", "resync", "training_failed" if number == 1 else "training_completed"] for number in range(12)]
+        self.assertEqual([heard[one] for one in ids], wanted)
+        websocket.close()
+
+    def test_history_rules(self):
+        session = self.create()["id"]
+        base = f"/api/metrics/history?session_id={session}"
+        self.assertEqual(self.ask("GET", base), (200, {"success": True, "session_id": session, "history": {}}))
+        self.refused(self.ask("GET", base + "&key=none"), 404, "key")
+        self.refused(self.ask("GET", base + "&limit=0"), 400, "limit")
+        self.refused(self.ask("GET", base + "&limit=100000" + "".join(f"&key={i}" for i in range(6))), 400, "limit")
+        self.refused(self.ask("GET", base + "&key=a" * 65), 400, "key")
+        self.refused(self.ask("GET", base + "&key=" + "a" * 300), 400, "key")
 
     def test_control(self):
         first, second = self.create()["id"], self.create()["id"]

@@ -11,8 +11,10 @@
 static tmon_access access_rules;
 static const char token[] = "0123456789abcdef0123456789abcdef";
 
+static const char read_token[] = "fedcba9876543210fedcba9876543210";
+
 static void open_rules(const char *bound, const char *secret, const char *const *names, size_t count) {
-  ck_assert_int_eq(tmon_access_init(&access_rules, bound, secret, names, count), 0);
+  ck_assert_int_eq(tmon_access_init(&access_rules, bound, secret, secret != NULL ? read_token : NULL, names, count), 0);
 }
 
 START_TEST(host_names_this_server) {
@@ -60,21 +62,32 @@ START_TEST(token_or_cookie) {
   memset(&request, 0, sizeof request);
   request.port = 8000;
   open_rules("0.0.0.0", token, NULL, 0);
-  ck_assert(!tmon_access_token(&access_rules, &request));
+  ck_assert_int_eq(tmon_access_right(&access_rules, &request), TMON_RIGHT_NONE);
   (void)snprintf(request.authorization, sizeof request.authorization, "Bearer %s", token);
-  ck_assert(tmon_access_token(&access_rules, &request));
+  ck_assert_int_eq(tmon_access_right(&access_rules, &request), TMON_RIGHT_WRITE);
   (void)snprintf(request.authorization, sizeof request.authorization, "Bearer %sx", token);
-  ck_assert(!tmon_access_token(&access_rules, &request));
+  ck_assert_int_eq(tmon_access_right(&access_rules, &request), TMON_RIGHT_NONE);
   (void)snprintf(request.authorization, sizeof request.authorization, "Bearer ");
-  ck_assert(!tmon_access_token(&access_rules, &request));
+  ck_assert_int_eq(tmon_access_right(&access_rules, &request), TMON_RIGHT_NONE);
   request.authorization[0] = '\0';
   (void)snprintf(request.cookie, sizeof request.cookie, "trainmon_8000=%s", access_rules.secret);
-  ck_assert(tmon_access_token(&access_rules, &request));
+  ck_assert_int_eq(tmon_access_right(&access_rules, &request), TMON_RIGHT_WRITE);
   request.port = 8001;
-  ck_assert(!tmon_access_token(&access_rules, &request));
-  ck_assert(tmon_access_login(&access_rules, token));
-  ck_assert(!tmon_access_login(&access_rules, ""));
-  ck_assert(!tmon_access_login(&access_rules, "0123456789abcdef"));
+  ck_assert_int_eq(tmon_access_right(&access_rules, &request), TMON_RIGHT_NONE);
+  request.port = 8000;
+  (void)snprintf(request.cookie, sizeof request.cookie, "trainmon_8000=%s", access_rules.read_secret);
+  ck_assert_int_eq(tmon_access_right(&access_rules, &request), TMON_RIGHT_READ);
+  (void)snprintf(request.cookie, sizeof request.cookie, "trainmon_8000=%s", token);
+  ck_assert_int_eq(tmon_access_right(&access_rules, &request), TMON_RIGHT_NONE);
+  (void)snprintf(request.authorization, sizeof request.authorization, "Bearer %s", read_token);
+  ck_assert_int_eq(tmon_access_right(&access_rules, &request), TMON_RIGHT_READ);
+  const char *secret = NULL;
+  ck_assert_int_eq(tmon_access_login(&access_rules, token, &secret), TMON_RIGHT_WRITE);
+  ck_assert_str_eq(secret, access_rules.secret);
+  ck_assert_int_eq(tmon_access_login(&access_rules, read_token, &secret), TMON_RIGHT_READ);
+  ck_assert_str_eq(secret, access_rules.read_secret);
+  ck_assert_int_eq(tmon_access_login(&access_rules, "", &secret), TMON_RIGHT_NONE);
+  ck_assert_int_eq(tmon_access_login(&access_rules, "0123456789abcdef", &secret), TMON_RIGHT_NONE);
   tmon_access_free(&access_rules);
 }
 END_TEST
@@ -83,11 +96,17 @@ START_TEST(writes_are_rationed_by_client) {
   open_rules("127.0.0.1", NULL, NULL, 0);
   int64_t now = 1000000;
   for (int i = 0; i < TMON_ACCESS_BURST; i++) {
-    ck_assert(tmon_access_take(&access_rules, "10.0.0.1", now));
+    ck_assert_uint_eq(tmon_access_take(&access_rules, "10.0.0.1", TMON_BUDGET_WRITES, 1, now), 0);
   }
-  ck_assert(!tmon_access_take(&access_rules, "10.0.0.1", now));
-  ck_assert(tmon_access_take(&access_rules, "10.0.0.2", now));
-  ck_assert(tmon_access_take(&access_rules, "10.0.0.1", now + 1000000 / TMON_ACCESS_RATE + 1));
+  ck_assert_uint_eq(tmon_access_take(&access_rules, "10.0.0.1", TMON_BUDGET_WRITES, 1, now), 1);
+  ck_assert_uint_eq(tmon_access_take(&access_rules, "10.0.0.1", TMON_BUDGET_READS, 1, now), 0);
+  ck_assert_uint_eq(tmon_access_take(&access_rules, "10.0.0.2", TMON_BUDGET_WRITES, 1, now), 0);
+  ck_assert_uint_eq(tmon_access_take(&access_rules, "10.0.0.1", TMON_BUDGET_WRITES, 1, now + 1000000 / TMON_ACCESS_RATE + 1), 0);
+  /* A budget is refilled by its rate, and what was refused costs nothing. */
+  ck_assert_uint_eq(tmon_access_take(&access_rules, "10.0.0.3", TMON_BUDGET_COST, TMON_ACCESS_COST_BURST, now), 0);
+  ck_assert_uint_eq(tmon_access_take(&access_rules, "10.0.0.3", TMON_BUDGET_COST, 2.5 * TMON_ACCESS_COST_RATE, now), 3);
+  ck_assert_uint_eq(tmon_access_take(&access_rules, "10.0.0.3", TMON_BUDGET_COST, 2.5 * TMON_ACCESS_COST_RATE, now + 2400000), 1);
+  ck_assert_uint_eq(tmon_access_take(&access_rules, "10.0.0.3", TMON_BUDGET_COST, 2.5 * TMON_ACCESS_COST_RATE, now + 2500001), 0);
   tmon_access_free(&access_rules);
 }
 END_TEST

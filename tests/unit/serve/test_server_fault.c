@@ -52,7 +52,8 @@ static int open_and_free(void *unused) {
 START_TEST(opening) {
   test_setup();
   store = test_store();
-  /* The store was made with the usual allocator and is not touched by the loop. */
+  /* The store was made with the usual allocator; what it keeps from a first question (its statement) must be of that one too. */
+  ok(open_and_free(NULL));
   tmon_fault_loop(open_and_free, NULL);
   tmon_store_free(store);
   test_teardown();
@@ -91,6 +92,9 @@ static const char *const requests[] = {
     "GET /api/training/sessions" HEAD "\r\n",
     "GET /api/metrics/current" HEAD "\r\n",
     "GET /api/metrics/history" HEAD "\r\n",
+    "GET /api/metrics/history" HEAD "Accept-Encoding: gzip\r\n\r\n", /* large enough to be compressed */
+    "GET /api/series?key=loss&width=10" HEAD "\r\n",
+    "GET /api/training/metrics" HEAD "If-None-Match: W/\"other\"\r\n\r\n",
     "POST /api/training/sessions" HEAD "Content-Type: application/json\r\nContent-Length: 20\r\n\r\n{\"session_name\":\"a\"}",
     "GET /events" HEAD "\r\n",
 };
@@ -110,7 +114,9 @@ START_TEST(answering) {
   tmon_session *session = test_session(store, NULL);
   (void)snprintf(id, sizeof id, "%s", tmon_session_id(session));
   tmon_metric metric = test_metric(session, "loss");
-  ok(tmon_log(session, metric, 1, 1));
+  for (int step = 1; step <= 50; step++) {
+    ok(tmon_log(session, metric, step, 1));
+  }
   ok(tmon_session_flush(session));
   ok(open_server(&server));
   ck_assert_int_eq(pthread_create(&thread, NULL, serve, server), 0);
