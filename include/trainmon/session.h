@@ -45,15 +45,16 @@ typedef struct tmon_session_options {
   const char *model_type;
   const char *dataset_name;
   const char *config_json;   /**< hyper-parameters; NULL means {} */
-  const char *hardware_json; /**< NULL means {} */
+  const char *hardware_json; /**< NULL means what tmon_hardware_info_json says */
   int64_t dataset_size;
   int64_t epochs; /**< planned number, also the default of progress */
   int64_t batch_size;
   int64_t img_size;
-  double learning_rate; /**< 0 means not said */
-  uint32_t rank;        /**< rank of this process in a distributed training */
-  bool no_drainer;      /**< no thread of ours: the caller drains with tmon_session_flush */
-  size_t ring_bytes;    /**< 0 means 4 MiB; at least 256 KiB, at most 1 GiB, rounded up to 4 KiB */
+  double learning_rate;        /**< 0 means not said */
+  uint32_t rank;               /**< rank of this process in a distributed training */
+  bool no_drainer;             /**< no thread of ours: the caller drains with tmon_session_flush */
+  size_t ring_bytes;           /**< 0 means 4 MiB; at least 256 KiB, at most 1 GiB, rounded up to 4 KiB */
+  uint32_t hardware_period_ms; /**< logs the hardware's figures so often as metrics "system/…", from a thread of ours; 0: never, at least 100 */
 } tmon_session_options;
 
 /** How a metric is meant. Reserved: all zero; `size` is sizeof(tmon_metric_options). */
