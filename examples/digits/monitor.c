@@ -52,7 +52,8 @@ void monitor_open(monitor *out, const options *chosen, const dataset *data) {
       .epochs = (int64_t)chosen->epochs,
       .batch_size = (int64_t)chosen->batch,
       .img_size = (int64_t)data->train.rows,
-      .learning_rate = chosen->rate};
+      .learning_rate = chosen->rate,
+      .hardware_period_ms = 1000};
   int code = tmon_store_open(&out->store, chosen->store, NULL);
   if (code == TMON_OK) code = tmon_session_start(&out->session, out->store, &about);
   check(out, code, "this training is not recorded");

@@ -45,7 +45,7 @@ typedef struct tmon_session_options {
   const char *model_type;
   const char *dataset_name;
   const char *config_json;   /**< hyper-parameters; NULL means {} */
-  const char *hardware_json; /**< NULL means {} */
+  const char *hardware_json; /**< NULL means what tmon_hardware_info_json says */
   int64_t dataset_size;
   int64_t epochs; /**< planned number, also the default of progress */
   int64_t batch_size;
@@ -58,6 +58,7 @@ typedef struct tmon_session_options {
   const char *tags_json;   /**< as in tmon_record_change */
   const char *notes;       /**< at most 64 KiB */
   const char *best_metric; /**< as in tmon_record_change */
+  uint32_t hardware_period_ms; /**< logs the hardware's figures so often as metrics "system/…", from a thread of ours; 0: never, at least 100 */
 } tmon_session_options;
 
 /** How a metric is meant. Reserved: all zero; `size` is sizeof(tmon_metric_options). */

@@ -86,10 +86,14 @@ static const struct {
     {"system/gpu_memory", TMON_FIELD_GPU_MEMORY},
     {"gpu_temp", TMON_FIELD_GPU_TEMPERATURE},
     {"gpu/temperature", TMON_FIELD_GPU_TEMPERATURE},
+    {"gpu_memory_mb", TMON_FIELD_GPU_MEMORY_MB},
+    {"gpu/memory_mb", TMON_FIELD_GPU_MEMORY_MB},
+    {"system/gpu_memory_mb", TMON_FIELD_GPU_MEMORY_MB},
     {"system/gpu_temp", TMON_FIELD_GPU_TEMPERATURE},
     {"ram_usage", TMON_FIELD_RAM_USAGE},
     {"ram/usage", TMON_FIELD_RAM_USAGE},
     {"system/ram_usage", TMON_FIELD_RAM_USAGE},
+    {"system/memory_percent", TMON_FIELD_RAM_USAGE},
 };
 
 tmon_field tmon_alias_field(const char *key) {
@@ -106,8 +110,46 @@ const char *tmon_alias_class(const char *key) {
   return strncmp(key, prefix, sizeof prefix - 1) == 0 && key[sizeof prefix - 1] != '\0' ? key + sizeof prefix - 1 : NULL;
 }
 
+/* The figures "system/gpuN/NAME" that the library's sampler logs. */
+static const struct {
+  const char *name;
+  tmon_field field;
+} gpu_figures[TMON_GPU_FIGURES] = {{"usage_percent", TMON_FIELD_GPU_USAGE}, {"memory_percent", TMON_FIELD_GPU_MEMORY},
+    {"memory_mb", TMON_FIELD_GPU_MEMORY_MB}, {"temperature", TMON_FIELD_GPU_TEMPERATURE}};
+
+/* False: `key` is no such figure. */
+static bool find_gpu(const char *key, size_t *gpu, size_t *figure) {
+  static const char prefix[] = "system/gpu";
+  if (strncmp(key, prefix, sizeof prefix - 1) != 0) return false;
+  key += sizeof prefix - 1;
+  size_t digits = strspn(key, "0123456789");
+  if (digits == 0 || digits > 2 || key[digits] != '/') return false;
+  *gpu = digits == 1 ? (size_t)(key[0] - '0') : (size_t)((key[0] - '0') * 10 + (key[1] - '0'));
+  for (*figure = 0; *gpu < TMON_GPUS && *figure < TMON_GPU_FIGURES; (*figure)++) {
+    if (strcmp(key + digits + 1, gpu_figures[*figure].name) == 0) return true;
+  }
+  return false;
+}
+
+/* One number for all GPUs: the mean of percents, the sum of memory, the hottest. */
+static double sum_up(const tmon_latest *latest, size_t figure) {
+  double sum = 0;
+  double most = (double)NAN;
+  size_t count = 0;
+  for (size_t i = 0; i < TMON_GPUS; i++) {
+    double value = latest->gpus[i][figure];
+    if (!isfinite(value)) continue;
+    sum += value;
+    count++;
+    if (!(value <= most)) most = value;
+  }
+  if (count == 0 || gpu_figures[figure].field == TMON_FIELD_GPU_TEMPERATURE) return most;
+  return gpu_figures[figure].field == TMON_FIELD_GPU_MEMORY_MB ? sum : sum / (double)count;
+}
+
 void tmon_latest_init(tmon_latest *latest) {
   memset(latest, 0, sizeof *latest);
+  for (size_t i = 0; i < TMON_GPUS * TMON_GPU_FIGURES; i++) latest->gpus[i / TMON_GPU_FIGURES][i % TMON_GPU_FIGURES] = (double)NAN;
   for (size_t i = 0; i < TMON_FIELD_COUNT; i++) {
     latest->value[i] = NAN;
     latest->time[i] = INT64_MIN;
@@ -149,6 +191,17 @@ static void set_class(tmon_latest *latest, const char *name, const tmon_point *p
 void tmon_latest_set(tmon_latest *latest, const char *key, const tmon_point *point) {
   tmon_field field = tmon_alias_field(key);
   const char *name = tmon_alias_class(key);
+  size_t gpu = 0;
+  size_t figure = 0;
+  if (find_gpu(key, &gpu, &figure)) {
+    latest->gpus[gpu][figure] = point->value;
+    field = gpu_figures[figure].field;
+    if (point->time >= latest->time[field]) {
+      latest->time[field] = point->time;
+      latest->value[field] = sum_up(latest, figure);
+    }
+    return;
+  }
   if (field != TMON_FIELD_NONE && point->time >= latest->time[field]) {
     latest->time[field] = point->time;
     latest->value[field] = point->value;

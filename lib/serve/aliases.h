@@ -18,13 +18,14 @@ typedef enum tmon_field {
   TMON_FIELD_LEARNING_RATE,
   TMON_FIELD_GPU_USAGE,
   TMON_FIELD_GPU_MEMORY,
+  TMON_FIELD_GPU_MEMORY_MB,
   TMON_FIELD_GPU_TEMPERATURE,
   TMON_FIELD_RAM_USAGE,
   TMON_FIELD_COUNT,
   TMON_FIELD_NONE = -1
 } tmon_field;
 
-enum { TMON_CLASSES = 256, TMON_CLASS_NAME_BYTES = 64 };
+enum { TMON_CLASSES = 256, TMON_CLASS_NAME_BYTES = 64, TMON_GPUS = 16, TMON_GPU_FIGURES = 4 };
 
 typedef struct tmon_class_value {
   char name[TMON_CLASS_NAME_BYTES];
@@ -36,6 +37,7 @@ typedef struct tmon_class_value {
 typedef struct tmon_latest {
   double value[TMON_FIELD_COUNT];
   int64_t time[TMON_FIELD_COUNT];
+  double gpus[TMON_GPUS][TMON_GPU_FIGURES]; /* of the library's sampler; the fields hold what they make together */
   size_t class_count;
   size_t class_capacity;
   tmon_class_value *classes;

@@ -24,6 +24,7 @@ static const tmon_route routes[] = {
     {TMON_METHOD_POST, "/api/training/pause", TMON_RIGHT_WRITE, SMALL, tmon_route_pause},
     {TMON_METHOD_POST, "/api/training/resume", TMON_RIGHT_WRITE, SMALL, tmon_route_resume},
     {TMON_METHOD_POST, "/api/training/stop", TMON_RIGHT_WRITE, SMALL, tmon_route_stop},
+    {TMON_METHOD_GET, "/api/hardware", TMON_RIGHT_READ, 0, tmon_route_hardware},
     {TMON_METHOD_GET, "/api/status", TMON_RIGHT_READ, 0, tmon_route_status},
     {TMON_METHOD_POST, "/api/login", TMON_RIGHT_NONE, SMALL, tmon_route_login},
     {TMON_METHOD_GET, "/api/metrics/current", TMON_RIGHT_READ, 0, tmon_route_current},

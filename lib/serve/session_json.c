@@ -146,6 +146,7 @@ void tmon_metrics_json(tmon_json_writer *json, const tmon_record *record, const 
   tmon_json_open(json, "system", '{');
   tmon_json_put_double(json, "gpu_usage", value[TMON_FIELD_GPU_USAGE]);
   tmon_json_put_double(json, "gpu_memory", value[TMON_FIELD_GPU_MEMORY]);
+  tmon_json_put_double(json, "gpu_memory_mb", value[TMON_FIELD_GPU_MEMORY_MB]);
   tmon_json_put_double(json, "gpu_temp", value[TMON_FIELD_GPU_TEMPERATURE]);
   tmon_json_put_double(json, "ram_usage", value[TMON_FIELD_RAM_USAGE]);
   tmon_json_put_double(json, "eta_seconds", record->eta_seconds);

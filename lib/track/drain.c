@@ -7,6 +7,7 @@
  */
 #include "track/drain.h"
 
+#include "track/hardware.h"
 #include "util/buffer.h"
 
 #include <math.h>
@@ -281,7 +282,9 @@ static int commit_slots(tmon_drain *drain, const uint64_t *positions, size_t cou
   int64_t seq = drain->next_seq;
   (void)tmon_ring_progress(&progress, drain->ring);
   for (size_t i = 0; i < count; i++) {
-    if (drain->slots[i].kind == TMON_SLOT_POINT && drain->slots[i].point.step < first_step) first_step = drain->slots[i].point.step;
+    if (drain->slots[i].kind == TMON_SLOT_POINT && drain->slots[i].point.step < first_step &&
+        !tmon_hardware_is_metric(drain->ring, drain->slots[i].metric))
+      first_step = drain->slots[i].point.step;
   }
   int result = tmon_tx_begin(&tx, drain->db, true, timeout_us);
   if (result != TMON_OK) return result;

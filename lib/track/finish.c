@@ -58,6 +58,7 @@ void tmon_session_end(tmon_session *session, int64_t deadline) {
 }
 
 void tmon_session_begin_end(tmon_session *session, tmon_status status) {
+  tmon_hardware_feed_end(session->feed);
   session->final_status = status;
   session->final_time = tmon_clock_now_us();
   tmon_mutex_lock(session->words);
@@ -89,6 +90,7 @@ int tmon_session_finish(tmon_session *session, tmon_status status) {
 
 void tmon_session_destroy(tmon_session *session) {
   bool ours = session->pid == tmon_process_id();
+  tmon_hardware_feed_free(session->feed);
   tmon_old_rings_free(session);
   tmon_ring_close(tmon_session_ring(session));
   if (ours) {

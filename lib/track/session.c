@@ -14,6 +14,7 @@
 #define RING_BYTES_MINIMUM ((size_t)256 << 10)
 #define ENDING_US 5000000 /* how long a start waits for the end of the attempt before it */
 #define RING_BYTES_MAXIMUM ((size_t)1 << 30)
+#define HARDWARE_MS_MINIMUM 100
 
 int tmon_session_check(const tmon_session *session) {
   if (session == NULL) return tmon_error_set(TMON_EINVAL, "the session is NULL");
@@ -36,6 +37,13 @@ static int check_options(const tmon_session_options *options) {
   if (result != TMON_OK) return result;
   if (options->dataset_size < 0 || options->epochs < 0 || options->batch_size < 0 || options->img_size < 0) {
     return tmon_error_set(TMON_EINVAL, "dataset_size, epochs, batch_size and img_size must not be negative");
+  }
+  if (options->hardware_period_ms != 0 && options->hardware_period_ms < HARDWARE_MS_MINIMUM) {
+    return tmon_error_set_field(
+        TMON_EINVAL, "hardware_period_ms", "hardware_period_ms is %u, expected 0 or at least %d", options->hardware_period_ms, HARDWARE_MS_MINIMUM);
+  }
+  if (options->hardware_period_ms != 0 && options->no_drainer) {
+    return tmon_error_set_field(TMON_EINVAL, "hardware_period_ms", "hardware_period_ms needs a thread of the library, no_drainer asks for none");
   }
   if (!isfinite(options->learning_rate)) return tmon_error_set(TMON_EINVAL, "learning_rate is not finite");
   if (options->ring_bytes != 0 && (options->ring_bytes < RING_BYTES_MINIMUM || options->ring_bytes > RING_BYTES_MAXIMUM)) {
@@ -119,8 +127,30 @@ static int write_rows_again(tmon_session *session, const tmon_session_options *o
   }
 }
 
+/* All that is needed before the session's rows are written. */
+static int prepare(tmon_session *session, const tmon_session_options *options, char ring_id[TMON_ID_BYTES]) {
+  int result = TMON_OK;
+  if (options->id != NULL) (void)tmon_text_copy(session->id, sizeof session->id, options->id);
+  else result = tmon_id_make(session->id);
+  if (result == TMON_OK) result = tmon_mutex_make(&session->mutex);
+  if (result == TMON_OK) result = tmon_mutex_make(&session->words);
+  if (result == TMON_OK) result = tmon_wake_open(&session->wake);
+  if (result == TMON_OK && options->hardware_period_ms != 0) {
+    result = tmon_hardware_feed_make(&session->feed, options->hardware_period_ms, options->rank, tmon_db_folder(session->store->db));
+  }
+  return result == TMON_OK ? make_first_ring(session, ring_id) : result;
+}
+
+/* The drainer runs from the start, so that a sample never waits for it. */
+static void begin_hardware(tmon_session *session, const tmon_session_options *options) {
+  if (session->feed == NULL) return;
+  (void)tmon_drainer_start(session);
+  tmon_hardware_feed_begin(session->feed, session, options->id == NULL ? 0 : tmon_hardware_last_step(session->store, session->id, options->rank));
+}
+
 int tmon_session_start(tmon_session **out, tmon_store *store, const tmon_session_options *options) {
   tmon_session_options chosen;
+  char *machine = NULL;
   char ring_id[TMON_ID_BYTES];
   size_t adopted = 0;
   tmon_session *session = NULL;
@@ -141,23 +171,22 @@ int tmon_session_start(tmon_session **out, tmon_store *store, const tmon_session
   session->rank = chosen.rank;
   session->ring_bytes = chosen.ring_bytes == 0 ? RING_BYTES_DEFAULT : (chosen.ring_bytes + 4095) / 4096 * 4096;
   atomic_init(&session->thread_started, chosen.no_drainer);
-  if (chosen.id != NULL) (void)tmon_text_copy(session->id, sizeof session->id, chosen.id);
-  else result = tmon_id_make(session->id);
-  if (result == TMON_OK) result = tmon_mutex_make(&session->mutex);
-  if (result == TMON_OK) result = tmon_mutex_make(&session->words);
-  if (result == TMON_OK) result = tmon_wake_open(&session->wake);
   /* A rank that joins must not take the dead attempt before for a live one. */
-  if (result == TMON_OK && chosen.rank > 0) result = tmon_store_adopt(store, &adopted);
-  if (result == TMON_OK) result = make_first_ring(session, ring_id);
+  if (chosen.rank > 0) result = tmon_store_adopt(store, &adopted);
+  if (result == TMON_OK) result = prepare(session, &chosen, ring_id);
+  if (result == TMON_OK && chosen.hardware_json == NULL) result = tmon_hardware_info_json(&machine);
+  if (machine != NULL) chosen.hardware_json = machine;
   if (result == TMON_OK) result = tmon_session_write_rows(session, &chosen, ring_id);
   if (result == TMON_EEXISTS) result = write_rows_again(session, &chosen, ring_id);
   if (result == TMON_OK) result = tmon_exit_add(session);
+  tmon_text_free(machine);
   if (result != TMON_OK) {
     if (session->ring_path != NULL) (void)tmon_file_remove(session->ring_path);
     tmon_session_destroy(session);
     return result;
   }
   tmon_drain_init(&session->drain, store->db, tmon_session_ring(session), session->writer, session->key, session->id);
+  begin_hardware(session, &chosen);
   *out = session;
   return TMON_OK;
 }

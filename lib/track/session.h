@@ -5,6 +5,7 @@
 #define TRAINMON_TRACK_SESSION_H
 #include "series/ring.h"
 #include "track/drain.h"
+#include "track/hardware.h"
 #include "track/track.h"
 
 #include <stdatomic.h>
@@ -45,6 +46,7 @@ struct tmon_session {
   bool no_drainer;
   _Atomic bool one_gone;     /* caller or drainer thread has done with the session: the other frees it */
   char *error_text;          /* guarded by `words` */
+  tmon_hardware_feed *feed;  /* NULL: no hardware_period_ms */
   struct tmon_session *next; /* list of the live sessions of this process (exit.c) */
 };
 

@@ -8,6 +8,7 @@
 #include "track/snapshot.h"
 
 #include "series/chunk.h"
+#include "track/hardware.h"
 
 #include <string.h>
 
@@ -84,10 +85,10 @@ static int list_writers(tmon_snapshot *snapshot) {
 }
 
 /* An attempt hides what earlier attempts logged from its first step on. */
-static void mark_superseded(tmon_snapshot *snapshot) {
+static void mark_superseded(tmon_snapshot *snapshot, bool is_hardware) {
   for (size_t i = 0; i < snapshot->writer_count; i++) {
     snapshot->writers[i].step_end = INT64_MAX;
-    for (size_t later = i + 1; later < snapshot->writer_count; later++) {
+    for (size_t later = i + 1; !is_hardware && later < snapshot->writer_count; later++) {
       if (snapshot->writers[later].attempt > snapshot->writers[i].attempt && snapshot->writers[later].first_step < snapshot->writers[i].step_end) {
         snapshot->writers[i].step_end = snapshot->writers[later].first_step;
       }
@@ -131,7 +132,8 @@ static int read_lane(tmon_snapshot_writer *writer, const tmon_ring *ring, unsign
     if (result != TMON_OK) return result;
     for (size_t i = 0; i < count; i++) {
       if (slots[i].kind != TMON_SLOT_POINT) continue;
-      if (slots[i].point.step < writer->first_step) writer->first_step = slots[i].point.step; /* of any metric, as the drainer counts it */
+      /* Of any training metric, as the drainer counts it. */
+      if (slots[i].point.step < writer->first_step && !tmon_hardware_is_metric(ring, slots[i].metric)) writer->first_step = slots[i].point.step;
       if (slots[i].metric == id) writer->points[writer->count++] = slots[i].point;
     }
   }
@@ -171,7 +173,7 @@ static int read_all(tmon_snapshot *out, tmon_store *store, const char *session_i
     if (out->metric != 0) result = read_deltas(out, &out->writers[i]);
     if (result == TMON_OK && out->writers[i].ring_path != NULL) result = read_ring(out, &out->writers[i], key, again);
   }
-  if (result == TMON_OK) mark_superseded(out); /* last: a new attempt may lie in its ring alone */
+  if (result == TMON_OK) mark_superseded(out, tmon_hardware_is_key(key)); /* last: a new attempt may lie in its ring alone */
   return result;
 }
 

@@ -19,7 +19,9 @@ START_TEST(test_layout) {
   LAYOUT(tmon_allocator, 32, payload, 24);
   LAYOUT(tmon_store_options, 24, ring_folder, 16);
   LAYOUT(tmon_store_info, 56, read_only, 48);
-  LAYOUT(tmon_session_options, 144, best_metric, 136);
+  LAYOUT(tmon_session_options, 152, hardware_period_ms, 144);
+  LAYOUT(tmon_gpu, 136, fan_percent, 128);
+  LAYOUT(tmon_hardware, 2368, gpus, 192);
   LAYOUT(tmon_metric_options, 4, size, 0);
   LAYOUT(tmon_epoch, 32, values, 24);
   LAYOUT(tmon_progress, 56, fraction, 48);
@@ -45,6 +47,7 @@ START_TEST(test_size_comes_first) {
   ck_assert_uint_eq(offsetof(tmon_record_filter, size), 0);
   ck_assert_uint_eq(offsetof(tmon_record_change, size), 0);
   ck_assert_uint_eq(offsetof(tmon_server_options, size), 0);
+  ck_assert_uint_eq(offsetof(tmon_hardware, size), 0);
 }
 END_TEST
 

@@ -108,6 +108,37 @@ START_TEST(names_fill_fields) {
 }
 END_TEST
 
+/* What the library's sampler logs: one number for all cards, and names of the trainer's own still count. */
+START_TEST(samples_fill_system) {
+  tmon_latest latest;
+  tmon_latest_init(&latest);
+  tmon_latest_set(&latest, "system/gpu0/usage_percent", &(tmon_point){1, 100, 40});
+  ck_assert_double_eq(latest.value[TMON_FIELD_GPU_USAGE], 40);
+  tmon_latest_set(&latest, "system/gpu11/usage_percent", &(tmon_point){1, 100, 80});
+  tmon_latest_set(&latest, "system/gpu0/memory_percent", &(tmon_point){1, 100, 10});
+  tmon_latest_set(&latest, "system/gpu0/memory_mb", &(tmon_point){1, 100, 1000});
+  tmon_latest_set(&latest, "system/gpu1/memory_mb", &(tmon_point){1, 100, 500});
+  tmon_latest_set(&latest, "system/gpu0/temperature", &(tmon_point){1, 100, 61});
+  tmon_latest_set(&latest, "system/gpu1/temperature", &(tmon_point){1, 100, 55});
+  tmon_latest_set(&latest, "system/memory_percent", &(tmon_point){1, 100, 33});
+  static const char *const none[] = {"system/gpu16/usage_percent", "system/gpu99/usage_percent", "system/gpu/usage_percent", "system/gpu0x/usage_percent",
+      "system/gpu0/usage_percentage", "system/gpu0/power_w", "system/gpu100/usage_percent", "system/rank1/gpu0/usage_percent", "system/gpu0"};
+  for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
+    tmon_latest_set(&latest, none[i], &(tmon_point){1, 100, 99});
+  }
+  ck_assert_double_eq(latest.value[TMON_FIELD_GPU_USAGE], 60);
+  ck_assert_double_eq(latest.value[TMON_FIELD_GPU_MEMORY], 10);
+  ck_assert_double_eq(latest.value[TMON_FIELD_GPU_MEMORY_MB], 1500);
+  ck_assert_double_eq(latest.value[TMON_FIELD_GPU_TEMPERATURE], 61);
+  ck_assert_double_eq(latest.value[TMON_FIELD_RAM_USAGE], 33);
+  tmon_latest_set(&latest, "gpu_usage", &(tmon_point){1, 101, 7});
+  tmon_latest_set(&latest, "system/gpu0/temperature", &(tmon_point){2, 101, NAN});
+  ck_assert_double_eq(latest.value[TMON_FIELD_GPU_USAGE], 7);
+  ck_assert_double_eq(latest.value[TMON_FIELD_GPU_TEMPERATURE], 55);
+  tmon_latest_free(&latest);
+}
+END_TEST
+
 int main(void) {
   Suite *suite = suite_create("update_log");
   TCase *tests = tcase_create("all");
@@ -116,6 +147,7 @@ int main(void) {
   tcase_add_test(tests, bytes_count_as_lag_too);
   tcase_add_test(tests, the_log_is_bounded);
   tcase_add_test(tests, names_fill_fields);
+  tcase_add_test(tests, samples_fill_system);
   suite_add_tcase(suite, tests);
   SRunner *runner = srunner_create(suite);
   srunner_run_all(runner, CK_ENV);

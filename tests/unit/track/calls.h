@@ -61,6 +61,24 @@ static inline int calls_follow_open(calls_env *env) {
   return result;
 }
 
+static inline int calls_hardware_info(calls_env *env) {
+  char *text = NULL;
+  (void)env;
+  int result = tmon_hardware_info_json(&text);
+  ck_assert((result == TMON_OK) == (text != NULL));
+  tmon_text_free(text);
+  return result;
+}
+
+static inline int calls_hardware_json(calls_env *env) {
+  char *text = NULL;
+  (void)env;
+  int result = tmon_hardware_json(&text, test_folder);
+  ck_assert((result == TMON_OK) == (text != NULL));
+  tmon_text_free(text);
+  return result;
+}
+
 static inline int calls_log(calls_env *env) {
   int result = tmon_log(env->session, env->metric, 1, 1);
   env->logged += result == TMON_OK;
@@ -249,6 +267,8 @@ static inline int calls_recover(calls_env *env) { return tmon_store_recover(env-
 static const calls_entry calls_table[] = {
     {"tmon_follow_next", calls_follow_next, CALLS_READS},
     {"tmon_follow_open", calls_follow_open, CALLS_READS},
+    {"tmon_hardware_info_json", calls_hardware_info, CALLS_READS},
+    {"tmon_hardware_json", calls_hardware_json, CALLS_READS},
     {"tmon_log", calls_log, CALLS_DRAINER},
     {"tmon_log_batch", calls_log_batch, CALLS_DRAINER},
     {"tmon_log_series", calls_log_series, CALLS_DRAINER},

@@ -13,6 +13,7 @@ static const char *const infallible[] = {
     "tmon_error_name",
     "tmon_follow_free",
     "tmon_follow_key",
+    "tmon_hardware_sample",
     "tmon_metric_list_free",
     "tmon_point_reader_free",
     "tmon_record_list_free",
