@@ -20,9 +20,10 @@ typedef struct tmon_followed {
   tmon_latest latest;
   tmon_pending *pending; /* by number of the metric in `follow` */
   uint32_t pending_size;
-  bool dirty;   /* something is pending */
-  bool lapped;  /* points were missed */
-  bool present; /* in the list of active sessions of this round */
+  bool dirty;      /* something is pending */
+  bool lapped;     /* points were missed */
+  int64_t results; /* cursor up to which validation results were taken */
+  bool present;    /* in the list of active sessions of this round */
   tmon_status status;
   tmon_control control;
   bool paused;

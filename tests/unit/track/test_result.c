@@ -120,70 +120,70 @@ START_TEST(every_field_comes_back) {
 }
 END_TEST
 
+static const struct {
+  tmon_result_kind kind;
+  const char *json;
+  const char *field; /* NULL: none */
+  int code;
+} wrong_fields[] = {
+    {TMON_RESULT_VALIDATION, "{\"epoch\":1}", "session_id", TMON_EINVAL},
+    {TMON_RESULT_VALIDATION, "{\"session_id\":\"x\"}", "session_id", TMON_EINVAL},
+    {TMON_RESULT_VALIDATION, "{\"session_id\":7}", "session_id", TMON_EINVAL},
+    {TMON_RESULT_VALIDATION, "{\"session_id\":\"00000000-0000-4000-8000-000000000000\"}", "session_id", TMON_ENOTFOUND},
+    {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"epoch\":1.5}", "epoch", TMON_EINVAL},
+    {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"epoch\":-1}", "epoch", TMON_EINVAL},
+    {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"precision\":\"NaN\"}", "precision", TMON_EINVAL},
+    {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"precision\":1.01}", "precision", TMON_EINVAL},
+    {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"precision\":1e999}", "precision", TMON_EINVAL},
+    {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"recall\":true}", "recall", TMON_EINVAL},
+    {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"recall\":NaN}", NULL, TMON_EINVAL},
+    {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"recall\":0.1,\"recall\":0.2}", "recall", TMON_EINVAL},
+    {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"f1\":0.1,\"f1_score\":0.2}", "f1_score", TMON_EINVAL},
+    {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"mine\":1e999}", "mine", TMON_EINVAL},
+    {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"mine\":[{\"a\":-1e999}]}", "mine", TMON_EINVAL},
+    {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"mine\":1,\"extra\":{\"mine\":2}}", "extra.mine", TMON_EINVAL},
+    {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"extra\":[]}", "extra", TMON_EINVAL},
+    {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"class_name\":\"\"}", "class_name", TMON_EINVAL},
+    {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"class_name\":\"a\\nb\"}", "class_name", TMON_EINVAL},
+    {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"class_name\":5}", "class_name", TMON_EINVAL},
+    {TMON_RESULT_VALIDATION, "[]", NULL, TMON_EINVAL},
+    {TMON_RESULT_VALIDATION, "{", NULL, TMON_EINVAL},
+    {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"results\":[]}", "results", TMON_EINVAL},
+    {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"results\":{}}", "results", TMON_EINVAL},
+    {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"results\":[1]}", "results[0]", TMON_EINVAL},
+    {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"recall\":1,\"results\":[{}]}", "recall", TMON_EINVAL},
+    {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"results\":[{\"class_name\":\"a\"},{\"class_name\":\"b\",\"recall\":2}]}", "results[1].recall",
+        TMON_EINVAL},
+    {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"results\":[{\"class_name\":\"a\"},{\"class\":\"a\"}]}", "results[1].class_name", TMON_EINVAL},
+    {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"results\":[{\"class_name\":\"a\"},{\"class\":\"b\",\"epoch\":1}]}", "results[1].epoch", TMON_EINVAL},
+    {TMON_RESULT_VALIDATION, "{\"results\":[{\"class_name\":\"a\"}]}", "results[0].session_id", TMON_EINVAL},
+    {TMON_RESULT_BENCHMARK, "{\"runs\":0}", "runs", TMON_EINVAL},
+    {TMON_RESULT_BENCHMARK, "{\"avg_inference_ms\":-1}", "avg_inference_ms", TMON_EINVAL},
+    {TMON_RESULT_BENCHMARK, "{\"session_id\":\"00000000-0000-4000-8000-000000000000\"}", "session_id", TMON_ENOTFOUND},
+    {TMON_RESULT_DATASET, "{}", "name", TMON_EINVAL},
+    {TMON_RESULT_DATASET, "{\"name\":\"d\",\"class_names\":[\"a\",1]}", "class_names", TMON_EINVAL},
+    {TMON_RESULT_DATASET, "{\"name\":\"d\",\"class_names\":\"a\"}", "class_names", TMON_EINVAL},
+    {TMON_RESULT_DATASET, "{\"name\":\"d\",\"statistics\":[]}", "statistics", TMON_EINVAL},
+    {TMON_RESULT_DATASET, "{\"name\":\"d\",\"statistics\":{\"a\":1,\"a\":2}}", "statistics.a", TMON_EINVAL},
+    {TMON_RESULT_TRIAL, "{\"experiment_name\":\"e\",\"direction\":\"up\"}", "direction", TMON_EINVAL},
+    {TMON_RESULT_TRIAL, "{\"experiment_name\":\"e\",\"status\":\"done\"}", "status", TMON_EINVAL},
+    {TMON_RESULT_TRIAL, "{\"experiment_name\":\"e\",\"started_at\":\"yesterday\"}", "started_at", TMON_EINVAL},
+    {TMON_RESULT_TRIAL, "{\"trial\":1}", "experiment_name", TMON_EINVAL},
+    {(tmon_result_kind)5, "{}", "kind", TMON_EINVAL},
+};
+
 START_TEST(wrong_fields_are_named) {
-  static const struct {
-    tmon_result_kind kind;
-    const char *json;
-    const char *field; /* NULL: none */
-    int code;
-  } cases[] = {
-      {TMON_RESULT_VALIDATION, "{\"epoch\":1}", "session_id", TMON_EINVAL},
-      {TMON_RESULT_VALIDATION, "{\"session_id\":\"x\"}", "session_id", TMON_EINVAL},
-      {TMON_RESULT_VALIDATION, "{\"session_id\":7}", "session_id", TMON_EINVAL},
-      {TMON_RESULT_VALIDATION, "{\"session_id\":\"00000000-0000-4000-8000-000000000000\"}", "session_id", TMON_ENOTFOUND},
-      {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"epoch\":1.5}", "epoch", TMON_EINVAL},
-      {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"epoch\":-1}", "epoch", TMON_EINVAL},
-      {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"precision\":\"NaN\"}", "precision", TMON_EINVAL},
-      {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"precision\":1.01}", "precision", TMON_EINVAL},
-      {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"precision\":1e999}", "precision", TMON_EINVAL},
-      {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"recall\":true}", "recall", TMON_EINVAL},
-      {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"recall\":NaN}", NULL, TMON_EINVAL},
-      {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"recall\":0.1,\"recall\":0.2}", "recall", TMON_EINVAL},
-      {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"f1\":0.1,\"f1_score\":0.2}", "f1_score", TMON_EINVAL},
-      {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"mine\":1e999}", "mine", TMON_EINVAL},
-      {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"mine\":[{\"a\":-1e999}]}", "mine", TMON_EINVAL},
-      {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"mine\":1,\"extra\":{\"mine\":2}}", "extra.mine", TMON_EINVAL},
-      {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"extra\":[]}", "extra", TMON_EINVAL},
-      {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"class_name\":\"\"}", "class_name", TMON_EINVAL},
-      {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"class_name\":\"a\\nb\"}", "class_name", TMON_EINVAL},
-      {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"class_name\":5}", "class_name", TMON_EINVAL},
-      {TMON_RESULT_VALIDATION, "[]", NULL, TMON_EINVAL},
-      {TMON_RESULT_VALIDATION, "{", NULL, TMON_EINVAL},
-      {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"results\":[]}", "results", TMON_EINVAL},
-      {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"results\":{}}", "results", TMON_EINVAL},
-      {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"results\":[1]}", "results[0]", TMON_EINVAL},
-      {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"recall\":1,\"results\":[{}]}", "recall", TMON_EINVAL},
-      {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"results\":[{\"class_name\":\"a\"},{\"class_name\":\"b\",\"recall\":2}]}", "results[1].recall",
-          TMON_EINVAL},
-      {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"results\":[{\"class_name\":\"a\"},{\"class\":\"a\"}]}", "results[1].class_name", TMON_EINVAL},
-      {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"results\":[{\"class_name\":\"a\"},{\"class\":\"b\",\"epoch\":1}]}", "results[1].epoch",
-          TMON_EINVAL},
-      {TMON_RESULT_VALIDATION, "{\"results\":[{\"class_name\":\"a\"}]}", "results[0].session_id", TMON_EINVAL},
-      {TMON_RESULT_BENCHMARK, "{\"runs\":0}", "runs", TMON_EINVAL},
-      {TMON_RESULT_BENCHMARK, "{\"avg_inference_ms\":-1}", "avg_inference_ms", TMON_EINVAL},
-      {TMON_RESULT_BENCHMARK, "{\"session_id\":\"00000000-0000-4000-8000-000000000000\"}", "session_id", TMON_ENOTFOUND},
-      {TMON_RESULT_DATASET, "{}", "name", TMON_EINVAL},
-      {TMON_RESULT_DATASET, "{\"name\":\"d\",\"class_names\":[\"a\",1]}", "class_names", TMON_EINVAL},
-      {TMON_RESULT_DATASET, "{\"name\":\"d\",\"class_names\":\"a\"}", "class_names", TMON_EINVAL},
-      {TMON_RESULT_DATASET, "{\"name\":\"d\",\"statistics\":[]}", "statistics", TMON_EINVAL},
-      {TMON_RESULT_DATASET, "{\"name\":\"d\",\"statistics\":{\"a\":1,\"a\":2}}", "statistics.a", TMON_EINVAL},
-      {TMON_RESULT_TRIAL, "{\"experiment_name\":\"e\",\"direction\":\"up\"}", "direction", TMON_EINVAL},
-      {TMON_RESULT_TRIAL, "{\"experiment_name\":\"e\",\"status\":\"done\"}", "status", TMON_EINVAL},
-      {TMON_RESULT_TRIAL, "{\"experiment_name\":\"e\",\"started_at\":\"yesterday\"}", "started_at", TMON_EINVAL},
-      {TMON_RESULT_TRIAL, "{\"trial\":1}", "experiment_name", TMON_EINVAL},
-      {(tmon_result_kind)5, "{}", "kind", TMON_EINVAL},
-  };
   tmon_store *store = begin();
   int64_t before = 0;
   int64_t after = 0;
   ok(tmon_store_change_cursor(&before, store));
-  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+  for (size_t i = 0; i < sizeof wrong_fields / sizeof *wrong_fields; i++) {
     int64_t number = 9;
-    int result = tmon_result_add(&number, store, cases[i].kind, with_id(cases[i].json));
+    int result = tmon_result_add(&number, store, wrong_fields[i].kind, with_id(wrong_fields[i].json));
     const char *field = tmon_error_field();
-    bool named = cases[i].field ? field && strcmp(field, cases[i].field) == 0 : field == NULL;
-    ck_assert_msg(result == cases[i].code && named && number == 0, "%s gave %s, field %s: %s", cases[i].json, tmon_error_name(result), field ? field : "-",
-        tmon_error_message());
+    bool named = wrong_fields[i].field ? field && strcmp(field, wrong_fields[i].field) == 0 : field == NULL;
+    ck_assert_msg(result == wrong_fields[i].code && named && number == 0, "%s gave %s, field %s: %s", wrong_fields[i].json, tmon_error_name(result),
+        field ? field : "-", tmon_error_message());
   }
   ok(tmon_store_change_cursor(&after, store));
   ck_assert_int_eq(before, after);
@@ -297,6 +297,25 @@ static int64_t listed_count(tmon_store *store, tmon_result_kind kind, tmon_resul
   return count;
 }
 
+static const struct {
+  tmon_result_kind kind;
+  tmon_result_filter filter;
+  const char *field;
+  int code;
+} wrong_filters[] = {
+    {TMON_RESULT_DATASET, {.session_id = "x"}, "session_id", TMON_EINVAL},
+    {TMON_RESULT_BENCHMARK, {.latest = true}, "latest", TMON_EINVAL},
+    {TMON_RESULT_TRIAL, {.name = "x"}, "name", TMON_EINVAL},
+    {TMON_RESULT_CONFUSION, {.class_name = "x"}, "class_name", TMON_EINVAL},
+    {TMON_RESULT_VALIDATION, {.no_matrix = true}, "no_matrix", TMON_EINVAL},
+    {TMON_RESULT_VALIDATION, {.latest = true}, "session_id", TMON_EINVAL},
+    {TMON_RESULT_VALIDATION, {.session_id = "x"}, "session_id", TMON_EINVAL},
+    {TMON_RESULT_VALIDATION, {.session_id = "00000000-0000-4000-8000-000000000000"}, "session_id", TMON_ENOTFOUND},
+    {TMON_RESULT_VALIDATION, {.limit = 1001}, "limit", TMON_EINVAL},
+    {TMON_RESULT_VALIDATION, {.offset = -1}, "offset", TMON_EINVAL},
+    {TMON_RESULT_VALIDATION, {.class_name = "\xff"}, "class_name", TMON_EINVAL},
+};
+
 START_TEST(filters_choose) {
   tmon_store *store = begin();
   for (int epoch = 1; epoch <= 3; epoch++) {
@@ -332,30 +351,18 @@ START_TEST(filters_choose) {
   tmon_json *listed = list(store, TMON_RESULT_TRIAL, &(tmon_result_filter){.size = sizeof(tmon_result_filter), .experiment_name = "e"});
   ck_assert_double_eq(NUMBER(row_at(listed, 0), "trial"), 1);
   tmon_json_free(listed);
-  static const struct {
-    tmon_result_kind kind;
-    tmon_result_filter filter;
-    const char *field;
-    int code;
-  } wrong[] = {
-      {TMON_RESULT_DATASET, {.session_id = "x"}, "session_id", TMON_EINVAL},
-      {TMON_RESULT_BENCHMARK, {.latest = true}, "latest", TMON_EINVAL},
-      {TMON_RESULT_TRIAL, {.name = "x"}, "name", TMON_EINVAL},
-      {TMON_RESULT_CONFUSION, {.class_name = "x"}, "class_name", TMON_EINVAL},
-      {TMON_RESULT_VALIDATION, {.no_matrix = true}, "no_matrix", TMON_EINVAL},
-      {TMON_RESULT_VALIDATION, {.latest = true}, "session_id", TMON_EINVAL},
-      {TMON_RESULT_VALIDATION, {.session_id = "x"}, "session_id", TMON_EINVAL},
-      {TMON_RESULT_VALIDATION, {.session_id = "00000000-0000-4000-8000-000000000000"}, "session_id", TMON_ENOTFOUND},
-      {TMON_RESULT_VALIDATION, {.limit = 1001}, "limit", TMON_EINVAL},
-      {TMON_RESULT_VALIDATION, {.offset = -1}, "offset", TMON_EINVAL},
-      {TMON_RESULT_VALIDATION, {.class_name = "\xff"}, "class_name", TMON_EINVAL},
-  };
-  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+  tmon_store_free(store);
+}
+END_TEST
+
+START_TEST(filters_that_do_not_fit_are_named) {
+  tmon_store *store = begin();
+  for (size_t i = 0; i < sizeof wrong_filters / sizeof *wrong_filters; i++) {
     char *text = NULL;
-    tmon_result_filter filter = wrong[i].filter;
+    tmon_result_filter filter = wrong_filters[i].filter;
     filter.size = sizeof filter;
-    expect(wrong[i].code, tmon_result_list_json(&text, store, wrong[i].kind, &filter));
-    ck_assert_str_eq(tmon_error_field(), wrong[i].field);
+    expect(wrong_filters[i].code, tmon_result_list_json(&text, store, wrong_filters[i].kind, &filter));
+    ck_assert_str_eq(tmon_error_field(), wrong_filters[i].field);
     ck_assert_ptr_null(text);
   }
   tmon_store_free(store);
@@ -447,6 +454,7 @@ int main(void) {
   tcase_add_test(tests, a_second_call_overwrites_what_it_names);
   tcase_add_test(tests, many_results_are_all_or_none);
   tcase_add_test(tests, filters_choose);
+  tcase_add_test(tests, filters_that_do_not_fit_are_named);
   tcase_add_test(tests, changes_can_be_waited_for);
   tcase_add_test(tests, averages_over_given_classes);
   tcase_add_test(tests, a_write_is_a_sign_of_life);
