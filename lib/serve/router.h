@@ -41,6 +41,6 @@ tmon_handler tmon_route_websocket, tmon_route_events, tmon_route_asset;
 const char *tmon_route_session_id(tmon_server *server, const tmon_request *request, tmon_response *response, bool newest, char out[37]);
 /* One session; free the list after use. False: `response` says why. */
 bool tmon_route_load(tmon_server *server, const char *id, tmon_response *response, tmon_record_list **list, tmon_record *record);
-/* The validation results of the latest epoch as an array, followed by their averages: two members of a reply (routes_results.c). TMON_OK or an error. */
+/* The validation results of the latest epoch, a member of a reply (routes_results.c). TMON_OK or an error. */
 int tmon_route_put_validation(tmon_json_writer *json, tmon_server *server, const char *id);
 #endif

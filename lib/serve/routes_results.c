@@ -152,16 +152,13 @@ int tmon_route_put_validation(tmon_json_writer *json, tmon_server *server, const
     code = tmon_json_parse(&document, text, strlen(text));
   }
   char *rows = tmon_json_print(tmon_json_get(document, "validation_results"));
-  char *averages = tmon_json_print(tmon_json_get(document, "averages"));
-  if (code == TMON_OK && (rows == NULL || averages == NULL)) {
+  if (code == TMON_OK && rows == NULL) {
     code = TMON_ENOMEM;
   }
   if (code == TMON_OK) {
     tmon_json_put_raw(json, "validation_results", rows);
-    tmon_json_put_raw(json, "validation_averages", averages);
   }
   tmon_free(rows);
-  tmon_free(averages);
   tmon_json_free(document);
   tmon_text_free(text);
   return code;
