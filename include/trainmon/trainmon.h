@@ -5,9 +5,11 @@
 #define TRAINMON_TRAINMON_H
 
 #include "allocator.h"
+#include "confusion.h"
 #include "error.h"
 #include "hardware.h"
 #include "record.h"
+#include "result.h"
 #include "series.h"
 #include "session.h"
 #include "store.h"

@@ -24,6 +24,7 @@ typedef struct tmon_followed {
   bool lapped;    /* points were missed */
   bool announced; /* its start was said, or was before anybody listened */
   bool present;   /* in the list of active sessions of this round */
+  int64_t results; /* cursor up to which validation results were taken */
   tmon_status status;
   tmon_control control;
   bool paused;

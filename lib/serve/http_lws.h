@@ -9,7 +9,7 @@
 #include <libwebsockets.h>
 #include <stdatomic.h>
 
-enum { TMON_HTTP_CONNECTIONS = 512, TMON_HTTP_CHUNK = 32 << 10, TMON_HTTP_HEAD_BYTES = 4096, TMON_HTTP_DISCARD_LIMIT = 8 << 20 };
+enum { TMON_HTTP_CONNECTIONS = 512, TMON_HTTP_CHUNK = 32 << 10, TMON_HTTP_HEAD_BYTES = 4096, TMON_HTTP_DISCARD_LIMIT = 16 << 20 };
 /* A body has this long to come and a reply this long, plus its size at the slowest rate, to go. Replies under the small size are never refused for what is held. */
 enum { TMON_HTTP_PATIENCE_S = 20, TMON_HTTP_SLOWEST_BYTES_S = 64 << 10, TMON_HTTP_HELD_LIMIT = 64 << 20, TMON_HTTP_HELD_SMALL = 256 << 10 };
 

@@ -258,9 +258,11 @@ int tmon_http_lws_begin(tmon_http_connection *connection, bool upgrade) {
   unsigned long long length = strtoull(text, NULL, 10);
   be_patient(connection, 0);
   connection->refused = http->handlers.check(connection->request, &connection->response, http->handlers.payload) != 0;
-  if (length > TMON_HTTP_BODY_LIMIT) {
+  size_t limit = connection->request->body_limit > TMON_HTTP_BODY_LIMIT ? connection->request->body_limit : (size_t)TMON_HTTP_BODY_LIMIT;
+  connection->body.maximum = limit + 1;
+  if (length > limit) {
     connection->refused = connection->close_after = true;
-    tmon_reply_error(&connection->response, 413, NULL, NULL, "a body of %llu bytes is over the limit of %d", length, (int)TMON_HTTP_BODY_LIMIT);
+    tmon_reply_error(&connection->response, 413, NULL, NULL, "a body of %llu bytes is over the limit of %zu", length, limit);
     /* A client that still sends would meet a closed connection instead of the reply, so a moderate excess is read and thrown away. */
     return length > TMON_HTTP_DISCARD_LIMIT ? send_head(connection) : 0;
   }

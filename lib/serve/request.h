@@ -44,6 +44,7 @@ typedef struct tmon_request {
   const char *refused; /* not NULL: a part was over its limit or no text; names it */
   const char *body;    /* NUL after body_size */
   size_t body_size;
+  size_t body_limit; /* of its route, once that is known; 0: the usual one */
   /* filled by the router */
   const struct tmon_route *route;
   tmon_right right; /* of the one who asks */

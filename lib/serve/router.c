@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BODY = 1 << 20, SMALL = 16 << 10 };
+enum { BODY = 1 << 20, SMALL = 16 << 10, LARGE = 8 << 20 };
 
 static const tmon_route routes[] = {
     {TMON_METHOD_GET, "/api/training/sessions", TMON_RIGHT_READ, 0, tmon_route_sessions},
@@ -21,6 +21,16 @@ static const tmon_route routes[] = {
     {TMON_METHOD_GET, "/api/training/active", TMON_RIGHT_READ, 0, tmon_route_active},
     {TMON_METHOD_POST, "/api/training/metrics", TMON_RIGHT_WRITE, BODY, tmon_route_metrics_add},
     {TMON_METHOD_GET, "/api/training/metrics", TMON_RIGHT_READ, 0, tmon_route_metrics},
+    {TMON_METHOD_POST, "/api/training/validation-results", TMON_RIGHT_WRITE, BODY, tmon_route_validation_add},
+    {TMON_METHOD_GET, "/api/training/validation-results", TMON_RIGHT_READ, 0, tmon_route_validation},
+    {TMON_METHOD_POST, "/api/training/confusion-matrices", TMON_RIGHT_WRITE, LARGE, tmon_route_confusion_add},
+    {TMON_METHOD_GET, "/api/training/confusion-matrices", TMON_RIGHT_READ, 0, tmon_route_confusion},
+    {TMON_METHOD_POST, "/api/training/benchmarks", TMON_RIGHT_WRITE, BODY, tmon_route_benchmark_add},
+    {TMON_METHOD_GET, "/api/training/benchmarks", TMON_RIGHT_READ, 0, tmon_route_benchmarks},
+    {TMON_METHOD_POST, "/api/training/datasets", TMON_RIGHT_WRITE, BODY, tmon_route_dataset_add},
+    {TMON_METHOD_GET, "/api/training/datasets", TMON_RIGHT_READ, 0, tmon_route_datasets},
+    {TMON_METHOD_POST, "/api/training/hyperparameter-runs", TMON_RIGHT_WRITE, BODY, tmon_route_trial_add},
+    {TMON_METHOD_GET, "/api/training/hyperparameter-runs", TMON_RIGHT_READ, 0, tmon_route_trials},
     {TMON_METHOD_POST, "/api/training/pause", TMON_RIGHT_WRITE, SMALL, tmon_route_pause},
     {TMON_METHOD_POST, "/api/training/resume", TMON_RIGHT_WRITE, SMALL, tmon_route_resume},
     {TMON_METHOD_POST, "/api/training/stop", TMON_RIGHT_WRITE, SMALL, tmon_route_stop},
@@ -149,6 +159,7 @@ int tmon_serve_check(tmon_request *request, tmon_response *response, void *paylo
     return -1;
   }
   const tmon_route *route = request->route;
+  request->body_limit = route->body_limit;
   bool guarded = request->method != TMON_METHOD_GET || route->handler == tmon_route_websocket || route->handler == tmon_route_events;
   bool reads_across = route->right == TMON_RIGHT_READ && strcmp(request->fetch_site, "cross-site") == 0;
   if ((guarded && !tmon_access_origin(request)) || reads_across) {
@@ -188,6 +199,10 @@ static int check_body(tmon_request *request, tmon_response *response) {
   if (request->body_size > route->body_limit) {
     tmon_reply_error(response, 413, NULL, NULL, "a body of %zu bytes is over the limit of %zu", request->body_size, route->body_limit);
     return -1;
+  }
+  /* A tree of so much text could take some hundred megabytes: the call that it is for reads it itself. */
+  if (route->body_limit > BODY) {
+    return 0;
   }
   int code = tmon_json_parse(&request->json, request->body, request->body_size);
   if (code != 0) {

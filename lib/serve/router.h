@@ -30,6 +30,9 @@ tmon_handler tmon_route_sessions, tmon_route_session_create, tmon_route_session,
 tmon_handler tmon_route_metrics, tmon_route_metrics_add, tmon_route_current, tmon_route_history;
 tmon_handler tmon_route_series, tmon_route_pause, tmon_route_resume, tmon_route_stop, tmon_route_status, tmon_route_login;
 tmon_handler tmon_route_hardware;
+tmon_handler tmon_route_validation, tmon_route_validation_add, tmon_route_confusion, tmon_route_confusion_add, tmon_route_benchmarks,
+    tmon_route_benchmark_add;
+tmon_handler tmon_route_datasets, tmon_route_dataset_add, tmon_route_trials, tmon_route_trial_add;
 tmon_handler tmon_route_websocket, tmon_route_events, tmon_route_asset;
 
 /* Charges the client for a query of so many keys and buckets or points each, after the request was found good. False: `response` says when to come again. */
@@ -46,4 +49,6 @@ void tmon_serve_finish(const tmon_request *request, tmon_response *response, voi
 const char *tmon_route_session_id(tmon_server *server, const tmon_request *request, tmon_response *response, bool newest, char out[37]);
 /* One session; free the list after use. False: `response` says why. */
 bool tmon_route_load(tmon_server *server, const char *id, tmon_response *response, tmon_record_list **list, tmon_record *record);
+/* The validation results of the latest epoch, a member of a reply (routes_results.c). TMON_OK or an error. */
+int tmon_route_put_validation(tmon_json_writer *json, tmon_server *server, const char *id);
 #endif

@@ -139,6 +139,8 @@ static int put_current(tmon_json_writer *json, tmon_latest *latest, const tmon_r
     tmon_json_close(json, '}');
   }
   tmon_json_close(json, '}');
+  int64_t since = 0;
+  (void)tmon_latest_take_results(latest, store, record->id, &since, 0);
   tmon_json_put_text(json, "type", "metrics_update");
   tmon_metrics_json(json, record, latest, now);
   tmon_session_json(json, "session", record, false, now);

@@ -239,8 +239,7 @@ void tmon_route_session(tmon_server *server, const tmon_request *request, tmon_r
     tmon_json_put_raw(json, "ranks", ranks);
     tmon_json_put_raw(json, "events", events);
     code = put_series(json, metrics);
-    tmon_json_open(json, "validation_results", '[');
-    tmon_json_close(json, ']');
+    if (code == TMON_OK) code = tmon_route_put_validation(json, server, request->id);
     tmon_reply_end(response);
   }
   if (code != TMON_OK) {

@@ -142,6 +142,7 @@ static tmon_followed *adopt(tmon_updates *updates, const tmon_record *record) {
   }
   updates->count++;
   (void)tmon_followed_moved(followed, record);
+  (void)tmon_latest_take_results(&followed->latest, updates->server->store, followed->id, &followed->results, updates->change);
   return followed;
 }
 
@@ -160,7 +161,8 @@ static void say(tmon_updates *updates, tmon_followed *followed, const tmon_recor
     followed->lapped = false;
     publish_resync(updates, followed->id);
   }
-  if (followed->dirty) {
+  bool results = tmon_latest_take_results(&followed->latest, updates->server->store, followed->id, &followed->results, updates->change);
+  if (followed->dirty || results) {
     publish_points(updates, followed, record);
   } else if (moved) {
     publish_state(updates, "training_progress", record, true);

@@ -95,6 +95,8 @@ CREATE TABLE validation_results (
   class_group TEXT,
   images INTEGER,
   instances INTEGER,
+  support INTEGER,
+  accuracy REAL,
   precision REAL,
   recall REAL,
   f1_score REAL,
@@ -104,9 +106,12 @@ CREATE TABLE validation_results (
   map50 REAL,
   map50_95 REAL,
   extra TEXT NOT NULL DEFAULT '{}',
-  created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+  created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+  updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
 ) STRICT;
 CREATE INDEX validation_results_session ON validation_results (session_id, epoch);
+-- One row a class: a second call overwrites what it names.
+CREATE UNIQUE INDEX validation_results_row ON validation_results (session_id, coalesce(epoch, -1), dataset_split, coalesce(class_name, ''));
 
 CREATE TABLE model_benchmarks (
   id INTEGER PRIMARY KEY,
@@ -120,6 +125,9 @@ CREATE TABLE model_benchmarks (
   avg_inference_ms REAL,
   min_inference_ms REAL,
   max_inference_ms REAL,
+  p50_inference_ms REAL,
+  p95_inference_ms REAL,
+  p99_inference_ms REAL,
   throughput_fps REAL,
   memory_mb REAL,
   extra TEXT NOT NULL DEFAULT '{}',
@@ -141,6 +149,7 @@ CREATE TABLE training_datasets (
   num_classes INTEGER,
   class_names TEXT NOT NULL DEFAULT '[]',
   statistics TEXT NOT NULL DEFAULT '{}',
+  extra TEXT NOT NULL DEFAULT '{}',
   created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
   updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
   UNIQUE (name, version)
@@ -152,15 +161,18 @@ CREATE TABLE hyperparameter_runs (
   session_id TEXT REFERENCES training_sessions (id) ON DELETE CASCADE,
   trial INTEGER,
   parameters TEXT NOT NULL DEFAULT '{}',
+  search_space TEXT NOT NULL DEFAULT '{}',
   objective TEXT,
   objective_value REAL,
+  direction TEXT CHECK (direction IN ('minimize', 'maximize')),
   status TEXT NOT NULL DEFAULT 'pending' CHECK (status IN ('pending', 'running', 'completed', 'failed', 'cancelled', 'interrupted')),
   extra TEXT NOT NULL DEFAULT '{}',
   started_at TEXT,
   completed_at TEXT,
-  created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+  created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+  updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+  UNIQUE (experiment_name, trial)                  -- a second call about a trial overwrites what it names
 ) STRICT;
-CREATE INDEX hyperparameter_runs_experiment ON hyperparameter_runs (experiment_name, trial);
 CREATE INDEX hyperparameter_runs_session ON hyperparameter_runs (session_id);
 
 -- ---- points ----
@@ -313,11 +325,16 @@ CREATE TABLE confusion_matrices (
   session_id TEXT NOT NULL REFERENCES training_sessions (id) ON DELETE CASCADE,
   epoch INTEGER,
   dataset_split TEXT NOT NULL DEFAULT 'val',
-  class_names TEXT NOT NULL,
-  matrix TEXT NOT NULL,  -- rows are true classes
-  created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+  classes INTEGER NOT NULL,
+  class_names TEXT NOT NULL,                        -- JSON array of texts
+  class_groups TEXT,                                -- JSON array of texts and nulls, beside class_names
+  matrix BLOB NOT NULL,                             -- packed counts; rows are true classes
+  extra TEXT NOT NULL DEFAULT '{}',
+  created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+  updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
 ) STRICT;
 CREATE INDEX confusion_matrices_session ON confusion_matrices (session_id, epoch);
+CREATE UNIQUE INDEX confusion_matrices_row ON confusion_matrices (session_id, coalesce(epoch, -1), dataset_split);
 
 CREATE TABLE collection_jobs (
   id TEXT NOT NULL PRIMARY KEY,
@@ -476,6 +493,15 @@ CREATE TRIGGER validation_results_update_change AFTER UPDATE ON validation_resul
 END;
 CREATE TRIGGER validation_results_delete_change AFTER DELETE ON validation_results BEGIN
   INSERT INTO changes (table_name, op, row_id) VALUES ('validation_results', 'DELETE', OLD.id);
+END;
+CREATE TRIGGER confusion_matrices_insert_change AFTER INSERT ON confusion_matrices BEGIN
+  INSERT INTO changes (table_name, op, row_id) VALUES ('confusion_matrices', 'INSERT', NEW.id);
+END;
+CREATE TRIGGER confusion_matrices_update_change AFTER UPDATE ON confusion_matrices BEGIN
+  INSERT INTO changes (table_name, op, row_id) VALUES ('confusion_matrices', 'UPDATE', NEW.id);
+END;
+CREATE TRIGGER confusion_matrices_delete_change AFTER DELETE ON confusion_matrices BEGIN
+  INSERT INTO changes (table_name, op, row_id) VALUES ('confusion_matrices', 'DELETE', OLD.id);
 END;
 CREATE TRIGGER model_benchmarks_insert_change AFTER INSERT ON model_benchmarks BEGIN
   INSERT INTO changes (table_name, op, row_id) VALUES ('model_benchmarks', 'INSERT', NEW.id);

@@ -264,7 +264,46 @@ static inline int calls_store_open(calls_env *env) {
 
 static inline int calls_recover(calls_env *env) { return tmon_store_recover(env->fresh, 0, NULL); }
 
+static inline int calls_confusion_add(calls_env *env) {
+  static const char *const names[] = {"a", "b"};
+  static const char *const groups[] = {"g", NULL};
+  uint64_t counts[] = {1, (uint64_t)env->round, 0, 3};
+  tmon_confusion confusion = {.size = sizeof confusion, .epoch = 1, .class_count = 2, .class_names = names, .class_groups = groups, .counts = counts};
+  return tmon_confusion_add(NULL, env->fresh, env->rest, &confusion);
+}
+
+static inline int calls_result_add(calls_env *env) {
+  char text[400];
+  (void)snprintf(text, sizeof text,
+      "{\"session_id\":\"%s\",\"epoch\":%d,\"results\":[{\"class_name\":\"a\",\"recall\":1,\"x\":[1]},{\"class_name\":\"b\",\"extra\":{\"k\":2}}]}",
+      env->rest, env->round);
+  return tmon_result_add(NULL, env->fresh, TMON_RESULT_VALIDATION, text);
+}
+
+static inline int calls_result_add_matrix(calls_env *env) {
+  char text[400];
+  (void)snprintf(text, sizeof text,
+      "{\"session_id\":\"%s\",\"epoch\":%d,\"class_names\":[\"a\",\"b\"],\"class_groups\":[\"g\",null],\"matrix\":[[1,2],[0,3]],\"x\":{\"y\":1}}",
+      env->rest, env->round);
+  return tmon_result_add(NULL, env->fresh, TMON_RESULT_CONFUSION, text);
+}
+
+/* Given rows, rows that follow from a matrix, and the matrix. */
+static inline int calls_result_list(calls_env *env) {
+  char *text = NULL;
+  tmon_result_filter filter = {.size = sizeof filter, .session_id = env->rest, .latest = true};
+  int result = tmon_result_list_json(&text, env->fresh, TMON_RESULT_VALIDATION, &filter);
+  ck_assert((result == TMON_OK) == (text != NULL));
+  tmon_text_free(text);
+  text = NULL;
+  filter.latest = false;
+  if (result == TMON_OK) result = tmon_result_list_json(&text, env->fresh, TMON_RESULT_CONFUSION, &filter);
+  tmon_text_free(text);
+  return result;
+}
+
 static const calls_entry calls_table[] = {
+    {"tmon_confusion_add", calls_confusion_add, CALLS_ATOMIC},
     {"tmon_follow_next", calls_follow_next, CALLS_READS},
     {"tmon_follow_open", calls_follow_open, CALLS_READS},
     {"tmon_hardware_info_json", calls_hardware_info, CALLS_READS},
@@ -287,6 +326,9 @@ static const calls_entry calls_table[] = {
     {"tmon_record_ranks_json", calls_ranks_json, CALLS_READS},
     {"tmon_record_request", calls_record_request, CALLS_ATOMIC},
     {"tmon_record_update", calls_record_update, CALLS_ATOMIC},
+    {"tmon_result_add", calls_result_add, CALLS_ATOMIC},
+    {"tmon_result_add", calls_result_add_matrix, CALLS_ATOMIC},
+    {"tmon_result_list_json", calls_result_list, CALLS_READS},
     {"tmon_series_query", calls_query, CALLS_READS},
     {"tmon_series_tail", calls_tail, CALLS_READS},
     {"tmon_session_finish", calls_finish, CALLS_ENDS},
@@ -306,6 +348,7 @@ enum { CALLS_COUNT = sizeof calls_table / sizeof *calls_table };
 
 /* With `loose` the ring holds points that are not committed: a chunk, a new metric, an epoch. */
 static inline void calls_begin(calls_env *env, const calls_entry *entry, int round, bool loose) {
+  char text[300];
   memset(env, 0, sizeof *env);
   env->round = round;
   env->store = test_store();
@@ -321,6 +364,9 @@ static inline void calls_begin(calls_env *env, const calls_entry *entry, int rou
   tmon_epoch_value value = {"loss", 1};
   ok(tmon_record_create(env->rest, env->store, &change));
   ok(tmon_record_log_epoch(env->store, env->rest, 1, &value, 1));
+  (void)snprintf(
+      text, sizeof text, "{\"session_id\":\"%s\",\"class_names\":[\"a\",\"b\"],\"class_groups\":{\"a\":\"g\"},\"matrix\":[[1,2],[0,3]]}", env->rest);
+  ok(tmon_result_add(NULL, env->store, TMON_RESULT_CONFUSION, text));
   ok(tmon_follow_open(&env->follow, env->store, env->id));
   if ((entry->how & CALLS_DRAINER) == 0) {
     ok(tmon_point_reader_open(&env->reader, env->store, env->id, "m"));

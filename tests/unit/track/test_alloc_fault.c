@@ -79,6 +79,13 @@ START_TEST(each_allocation_of_a_call_may_fail) {
 }
 END_TEST
 
+/* Calls that take several paths have an entry for each. */
+static size_t distinct(void) {
+  size_t count = 0;
+  for (size_t i = 0; i < CALLS_COUNT; i++) count += i == 0 || strcmp(calls_table[i].name, calls_table[i - 1].name) != 0;
+  return count;
+}
+
 static bool is_in_table(const char *name) {
   for (size_t i = 0; i < CALLS_COUNT; i++)
     if (strcmp(calls_table[i].name, name) == 0) return true;
@@ -100,7 +107,7 @@ START_TEST(no_call_is_missing) {
         "%s is to be either in the table of calls.h or in the list of infallible calls", name);
   }
   (void)fclose(file);
-  ck_assert_uint_eq(seen, CALLS_COUNT + sizeof infallible / sizeof *infallible);
+  ck_assert_uint_eq(seen, distinct() + sizeof infallible / sizeof *infallible);
 }
 END_TEST
 
