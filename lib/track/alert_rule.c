@@ -138,9 +138,10 @@ static verdict judge_outlier(tmon_alert_decision *out, const tmon_alert_rule *ru
   return said;
 }
 
-static verdict judge_floor(tmon_alert_decision *out, const tmon_alert_rule *rule, tmon_alert_state *state, double value) {
+static verdict judge_floor(tmon_alert_decision *out, const tmon_alert_rule *rule, tmon_alert_state *state, double value, int64_t time) {
   tmon_alert_status before = state->status;
   state->begun = true;
+  state->time = time;
   state->best = value;
   state->status = value >= rule->bound ? TMON_ALERT_OK : rule->bound - value <= rule->margin + ROUNDING ? TMON_ALERT_LOW : TMON_ALERT_BELOW;
   out->threshold = rule->bound;
@@ -218,7 +219,7 @@ void tmon_alert_judge(
   case TMON_ALERT_NO_IMPROVEMENT: said = judge_improvement(out, rule, state, point->value); break;
   case TMON_ALERT_DIVERGENCE: said = judge_divergence(out, rule, state, point->value); break;
   case TMON_ALERT_OUTLIER: said = judge_outlier(out, rule, state, point->value); break;
-  case TMON_ALERT_CLASS_FLOOR: said = judge_floor(out, rule, state, point->value); break;
+  case TMON_ALERT_CLASS_FLOOR: said = judge_floor(out, rule, state, point->value, point->time); break;
   case TMON_ALERT_STALLED: break;
   }
   apply(out, rule, state, said, point->time);

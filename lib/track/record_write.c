@@ -102,6 +102,12 @@ static int end_write(tmon_tx *tx, int result) {
   return result;
 }
 
+static int copy_rules(tmon_tx *tx, const char *id) {
+  int64_t key = 0;
+  int result = tmon_session_key(&key, tx, id);
+  return result == TMON_OK ? tmon_alert_rules_copy(tx, key) : result;
+}
+
 int tmon_record_create(char *id_out, tmon_store *store, const tmon_record_change *change) {
   tmon_record_change given;
   tmon_tx *tx = NULL;
@@ -135,6 +141,7 @@ int tmon_record_create(char *id_out, tmon_store *store, const tmon_record_change
   }
   tmon_free(best);
   if (result == TMON_OK) result = write_times(tx, id, &given);
+  if (result == TMON_OK) result = copy_rules(tx, id);
   result = end_write(tx, result);
   if (result == TMON_OK) (void)tmon_text_copy(id_out, TMON_ID_BYTES, id);
   return result;
@@ -230,6 +237,7 @@ int tmon_record_log_epoch(tmon_store *store, const char *id, int64_t epoch, cons
   for (size_t i = 0; entries != NULL && i < count; i++) entries[i] = (tmon_epoch_entry){epoch, values[i].key, values[i].value};
   if (result == TMON_OK) result = check_ringless(tx, id, false);
   if (result == TMON_OK) result = tmon_epoch_write(tx, id, entries, count);
+  if (result == TMON_OK) result = tmon_alerts_epoch_rows(tx, id, entries, count);
   if (result == TMON_OK) result = touch_session(tx, id, epoch);
   tmon_free(entries);
   return end_write(tx, result);
