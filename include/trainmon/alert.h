@@ -41,7 +41,7 @@ typedef struct tmon_alert_filter {
   bool active;            /**< only those that have not recovered, of the latest attempt of their session */
   const char *severity;   /**< "info", "warning", "critical"; NULL means any */
   int64_t since_id;       /**< only with a greater id, oldest change first; 0 means any */
-  int64_t changed_since;  /**< only with a greater `revision` (fired, recovered or acknowledged since), oldest change first; 0 means any */
+  int64_t changed_since;  /**< only with a greater `revision` (fired or recovered since), oldest change first; 0 means any */
   uint32_t limit;         /**< 0 means 100; at most 1,000 */
 } tmon_alert_filter;
 

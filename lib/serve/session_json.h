@@ -13,8 +13,8 @@ const char *tmon_control_name(tmon_control control);
 void tmon_json_put_time(tmon_json_writer *json, const char *key, int64_t time_us); /* 0: null */
 /* `full`: with config and hardware_info. */
 void tmon_session_json(tmon_json_writer *json, const char *key, const tmon_record *record, bool full, int64_t now_us);
-/* The fields of metrics_update except type, points and session. */
-void tmon_metrics_json(tmon_json_writer *json, const tmon_record *record, const tmon_latest *latest, int64_t now_us);
+/* The fields of metrics_update except type, points and session. `conditions`: of tmon_alert_conditions_json, NULL where it failed. */
+void tmon_metrics_json(tmon_json_writer *json, const tmon_record *record, const tmon_latest *latest, const char *conditions, int64_t now_us);
 
 /* A change read from a body; texts are borrowed from the body, JSON texts are kept here. */
 typedef struct tmon_change {

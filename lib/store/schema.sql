@@ -298,7 +298,8 @@ CREATE TABLE alerts (
   recovered_at INTEGER,
   recovered_step INTEGER,
   acknowledged_at INTEGER,
-  revision INTEGER NOT NULL,                        -- grows with each change of any alert
+  revision INTEGER NOT NULL,                        -- changes.seq when it fired or recovered last: never given twice
+  fired_revision INTEGER NOT NULL,                  -- changes.seq when it fired
   UNIQUE (session, rule, metric, writer, lane, position) -- adoption never alerts twice
 ) STRICT;
 CREATE INDEX alerts_session ON alerts (session, revision);

@@ -43,7 +43,7 @@ static int close_open(tmon_tx *tx, int64_t key) {
   for (;;) {
     tmon_row *row = NULL;
     int result = tmon_tx_prepare(&row, tx,
-        "UPDATE alerts SET recovered_at = ?2, revision = 1 + (SELECT max(revision) FROM alerts)"
+        "UPDATE alerts SET recovered_at = ?2, revision = 1 + (SELECT coalesce(max(seq), 0) FROM changes)"
         " WHERE id = (SELECT min(id) FROM alerts WHERE session = ?1 AND recovered_at IS NULL)");
     if (result != TMON_OK) return result;
     tmon_bind_int(row, 1, key);
@@ -127,7 +127,7 @@ int tmon_alert_rules_json(char **out, tmon_store *store, const char *session_id)
 
 #define LIST(which, order)                                                                                                                                \
   "SELECT a.id, s.id, a.rule, a.type, a.severity, a.metric, a.step, a.value, a.threshold, a.message, a.time, a.recovered_at, a.recovered_step,"           \
-  " a.acknowledged_at, a.revision FROM alerts a JOIN training_sessions s ON s.key = a.session LEFT JOIN writers w ON w.id = a.writer"                     \
+  " a.acknowledged_at, a.revision, a.fired_revision FROM alerts a JOIN training_sessions s ON s.key = a.session LEFT JOIN writers w ON w.id = a.writer"   \
   " WHERE " which " AND a.revision > ?2 AND a.id > ?3 AND (?4 IS NULL OR a.severity = ?4)"                                                                \
   " AND (?5 = 0 OR (a.recovered_at IS NULL AND (a.writer = 0 OR w.attempt = s.attempts))) ORDER BY a.revision" order " LIMIT ?6"
 
@@ -167,6 +167,7 @@ static int list_rows(tmon_buffer *text, tmon_tx *tx, int64_t key, const tmon_ale
     tmon_alert_json(&json, &alert);
     tmon_alert_json_time(&json, "acknowledged_at", !tmon_row_is_null(row, 13), tmon_row_int(row, 13));
     tmon_json_put_int(&json, "revision", tmon_row_int(row, 14));
+    tmon_json_put_int(&json, "fired_revision", tmon_row_int(row, 15));
     tmon_json_close(&json, '}');
   }
   tmon_json_close(&json, ']');
@@ -212,7 +213,7 @@ int tmon_alert_acknowledge(tmon_store *store, int64_t id) {
     tmon_row_reset(row);
     if (result == TMON_DONE) result = tmon_error_set_field(TMON_ENOTFOUND, "id", "there is no alert %lld", (long long)id);
     if (result == TMON_OK && !seen) {
-      result = tmon_tx_prepare(&row, tx, "UPDATE alerts SET acknowledged_at = ?2, revision = 1 + (SELECT max(revision) FROM alerts) WHERE id = ?1");
+      result = tmon_tx_prepare(&row, tx, "UPDATE alerts SET acknowledged_at = ?2 WHERE id = ?1");
       if (result == TMON_OK) {
         tmon_bind_int(row, 1, id);
         tmon_bind_int(row, 2, tmon_clock_now_us());

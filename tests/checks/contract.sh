@@ -6,4 +6,5 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 program=${BUILD:-build/dev}/examples/dashboard/trainmon-dashboard
 [ -x "$program" ] || { echo "the dashboard program is not built"; exit 77; }
-exec python3 tests/contract/test_rest.py "$program"
+python3 tests/contract/test_rest.py "$program"
+exec python3 tests/contract/test_alerts.py "$program"
