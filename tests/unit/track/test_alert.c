@@ -237,9 +237,10 @@ START_TEST(epoch_values_are_points) {
 }
 END_TEST
 
-START_TEST(rules_are_set_and_read) {
+static const char one[] = "[{\"name\":\"a\",\"type\":\"nonfinite\",\"metric\":\"m\"}]";
+
+START_TEST(what_is_refused_changes_nothing) {
   char *json = NULL;
-  static const char one[] = "[{\"name\":\"a\",\"type\":\"nonfinite\",\"metric\":\"m\"}]";
   static const char command[] = "[{\"name\":\"a\",\"type\":\"nonfinite\",\"metric\":\"m\",\"actions\":[\"command\"],\"command\":[\"/bin/true\"]}]";
   tmon_store *store = test_store();
   ok(tmon_alert_rules_json(&json, store, NULL));
@@ -259,6 +260,14 @@ START_TEST(rules_are_set_and_read) {
   expect(TMON_EINVAL, tmon_alert_list_json(&json, store, &filter));
   filter = (tmon_alert_filter){.size = sizeof filter, .limit = 1001};
   expect(TMON_EINVAL, tmon_alert_list_json(&json, store, &filter));
+  tmon_store_free(store);
+}
+END_TEST
+
+START_TEST(rules_are_set_and_read) {
+  char *json = NULL;
+  tmon_alert_filter filter;
+  tmon_store *store = test_store();
   ok(tmon_alert_set_rules(store, NULL, one, false));
   tmon_session *session = test_session(store, ID);
   log_at(session, "m", 1, 1000000, NAN);
@@ -428,6 +437,7 @@ int main(void) {
   tcase_add_test(tests, a_drainer_thread_agrees_too);
   tcase_add_loop_test(tests, adoption_never_alerts_twice, 0, 9);
   tcase_add_test(tests, epoch_values_are_points);
+  tcase_add_test(tests, what_is_refused_changes_nothing);
   tcase_add_test(tests, rules_are_set_and_read);
   tcase_add_test(tests, conditions_are_there_before_values);
   tcase_add_test(tests, actions_follow_the_commit);
