@@ -4,6 +4,7 @@
 #ifndef TRAINMON_TRAINMON_H
 #define TRAINMON_TRAINMON_H
 
+#include "alert.h"
 #include "allocator.h"
 #include "confusion.h"
 #include "error.h"

@@ -5,6 +5,7 @@
 #include "serve/server_private.h"
 #include "serve/session_json.h"
 
+#include "trainmon/alert.h"
 #include "trainmon/error.h"
 #include "trainmon/series.h"
 #include "util/alloc.h"
@@ -142,7 +143,10 @@ static int put_current(tmon_json_writer *json, tmon_latest *latest, const tmon_r
   int64_t since = 0;
   (void)tmon_latest_take_results(latest, store, record->id, &since, 0);
   tmon_json_put_text(json, "type", "metrics_update");
-  tmon_metrics_json(json, record, latest, now);
+  char *conditions = NULL;
+  if (code == TMON_DONE) code = tmon_alert_conditions_json(&conditions, store, record->id);
+  tmon_metrics_json(json, record, latest, conditions, now);
+  tmon_text_free(conditions);
   tmon_session_json(json, "session", record, false, now);
   tmon_metric_list_free(metrics);
   return code == TMON_DONE ? TMON_OK : code;

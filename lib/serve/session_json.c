@@ -123,7 +123,7 @@ static void put_pair(tmon_json_writer *json, const char *key, const char *first,
   tmon_json_close(json, '}');
 }
 
-void tmon_metrics_json(tmon_json_writer *json, const tmon_record *record, const tmon_latest *latest, int64_t now_us) {
+void tmon_metrics_json(tmon_json_writer *json, const tmon_record *record, const tmon_latest *latest, const char *conditions, int64_t now_us) {
   const double *value = latest->value;
   tmon_json_put_text(json, "session_id", record->id);
   tmon_json_put_int(json, "epoch", record->progress.epoch);
@@ -135,8 +135,7 @@ void tmon_metrics_json(tmon_json_writer *json, const tmon_record *record, const 
   put_pair(json, "auc_roc", "macro", value[TMON_FIELD_AUC_MACRO], "weighted", value[TMON_FIELD_AUC_WEIGHTED]);
   tmon_json_put_double(json, "f1_score", value[TMON_FIELD_F1]);
   tmon_json_put_double(json, "learning_rate", isfinite(value[TMON_FIELD_LEARNING_RATE]) ? value[TMON_FIELD_LEARNING_RATE] : record->learning_rate);
-  tmon_json_open(json, "critical_conditions", '{');
-  tmon_json_close(json, '}');
+  tmon_json_put_raw(json, "critical_conditions", conditions != NULL ? conditions : "{}");
   tmon_json_open(json, "per_class", '{');
   for (size_t i = 0; i < latest->class_count; i++) {
     tmon_json_put_double(json, latest->classes[i].name, latest->classes[i].value);

@@ -7,15 +7,17 @@
 #include "serve/server_private.h"
 #include "serve/session_json.h"
 
+#include "trainmon/alert.h"
 #include "trainmon/error.h"
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
 #include "util/text.h"
 
+#include <math.h>
 #include <string.h>
 
-enum { LOOK_US = 100000, REFRESH_US = 250000, SESSIONS = 1000, FRESH = 50, MESSAGE_BYTES = 1 << 20 };
+enum { LOOK_US = 100000, REFRESH_US = 250000, SESSIONS = 1000, FRESH = 50, ALERTS = 1000, MESSAGE_BYTES = 1 << 20 };
 
 struct tmon_updates {
   tmon_server *server;
@@ -27,6 +29,7 @@ struct tmon_updates {
   int64_t change;  /* tmon_store_change_cursor of the last round */
   char newest[37]; /* the newest session that is known, and when it was made */
   int64_t newest_us;
+  int64_t alerted; /* revision of the last alert that was told */
   int64_t looked_us;
   int64_t round_us;
 };
@@ -98,13 +101,16 @@ static void publish_state(tmon_updates *updates, const char *type, const tmon_re
 static void publish_points(tmon_updates *updates, tmon_followed *followed, const tmon_record *record) {
   tmon_buffer buffer;
   tmon_json_writer json;
+  char *conditions = NULL;
   int64_t now = tmon_clock_now_us();
   tmon_buffer_init(&buffer, MESSAGE_BYTES);
   tmon_json_begin(&json, &buffer);
   tmon_json_open(&json, NULL, '{');
   tmon_json_put_text(&json, "type", "metrics_update");
   tmon_followed_put_points(followed, &json);
-  tmon_metrics_json(&json, record, &followed->latest, now);
+  (void)tmon_alert_conditions_json(&conditions, updates->server->store, followed->id);
+  tmon_metrics_json(&json, record, &followed->latest, conditions, now);
+  tmon_text_free(conditions);
   tmon_session_json(&json, "session", record, false, now);
   tmon_json_close(&json, '}');
   /* An update that does not fit (thousands of metrics) is read by REST. */
@@ -238,6 +244,58 @@ static int meet_fresh(tmon_updates *updates, int64_t limit) {
   return code == TMON_DONE ? TMON_OK : code;
 }
 
+static void publish_alert(tmon_updates *updates, const tmon_json *alert, const char *state) {
+  static const char *const texts[] = {"rule", "type", "severity", "metric", "message"};
+  static const char *const numbers[] = {"step", "value", "threshold"};
+  const char *session_id = tmon_json_text(tmon_json_get(alert, "session_id"));
+  bool fired = strcmp(state, "fired") == 0;
+  int64_t id = 0;
+  tmon_buffer buffer;
+  tmon_json_writer json;
+  (void)tmon_json_int(tmon_json_get(alert, "id"), &id);
+  tmon_buffer_init(&buffer, MESSAGE_BYTES);
+  tmon_json_begin(&json, &buffer);
+  tmon_json_open(&json, NULL, '{');
+  tmon_json_put_text(&json, "type", "alert");
+  tmon_json_put_text(&json, "session_id", session_id);
+  tmon_json_open(&json, "alert", '{');
+  tmon_json_put_int(&json, "id", id);
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    tmon_json_put_text(&json, texts[i], tmon_json_text(tmon_json_get(alert, texts[i])));
+  }
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+    const char *name = i == 0 && !fired ? "recovered_step" : numbers[i];
+    tmon_json_put_double(&json, numbers[i], tmon_json_number(tmon_json_get(alert, name), (double)NAN));
+  }
+  tmon_json_put_text(&json, "state", state);
+  tmon_json_put_text(&json, "time", tmon_json_text(tmon_json_get(alert, fired ? "time" : "recovered_at")));
+  tmon_json_close(&json, '}');
+  tmon_json_close(&json, '}');
+  publish(updates, session_id, false, &buffer);
+}
+
+/* What fired or recovered since the last round, in that order; an alert that did both is told twice. */
+static void tell_alerts(tmon_updates *updates) {
+  tmon_alert_filter filter = {.size = sizeof filter, .changed_since = updates->alerted, .limit = ALERTS};
+  tmon_json *list = NULL;
+  char *text = NULL;
+  if (!updates->listening) {
+    (void)tmon_store_change_cursor(&updates->alerted, updates->server->store);
+    return;
+  }
+  if (tmon_alert_list_json(&text, updates->server->store, &filter) == TMON_OK && tmon_json_parse(&list, text, strlen(text)) == TMON_OK) {
+    for (const tmon_json *alert = tmon_json_first(list); alert != NULL; alert = tmon_json_next(alert)) {
+      int64_t fired = 0;
+      (void)tmon_json_int(tmon_json_get(alert, "fired_revision"), &fired);
+      if (fired > filter.changed_since) publish_alert(updates, alert, "fired");
+      if (tmon_json_text(tmon_json_get(alert, "recovered_at")) != NULL) publish_alert(updates, alert, "recovered");
+      (void)tmon_json_int(tmon_json_get(alert, "revision"), &updates->alerted);
+    }
+  }
+  tmon_json_free(list);
+  tmon_text_free(text);
+}
+
 static void run_round(tmon_updates *updates) {
   tmon_record_filter filter = {.size = sizeof filter, .active = true, .limit = SESSIONS};
   tmon_record_list *list = NULL;
@@ -259,6 +317,7 @@ static void run_round(tmon_updates *updates) {
       end(updates, &updates->followed[i - 1]);
     }
   }
+  tell_alerts(updates);
   updates->listening = true;
 }
 

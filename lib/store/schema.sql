@@ -282,25 +282,46 @@ CREATE TABLE events (
 ) STRICT;
 CREATE INDEX events_session ON events (session, time);
 
+CREATE TABLE alert_rules (
+  session INTEGER UNIQUE REFERENCES training_sessions (key) ON DELETE CASCADE, -- NULL: the defaults, which a session copies when it starts
+  version INTEGER NOT NULL,                         -- another one with each change
+  rules TEXT NOT NULL                               -- the JSON array
+) STRICT;
+
+CREATE TABLE alert_states (                         -- written with the points that led to them
+  session INTEGER NOT NULL REFERENCES training_sessions (key) ON DELETE CASCADE,
+  writer INTEGER NOT NULL,                          -- 0: epoch values
+  rule TEXT NOT NULL,
+  metric TEXT NOT NULL,
+  state BLOB NOT NULL,
+  PRIMARY KEY (session, writer, rule, metric)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE alerts (
-  id INTEGER PRIMARY KEY,
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
   session INTEGER NOT NULL REFERENCES training_sessions (key) ON DELETE CASCADE,
   rule TEXT NOT NULL,
-  writer INTEGER NOT NULL REFERENCES writers (id) ON DELETE CASCADE,
-  lane INTEGER NOT NULL DEFAULT 0,
-  position INTEGER NOT NULL,
-  metric INTEGER REFERENCES metric_keys (id) ON DELETE CASCADE,
-  step INTEGER,
-  value REAL,
-  time INTEGER NOT NULL,
+  type TEXT NOT NULL,
   severity TEXT NOT NULL DEFAULT 'warning' CHECK (severity IN ('info', 'warning', 'critical')),
-  message TEXT,
+  metric TEXT NOT NULL,
+  writer INTEGER NOT NULL DEFAULT 0,                -- 0: an epoch value
+  lane INTEGER NOT NULL DEFAULT 0,
+  position INTEGER NOT NULL,                        -- of the point in its lane; of an epoch value a number of its own
+  step INTEGER NOT NULL,
+  value REAL,
+  threshold REAL,
+  message TEXT NOT NULL,
+  time INTEGER NOT NULL,
+  recovered_at INTEGER,
+  recovered_step INTEGER,
   acknowledged_at INTEGER,
-  UNIQUE (rule, writer, lane, position)             -- replay and adoption never alert twice
+  revision INTEGER NOT NULL,                        -- changes.seq when it fired or recovered last: never given twice
+  fired_revision INTEGER NOT NULL,                  -- changes.seq when it fired
+  UNIQUE (session, rule, metric, writer, lane, position) -- adoption never alerts twice
 ) STRICT;
-CREATE INDEX alerts_session ON alerts (session, time);
-CREATE INDEX alerts_writer ON alerts (writer);
-CREATE INDEX alerts_metric ON alerts (metric);
+CREATE INDEX alerts_session ON alerts (session, revision);
+CREATE INDEX alerts_open ON alerts (session, rule, metric, writer) WHERE recovered_at IS NULL;
+CREATE UNIQUE INDEX alerts_revision ON alerts (revision);
 
 CREATE TABLE images (
   id INTEGER PRIMARY KEY,
@@ -529,6 +550,12 @@ CREATE TRIGGER hyperparameter_runs_update_change AFTER UPDATE ON hyperparameter_
 END;
 CREATE TRIGGER hyperparameter_runs_delete_change AFTER DELETE ON hyperparameter_runs BEGIN
   INSERT INTO changes (table_name, op, row_id) VALUES ('hyperparameter_runs', 'DELETE', OLD.id);
+END;
+CREATE TRIGGER alerts_insert_change AFTER INSERT ON alerts BEGIN
+  INSERT INTO changes (table_name, op, row_id) VALUES ('alerts', 'INSERT', NEW.id);
+END;
+CREATE TRIGGER alerts_update_change AFTER UPDATE ON alerts BEGIN
+  INSERT INTO changes (table_name, op, row_id) VALUES ('alerts', 'UPDATE', NEW.id);
 END;
 
 -- ---- views ----

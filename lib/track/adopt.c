@@ -142,9 +142,10 @@ static bool is_ring_of(const tmon_ring *ring, const orphan *found) {
 }
 
 /* Drains the ring of a dead writer and folds what it left. */
-static int take_over(tmon_store *store, tmon_ring *ring, const orphan *found) {
+static int take_over(tmon_store *store, tmon_ring *ring, const orphan *found, int64_t time) {
   tmon_drain drain;
   tmon_drain_init(&drain, store->db, ring, found->writer, found->session, found->id);
+  drain.until = time;
   int result = tmon_drain_run(&drain, -1, 0);
   if (result == TMON_ECORRUPT) result = TMON_OK; /* a damaged ring must not keep the store from being opened; what could be read is in */
   if (result == TMON_OK && !drain.stale) result = tmon_fold_run(&drain, -1, 1);
@@ -173,7 +174,7 @@ static int adopt_ring(tmon_store *store, const orphan *found, bool *changed) {
     if (tmon_ring_heartbeat(ring) > time) time = tmon_ring_heartbeat(ring);
     (void)tmon_ring_final(ring, &status, &time);
     (void)tmon_ring_error(error_text, ring);
-    result = take_over(store, ring, found);
+    result = take_over(store, ring, found, time);
   } else if (result != TMON_ENOMEM && result != TMON_EVERSION) {
     result = TMON_OK; /* not the ring that was promised: nothing to take */
   }

@@ -25,6 +25,7 @@ void tmon_drain_init(tmon_drain *drain, tmon_db *db, tmon_ring *ring, int64_t wr
   drain->session = session;
   drain->stale = true;
   drain->beat = tmon_clock_monotonic_us();
+  tmon_alerts_init(&drain->alerts);
   (void)tmon_text_copy(drain->session_id, sizeof drain->session_id, session_id);
 }
 
@@ -33,6 +34,7 @@ void tmon_drain_free(tmon_drain *drain) {
   tmon_free(drain->deltas);
   tmon_free(drain->slots);
   tmon_free(drain->points);
+  tmon_alerts_free(&drain->alerts);
   memset(drain, 0, sizeof *drain);
 }
 
@@ -293,6 +295,7 @@ static int commit_slots(tmon_drain *drain, const uint64_t *positions, size_t cou
   starts = tmon_alloc_zero(drain->metric_count + 1, sizeof *starts);
   result = starts == NULL ? tmon_error_no_memory() : group_points(drain, count, starts);
   if (result == TMON_OK) result = write_points(drain, tx, starts, &seq, &delta_seq, &delta_points);
+  if (result == TMON_OK) result = tmon_alerts_drain(drain, tx, positions, count);
   if (result == TMON_OK && !drain->follows) result = write_epochs(drain, tx, count);
   if (result == TMON_OK) result = write_positions(drain, tx, positions);
   if (result == TMON_OK) result = write_session(drain, tx, &progress, dropped);
@@ -303,6 +306,7 @@ static int commit_slots(tmon_drain *drain, const uint64_t *positions, size_t cou
     tx = NULL;
   }
   if (result != TMON_OK) goto out;
+  drain->alerts.committed = drain->alerts.event_count;
   drain->next_seq = seq;
   drain->first_step = first_step;
   drain->progress = progress;
@@ -347,6 +351,7 @@ int tmon_drain_run(tmon_drain *drain, int64_t timeout_us, int64_t deadline_us) {
   tmon_progress progress = drain->progress;
   if (drain->stale) {
     tmon_tx *tx = NULL;
+    tmon_alerts_reset(&drain->alerts);
     int result = tmon_tx_begin(&tx, drain->db, false, timeout_us);
     if (result == TMON_OK) result = tmon_drain_load(drain, tx);
     tmon_tx_abort(tx);
@@ -364,6 +369,7 @@ int tmon_drain_run(tmon_drain *drain, int64_t timeout_us, int64_t deadline_us) {
     state_changed = false;
     if (deadline_us > 0 && tmon_clock_monotonic_us() > deadline_us) return tmon_error_set(TMON_EBUSY, "the time to drain is over");
   }
-  int result = write_beat(drain, timeout_us);
+  int result = tmon_alerts_stall(drain, timeout_us);
+  if (result == TMON_OK) result = write_beat(drain, timeout_us);
   return result == TMON_OK ? tmon_fold_run(drain, timeout_us, TMON_CHUNK_POINTS) : result;
 }

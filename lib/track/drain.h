@@ -5,6 +5,7 @@
 #define TRAINMON_TRACK_DRAIN_H
 #include "series/chunk.h"
 #include "series/ring.h"
+#include "track/alert_watch.h"
 #include "track/track.h"
 
 /* One metric of the writer, by ring id - 1. */
@@ -47,6 +48,8 @@ typedef struct tmon_drain {
   size_t slot_capacity;
   tmon_point *points;
   size_t point_capacity;
+  tmon_alerts alerts;
+  int64_t until; /* the writer has ended then: no point comes after it; 0: it lives */
 } tmon_drain;
 
 #define TMON_DRAIN_SLOTS 65536 /* taken in one transaction at most */
@@ -64,6 +67,10 @@ int tmon_drain_add_delta(tmon_drain *drain, int64_t seq, size_t points, size_t l
 int tmon_fold_add_chunk(tmon_drain *drain, tmon_tx *tx, tmon_drain_metric *metric, int64_t seq, const tmon_point *points, size_t count);
 int tmon_fold_run(tmon_drain *drain, int64_t timeout_us, uint32_t threshold);          /* folds the metrics that have at least so many pending points */
 int tmon_summary_write(tmon_drain *drain, tmon_tx *tx, int64_t metric_row, int level); /* of the latest 64 below it */
+
+/* alert_drain.c */
+int tmon_alerts_drain(tmon_drain *drain, tmon_tx *tx, const uint64_t *positions, size_t count); /* judges the slots of a commit */
+int tmon_alerts_stall(tmon_drain *drain, int64_t timeout_us); /* judges that no point came, in a transaction of its own */
 
 /* epoch.c */
 typedef struct tmon_epoch_entry {

@@ -48,6 +48,7 @@ static void run(void *argument) {
     if (tmon_drainer_drain(session, -1, 0) == TMON_OK) committed = tmon_clock_monotonic_us();
   }
   tmon_session_end(session, 0);
+  tmon_alert_commands_end(session, 5000000);
   /* Acquire and release: who comes second sees all that the other did to the session. */
   if (atomic_exchange_explicit(&session->one_gone, true, memory_order_acq_rel)) tmon_session_destroy(session);
 }
@@ -69,6 +70,9 @@ int tmon_drainer_drain(tmon_session *session, int64_t timeout_us, int64_t deadli
   if (timeout_us < 0) tmon_mutex_lock(session->mutex);
   else if (!tmon_mutex_try_lock_for(session->mutex, timeout_us)) return tmon_error_set(TMON_EBUSY, "another thread is draining session %s", session->id);
   int result = tmon_drain_run(&session->drain, timeout_us, deadline_us);
+  tmon_alert_event *events = NULL;
+  size_t count = tmon_alert_events_take(&events, session);
   tmon_mutex_unlock(session->mutex);
+  tmon_alert_events_act(session, events, count);
   return result;
 }

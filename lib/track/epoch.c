@@ -70,6 +70,19 @@ static int find_column(const char *name) {
 static const char *const columns_by_number[COLUMN_COUNT] = {"box_loss", "cls_loss", "dfl_loss", "total_loss", "precision", "recall", "map50", "map50_95",
     "learning_rate", "epoch_time_seconds", "gpu_memory_mb", "val_loss", "train_accuracy", "val_accuracy"};
 
+const char *tmon_epoch_name(const char *key) {
+  int column = find_column(key);
+  return column < 0 ? key : columns_by_number[column];
+}
+
+const char *tmon_epoch_alias(const char *name, size_t index) {
+  int column = find_column(name);
+  for (size_t i = 0; column >= 0 && i < sizeof aliases / sizeof *aliases; i++) {
+    if (aliases[i].column == column && index-- == 0) return aliases[i].name;
+  }
+  return NULL;
+}
+
 int tmon_best_metric_parse(char **out, const char *text) {
   char name[256];
   *out = NULL;

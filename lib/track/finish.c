@@ -37,6 +37,7 @@ static int64_t time_left(int64_t deadline) {
 
 static int commit_all(tmon_session *session, int64_t deadline) {
   tmon_old_rings_take(session);
+  session->drain.until = session->final_time;
   int result = tmon_drain_run(&session->drain, time_left(deadline), deadline);
   if (result == TMON_OK && time_left(deadline) != 0) {
     (void)tmon_fold_run(&session->drain, time_left(deadline), session->drain.delta_count < 64 ? 1 : TMON_CHUNK_POINTS);
@@ -47,11 +48,15 @@ static int commit_all(tmon_session *session, int64_t deadline) {
 
 void tmon_session_end(tmon_session *session, int64_t deadline) {
   int result = TMON_EBUSY;
+  tmon_alert_event *events = NULL;
+  size_t count = 0;
   if (deadline == 0) tmon_mutex_lock(session->mutex);
   if (deadline == 0 || tmon_mutex_try_lock_for(session->mutex, time_left(deadline))) {
     result = commit_all(session, deadline);
     if (result == TMON_OK) (void)tmon_file_remove(session->ring_path);
+    count = tmon_alert_events_take(&events, session);
     tmon_mutex_unlock(session->mutex);
+    tmon_alert_events_act(session, events, count);
   }
   /* Whoever recovers the store takes it from here, also while this process lives on. */
   if (result != TMON_OK) tmon_ring_let_go(tmon_session_ring(session));
@@ -72,8 +77,12 @@ void tmon_session_begin_end(tmon_session *session, tmon_status status) {
 }
 
 void tmon_session_await_end(tmon_session *session, int64_t deadline) {
-  if (session->thread == NULL) tmon_session_end(session, deadline);
-  else if (tmon_thread_join(session->thread, time_left(deadline))) session->thread = NULL;
+  if (session->thread == NULL) {
+    tmon_session_end(session, deadline);
+    tmon_alert_commands_end(session, time_left(deadline));
+  } else if (tmon_thread_join(session->thread, time_left(deadline))) {
+    session->thread = NULL;
+  }
 }
 
 int tmon_session_finish(tmon_session *session, tmon_status status) {

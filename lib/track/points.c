@@ -137,6 +137,15 @@ static int next_run(tmon_point_reader *reader, const tmon_point **run, size_t *c
   return TMON_DONE;
 }
 
+int tmon_point_reader_run(tmon_point_reader *reader, const tmon_point **run, size_t *count, int64_t *writer) {
+  int result = next_run(reader, run, count);
+  if (result != TMON_OK) return result;
+  *writer = reader->snapshot.writers[reader->writer].writer;
+  if (reader->next < reader->count) reader->next += *count;
+  else reader->loose += *count;
+  return TMON_OK;
+}
+
 int tmon_point_reader_next(tmon_point_reader *reader, tmon_point *points, size_t capacity, size_t *count) {
   if (reader == NULL || points == NULL || count == NULL || capacity == 0) return tmon_error_set(TMON_EINVAL, "an argument is NULL or the capacity 0");
   *count = 0;

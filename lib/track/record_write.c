@@ -187,6 +187,12 @@ static int insert(tmon_tx *tx, const char *id, const tmon_record_change *given, 
   return result == TMON_EEXISTS ? tmon_error_set_field(TMON_EEXISTS, "id", "there is a session %s already", id) : result;
 }
 
+static int copy_rules(tmon_tx *tx, const char *id) {
+  int64_t key = 0;
+  int result = tmon_session_key(&key, tx, id);
+  return result == TMON_OK ? tmon_alert_rules_copy(tx, key) : result;
+}
+
 int tmon_record_create(char *id_out, tmon_store *store, const tmon_record_change *change) {
   tmon_record_change given;
   tmon_tx *tx = NULL;
@@ -203,6 +209,7 @@ int tmon_record_create(char *id_out, tmon_store *store, const tmon_record_change
   if (result == TMON_OK) result = write_times(tx, id, &given);
   if (result == TMON_OK) result = tmon_event_write(tx, id, "created", "info", NULL);
   if (result == TMON_OK) result = tmon_status_event(tx, id, TMON_STATUS_PENDING, given.set_status ? given.status : TMON_STATUS_PENDING);
+  if (result == TMON_OK) result = copy_rules(tx, id);
   result = end_write(tx, result);
   free_made(&texts);
   if (result == TMON_OK) (void)tmon_text_copy(id_out, TMON_ID_BYTES, id);
@@ -323,6 +330,7 @@ int tmon_record_log_epoch(tmon_store *store, const char *id, int64_t epoch, cons
   for (size_t i = 0; entries != NULL && i < count; i++) entries[i] = (tmon_epoch_entry){epoch, values[i].key, values[i].value};
   if (result == TMON_OK) result = check_ringless(tx, id, false, &before);
   if (result == TMON_OK) result = tmon_epoch_write(tx, id, entries, count);
+  if (result == TMON_OK) result = tmon_alerts_epoch_rows(tx, id, entries, count);
   if (result == TMON_OK) result = touch_session(tx, id, epoch);
   if (result == TMON_OK) result = check_ringless(tx, id, false, &after);
   if (result == TMON_OK) result = tmon_status_event(tx, id, before, after);

@@ -18,6 +18,14 @@ typedef struct tmon_old_ring {
   uint64_t dropped;                    /* of its losses, those counted elsewhere */
 } tmon_old_ring;
 
+/* A command of a rule that runs; `pid` 0: a free place. */
+typedef struct tmon_alert_command {
+  int64_t pid;
+  int64_t deadline;
+  char rule[129];
+} tmon_alert_command;
+#define TMON_ALERT_COMMANDS 16
+
 struct tmon_session {
   tmon_store *store;
   _Atomic(tmon_ring *) ring; /* the present one: renew.c puts another in its place, never frees the old one before the session */
@@ -47,6 +55,9 @@ struct tmon_session {
   _Atomic bool one_gone;     /* caller or drainer thread has done with the session: the other frees it */
   char *error_text;          /* guarded by `words` */
   tmon_hardware_feed *feed;  /* NULL: no hardware_period_ms */
+  tmon_alert_callback *on_alert; /* guarded by `words`, as its payload */
+  void *on_alert_payload;
+  tmon_alert_command commands[TMON_ALERT_COMMANDS]; /* guarded by `mutex` while the session lives */
   struct tmon_session *next; /* list of the live sessions of this process (exit.c) */
 };
 
@@ -58,6 +69,13 @@ static inline tmon_ring *tmon_session_ring(const tmon_session *session) {
   /* Acquire, with the release in renew.c: who gets the new ring sees its names. */
   return atomic_load_explicit(&session->ring, memory_order_acquire);
 }
+
+/* alert_action.c: what was committed, with the mutex held (commands start then); acting on it, without. */
+size_t tmon_alert_events_take(tmon_alert_event **out, tmon_session *session);
+void tmon_alert_events_act(tmon_session *session, tmon_alert_event *events, size_t count); /* frees them */
+int tmon_alert_pause(tmon_session *session);
+void tmon_alert_commands_reap(tmon_session *session);
+void tmon_alert_commands_end(tmon_session *session, int64_t wait_us); /* waits for them, then kills them */
 
 /* session.c: makes a ring file in the first of the folders that has room. */
 int tmon_session_make_ring(tmon_ring **out, char **path, tmon_session *session, const char *const *folders, size_t count, char ring_id[TMON_ID_BYTES]);

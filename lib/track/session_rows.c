@@ -6,6 +6,7 @@
  */
 #include "track/session.h"
 
+#include "track/alert_watch.h"
 #include "track/epoch.h"
 #include "track/record.h"
 
@@ -80,7 +81,8 @@ static int insert_session(tmon_session *session, tmon_tx *tx, const tmon_session
   bind_about(row, options);
   tmon_bind_text(row, 13, now);
   tmon_bind_int(row, 14, options->epochs);
-  return tmon_row_run(row);
+  result = tmon_row_run(row);
+  return result == TMON_OK ? tmon_alert_rules_copy(tx, session->key) : result;
 }
 
 static int reopen_session(tmon_session *session, tmon_tx *tx, int64_t attempt, const char *now) {

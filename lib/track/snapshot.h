@@ -34,4 +34,6 @@ int tmon_snapshot_open(tmon_snapshot *out, tmon_store *store, const char *sessio
 void tmon_snapshot_close(tmon_snapshot *snapshot);
 int tmon_positions_read(uint64_t positions[TMON_RING_LANES], tmon_tx *tx, int64_t writer); /* how far each lane is committed (load.c) */
 uint32_t tmon_ring_find(const tmon_ring *ring, const char *key);                           /* the id of a name in a ring; 0: not there */
+/* The next points of one writer, in order of arrival, borrowed until the next call; TMON_DONE after the last (points.c). */
+int tmon_point_reader_run(tmon_point_reader *reader, const tmon_point **run, size_t *count, int64_t *writer);
 #endif

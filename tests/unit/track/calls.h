@@ -47,6 +47,43 @@ typedef struct calls_trouble {
   size_t stride; /* 1: every operation */
 } calls_trouble;
 
+#define CALLS_RULES                                                                                                                                       \
+  "[{\"name\":\"nan\",\"type\":\"nonfinite\",\"metric\":\"*\"},{\"name\":\"odd\",\"type\":\"outlier\",\"metric\":\"m\",\"window\":16},"                   \
+  "{\"name\":\"floor\",\"type\":\"class_floor\",\"class\":\"*\",\"threshold\":1}]"
+
+static inline int calls_alert_set_rules(calls_env *env) { return tmon_alert_set_rules(env->fresh, env->rest, CALLS_RULES, true); }
+static inline int calls_alert_acknowledge(calls_env *env) { return tmon_alert_acknowledge(env->fresh, 1); }
+
+static inline int calls_text(int result, char *text) {
+  ck_assert((result == TMON_OK) == (text != NULL));
+  tmon_text_free(text);
+  return result;
+}
+
+static inline int calls_alert_rules_json(calls_env *env) {
+  char *text = NULL;
+  int result = tmon_alert_rules_json(&text, env->fresh, env->id);
+  return calls_text(result, text);
+}
+
+static inline int calls_alert_list_json(calls_env *env) {
+  char *text = NULL;
+  int result = tmon_alert_list_json(&text, env->fresh, NULL);
+  return calls_text(result, text);
+}
+
+static inline int calls_alert_conditions_json(calls_env *env) {
+  char *text = NULL;
+  int result = tmon_alert_conditions_json(&text, env->fresh, env->id);
+  return calls_text(result, text);
+}
+
+static inline int calls_alert_replay_json(calls_env *env) {
+  char *text = NULL;
+  int result = tmon_alert_replay_json(&text, env->fresh, env->id, CALLS_RULES);
+  return calls_text(result, text);
+}
+
 static inline int calls_follow_next(calls_env *env) {
   tmon_follow_point points[64];
   size_t count = 0;
@@ -304,6 +341,12 @@ static inline int calls_result_list(calls_env *env) {
 
 static const calls_entry calls_table[] = {
     {"tmon_confusion_add", calls_confusion_add, CALLS_ATOMIC},
+    {"tmon_alert_acknowledge", calls_alert_acknowledge, CALLS_ATOMIC},
+    {"tmon_alert_conditions_json", calls_alert_conditions_json, CALLS_READS},
+    {"tmon_alert_list_json", calls_alert_list_json, CALLS_READS},
+    {"tmon_alert_replay_json", calls_alert_replay_json, CALLS_READS | CALLS_MANY},
+    {"tmon_alert_rules_json", calls_alert_rules_json, CALLS_READS},
+    {"tmon_alert_set_rules", calls_alert_set_rules, CALLS_ATOMIC | CALLS_MANY},
     {"tmon_follow_next", calls_follow_next, CALLS_READS},
     {"tmon_follow_open", calls_follow_open, CALLS_READS},
     {"tmon_hardware_info_json", calls_hardware_info, CALLS_READS},
@@ -352,6 +395,7 @@ static inline void calls_begin(calls_env *env, const calls_entry *entry, int rou
   memset(env, 0, sizeof *env);
   env->round = round;
   env->store = test_store();
+  ok(tmon_alert_set_rules(env->store, NULL, CALLS_RULES, true));
   tmon_session_options options = {.size = sizeof options, .no_drainer = (entry->how & CALLS_DRAINER) == 0, .ring_bytes = 256 << 10};
   ok(tmon_session_start(&env->session, env->store, &options));
   (void)snprintf(env->id, sizeof env->id, "%s", tmon_session_id(env->session));
@@ -367,6 +411,8 @@ static inline void calls_begin(calls_env *env, const calls_entry *entry, int rou
   (void)snprintf(
       text, sizeof text, "{\"session_id\":\"%s\",\"class_names\":[\"a\",\"b\"],\"class_groups\":{\"a\":\"g\"},\"matrix\":[[1,2],[0,3]]}", env->rest);
   ok(tmon_result_add(NULL, env->store, TMON_RESULT_CONFUSION, text));
+  value = (tmon_epoch_value){"class/x/sensitivity", 0.5}; /* an alert */
+  ok(tmon_record_log_epoch(env->store, env->rest, 1, &value, 1));
   ok(tmon_follow_open(&env->follow, env->store, env->id));
   if ((entry->how & CALLS_DRAINER) == 0) {
     ok(tmon_point_reader_open(&env->reader, env->store, env->id, "m"));

@@ -25,6 +25,7 @@ static const char *const infallible[] = {
     "tmon_session_dropped",
     "tmon_session_free",
     "tmon_session_id",
+    "tmon_session_on_alert",
     "tmon_session_wait_while_paused",
     "tmon_store_free",
     "tmon_text_free",

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* SPDX-FileCopyrightText: libtrainmon contributors */
+/* Alerts while draining: the slots of a commit are judged in the order of their lanes, inside its transaction. What is to be done about them waits for the commit. */
+#include "track/drain.h"
+
+#include <string.h>
+
+/* A point may get its time a moment before it can be read: nobody is late by less. */
+#define GRACE_US 200000
+
+typedef struct drain_target {
+  tmon_drain *drain;
+  tmon_tx *tx;
+} drain_target;
+
+/* Keeps what asks for more than a row. */
+static int keep(tmon_alerts *alerts, const tmon_alert_event *event) {
+  if (alerts->event_count >= TMON_ALERT_EVENTS) return TMON_OK;
+  tmon_alert_event *grown = tmon_realloc(alerts->events, alerts->event_count + 1, sizeof *grown);
+  if (grown == NULL) return tmon_error_no_memory();
+  alerts->events = grown;
+  tmon_alert_event *kept = &alerts->events[alerts->event_count];
+  *kept = *event;
+  kept->command = NULL;
+  if (event->command != NULL && !event->recovered) {
+    kept->command = tmon_alloc_zero(TMON_ALERT_COMMAND + 1, sizeof *kept->command);
+    for (size_t i = 0; kept->command != NULL && event->command[i] != NULL; i++) {
+      kept->command[i] = tmon_strdup(event->command[i]);
+      if (kept->command[i] == NULL) tmon_alert_event_free(kept);
+    }
+    if (kept->command == NULL) return tmon_error_no_memory();
+  }
+  alerts->event_count++;
+  return TMON_OK;
+}
+
+static int tell_drain(void *payload, const tmon_alert_event *event, const tmon_alert_place *place) {
+  const drain_target *target = payload;
+  tmon_alert_event copy = *event;
+  int result = tmon_alert_write(target->tx, target->drain->session, &copy, place);
+  if (result != TMON_OK || copy.id == 0 || copy.actions == 0) return result;
+  return keep(&target->drain->alerts, &copy);
+}
+
+static int judge_slot(tmon_drain *drain, const tmon_slot *slot, const tmon_alert_place *place) {
+  char key[256] = "";
+  bool epoch = slot->kind == TMON_SLOT_EPOCH;
+  size_t number = slot->metric - 1;
+  if (!epoch && tmon_alerts_pass(&drain->alerts, number)) return TMON_OK;
+  if (epoch || !tmon_alerts_know(&drain->alerts, number)) {
+    int result = tmon_ring_key(key, drain->ring, slot->metric);
+    if (result != TMON_OK) return result;
+  }
+  if (!epoch) return tmon_alerts_point(&drain->alerts, number, key, &slot->point, place);
+  return tmon_alerts_epoch(&drain->alerts, key, &slot->point, &(tmon_alert_place){0, place->lane, place->position});
+}
+
+int tmon_alerts_drain(tmon_drain *drain, tmon_tx *tx, const uint64_t *positions, size_t count) {
+  drain_target target = {drain, tx};
+  tmon_alerts *alerts = &drain->alerts;
+  size_t i = 0;
+  bool epochs = false;
+  int result = tmon_alerts_load(alerts, tx, drain->session, drain->writer);
+  if (result != TMON_OK || alerts->rules.count == 0) return result;
+  alerts->tell = tell_drain;
+  alerts->payload = &target;
+  for (unsigned lane = 0; result == TMON_OK && lane < TMON_RING_LANES; lane++) {
+    for (uint64_t position = drain->positions[lane]; result == TMON_OK && position < positions[lane] && i < count; position++, i++) {
+      const tmon_slot *slot = &drain->slots[i];
+      if (slot->kind == TMON_SLOT_EPOCH && !epochs) {
+        epochs = true;
+        result = tmon_alerts_load_epochs(alerts, tx, drain->session);
+        if (result != TMON_OK) break;
+      }
+      if (slot->kind != TMON_SLOT_POINT && slot->kind != TMON_SLOT_EPOCH) continue;
+      result = judge_slot(drain, slot, &(tmon_alert_place){drain->writer, lane, (int64_t)position});
+    }
+  }
+  return result == TMON_OK ? tmon_alerts_save(alerts, tx, drain->session) : result;
+}
+
+/* A writer that is adopted or ends may have committed its points in another process: its states are in the store. */
+static int load_first(tmon_drain *drain, int64_t timeout_us) {
+  tmon_tx *tx = NULL;
+  int result = tmon_tx_begin(&tx, drain->db, false, timeout_us);
+  if (result == TMON_OK) result = tmon_alerts_load(&drain->alerts, tx, drain->session, drain->writer);
+  tmon_tx_abort(tx);
+  return result;
+}
+
+int tmon_alerts_stall(tmon_drain *drain, int64_t timeout_us) {
+  tmon_tx *tx = NULL;
+  drain_target target = {drain, NULL};
+  tmon_alerts *alerts = &drain->alerts;
+  int64_t now = drain->until != 0 ? drain->until : tmon_clock_now_us() - GRACE_US;
+  int result = TMON_OK;
+  /* Who waits on purpose has not stalled; should the pause have been longer than the rule allows, the next point says so. */
+  if (drain->until == 0 && tmon_ring_control(drain->ring) == TMON_CONTROL_PAUSE) return TMON_OK;
+  if (alerts->version < 0 && drain->until != 0) result = load_first(drain, timeout_us);
+  if (result != TMON_OK || !tmon_alerts_are_late(alerts, now)) return result;
+  result = tmon_tx_begin(&tx, drain->db, true, timeout_us);
+  if (result != TMON_OK) return result;
+  target.tx = tx;
+  alerts->tell = tell_drain;
+  alerts->payload = &target;
+  result = tmon_alerts_load(alerts, tx, drain->session, drain->writer);
+  if (result == TMON_OK) result = tmon_alerts_load_epochs(alerts, tx, drain->session);
+  if (result == TMON_OK) result = tmon_alerts_wait(alerts, now);
+  if (result == TMON_OK) result = tmon_alerts_save(alerts, tx, drain->session);
+  if (result == TMON_OK) {
+    result = tmon_tx_commit(tx);
+    tx = NULL;
+  }
+  tmon_tx_abort(tx);
+  if (result == TMON_OK) alerts->committed = alerts->event_count;
+  else tmon_alerts_reset(alerts);
+  return result;
+}

@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+# SPDX-FileCopyrightText: libtrainmon contributors
+"""Alerts over REST and WebSocket, as docs/reference/rest.md and alerts.md say. Usage: test_alerts.py PROGRAM"""
+import sys
+import time
+import unittest
+
+import test_rest
+from test_rest import NOBODY, Server, WebSocket
+
+FLOOR = {"name": "DR floor", "type": "class_floor", "class": "DR", "threshold": 0.85}
+HIGH = {"name": "loss", "type": "threshold", "metric": "val_loss", "above": 5, "severity": "critical", "actions": ["record", "stop"]}
+
+
+class Alerts(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server()
+
+    @classmethod
+    def tearDownClass(cls):
+        assert cls.server.close() == 0
+
+    def setUp(self):
+        self.assertEqual(self.ask("POST", "/api/training/alert-rules", {"rules": []})[0], 200)
+
+    def ask(self, *arguments):
+        return self.server.ask(*arguments)
+
+    def refused(self, answer, status, field=None):
+        self.assertEqual(answer[0], status, answer[1])
+        self.assertFalse(answer[1]["success"])
+        self.assertEqual(answer[1]["error"]["field"], field)
+
+    def session(self):
+        status, reply = self.ask("POST", "/api/training/sessions", {"session_name": "s", "status": "running"})
+        self.assertEqual(status, 201, reply)
+        return reply["session"]["id"] if "session" in reply else reply["session_id"]
+
+    def log(self, session, epoch, **values):
+        status, reply = self.ask("POST", "/api/training/metrics", {"session_id": session, "epoch": epoch, **values})
+        self.assertEqual(status, 201, reply)
+        return reply
+
+    def test_rules(self):
+        status, reply = self.ask("POST", "/api/training/alert-rules", {"rules": [FLOOR, HIGH]})
+        self.assertEqual((status, reply["success"]), (200, True))
+        session = self.session()
+        for query in ("", f"?session_id={session}"):
+            status, reply = self.ask("GET", f"/api/training/alert-rules{query}")
+            self.assertEqual((status, reply["rules"], reply["count"]), (200, [FLOOR, HIGH], 2))
+        self.assertEqual(self.ask("POST", "/api/training/alert-rules", {"session_id": session, "rules": [HIGH]})[0], 200)
+        self.assertEqual(self.ask("GET", f"/api/training/alert-rules?session_id={session}")[1]["rules"], [HIGH])
+        self.assertEqual(self.ask("GET", "/api/training/alert-rules")[1]["rules"], [FLOOR, HIGH])
+
+    def test_refused_rules_change_nothing(self):
+        path = "/api/training/alert-rules"
+        self.ask("POST", path, {"rules": [FLOOR]})
+        command = {"name": "c", "type": "nonfinite", "metric": "m", "actions": ["command"], "command": ["/bin/true"]}
+        self.refused(self.ask("POST", path, {"rules": [command]}), 403, "command")
+        self.refused(self.ask("POST", path, {"rules": [{"name": "c", "type": "nonfinite"}]}), 400, "rules[0].metric")
+        self.refused(self.ask("POST", path, {"rules": [FLOOR, FLOOR]}), 400, "name")
+        self.refused(self.ask("POST", path, {"rules": [HIGH] * 101}), 400, "rules")
+        self.refused(self.ask("POST", path, {"rules": 7}), 400, "rules")
+        self.refused(self.ask("POST", path, {}), 400, "rules")
+        self.refused(self.ask("POST", path, {"rules": [], "session_id": 7}), 400, "session_id")
+        self.refused(self.ask("POST", path, {"rules": [], "session_id": "x"}), 400, "session_id")
+        self.refused(self.ask("POST", path, {"rules": [], "session_id": NOBODY}), 404, "session_id")
+        self.refused(self.ask("GET", f"{path}?session_id={NOBODY}"), 404, "session_id")
+        self.refused(self.ask("GET", f"{path}?session_id=x"), 400, "session_id")
+        self.assertEqual(self.ask("GET", path)[1]["rules"], [FLOOR])
+
+    def test_alerts(self):
+        self.ask("POST", "/api/training/alert-rules", {"rules": [HIGH]})
+        socket = WebSocket(self.server.port)
+        time.sleep(0.5)
+        session = self.session()
+        self.assertEqual(self.log(session, 1, val_loss=4)["control"], "run")
+        self.assertEqual(self.log(session, 2, **{"val/loss": 6})["control"], "stop")
+        message = socket.wait_for("alert", session)["alert"]
+        time_of = message.pop("time")
+        self.assertTrue(time_of.endswith("Z"))
+        number = message.pop("id")
+        self.assertEqual(message, {"rule": "loss", "type": "threshold", "severity": "critical", "metric": "val_loss", "step": 2, "value": 6, "threshold": 5,
+                                   "message": "val_loss is 6, above 5", "state": "fired"})
+        query = f"/api/training/alerts?session_id={session}"
+        status, reply = self.ask("GET", query + "&active=true&severity=critical")
+        self.assertEqual((status, reply["count"], reply["alerts"][0]["id"], reply["alerts"][0]["state"]), (200, 1, number, "fired"))
+        self.assertIsNone(reply["alerts"][0]["acknowledged_at"])
+        self.assertEqual(reply["alerts"][0]["time"], time_of)
+        for _ in range(2):
+            status, reply = self.ask("POST", f"/api/training/alerts/{number}/acknowledge")
+            self.assertEqual((status, reply["acknowledged"]), (200, True))
+        self.assertIsNotNone(self.ask("GET", query)[1]["alerts"][0]["acknowledged_at"])
+        self.log(session, 3, val_loss=1)
+        message = socket.wait_for("alert", session)["alert"]
+        self.assertEqual((message["id"], message["state"], message["step"]), (number, "recovered", 3))
+        self.assertEqual(self.ask("GET", query + "&active=true")[1]["alerts"], [])
+        alert = self.ask("GET", query + "&active=false")[1]["alerts"][0]
+        self.assertEqual((alert["state"], alert["recovered_step"]), ("recovered", 3))
+        self.assertEqual(self.ask("GET", query + f"&since_id={number}")[1]["alerts"], [])
+        self.assertEqual(self.ask("GET", query + "&severity=info")[1]["alerts"], [])
+        self.assertEqual(self.ask("GET", query + f"&changed_since={alert['revision']}")[1]["alerts"], [])
+        socket.close()
+        status, reply = self.ask("POST", "/api/training/alert-rules/replay", {"session_id": session})
+        self.assertEqual((status, reply["count"], reply["alerts"][0]["step"], reply["alerts"][0]["recovered_step"]), (200, 1, 2, 3))
+        lower = [{**HIGH, "above": 3}]
+        status, reply = self.ask("POST", "/api/training/alert-rules/replay", {"session_id": session, "rules": lower})
+        self.assertEqual((status, reply["alerts"][0]["step"]), (200, 1))
+        self.assertEqual(self.ask("GET", query)[1]["count"], 1)  # a replay leaves nothing behind
+
+    def test_refused(self):
+        path = "/api/training/alerts"
+        self.refused(self.ask("GET", f"{path}?session_id=x"), 400, "session_id")
+        self.refused(self.ask("GET", f"{path}?session_id={NOBODY}"), 404, "session_id")
+        self.refused(self.ask("GET", f"{path}?severity=bad"), 400, "severity")
+        self.refused(self.ask("GET", f"{path}?active=1"), 400, "active")
+        self.refused(self.ask("GET", f"{path}?limit=1001"), 400, "limit")
+        self.refused(self.ask("GET", f"{path}?since_id=-1"), 400, "since_id")
+        self.refused(self.ask("GET", f"{path}?changed_since=x"), 400, "changed_since")
+        self.refused(self.ask("POST", f"{path}/x/acknowledge"), 400, "id")
+        self.refused(self.ask("POST", f"{path}/999999/acknowledge"), 404, "id")
+        self.refused(self.ask("GET", f"{path}/1/acknowledge"), 405)
+        session = self.session()
+        self.refused(self.ask("POST", "/api/training/alert-rules/replay", {"session_id": session, "rules": [{}]}), 400, "rules[0].name")
+        self.refused(self.ask("POST", "/api/training/alert-rules/replay", {"session_id": NOBODY}), 404, "session_id")
+
+    def test_critical_conditions(self):
+        self.ask("POST", "/api/training/alert-rules", {"rules": [FLOOR, {**FLOOR, "name": "RAO", "class": "RAO", "threshold": 0.99}]})
+        session = self.session()
+        path = f"/api/metrics/current?session_id={session}"
+        conditions = self.ask("GET", path)[1]["metrics"]["critical_conditions"]
+        self.assertEqual(conditions, {"DR": {"sensitivity": None, "threshold": 0.85, "status": None},
+                                      "RAO": {"sensitivity": None, "threshold": 0.99, "status": None}})
+        for value, status in ((0.85, "ok"), (0.84, "warning"), (0.5, "critical")):
+            self.log(session, 1, **{"class/DR/sensitivity": value})
+            conditions = self.ask("GET", path)[1]["metrics"]["critical_conditions"]
+            self.assertEqual(conditions["DR"], {"sensitivity": value, "threshold": 0.85, "status": status})
+            self.assertIsNone(conditions["RAO"]["status"])
+
+
+if __name__ == "__main__":
+    test_rest.PROGRAM = sys.argv.pop(1)
+    unittest.main()
