@@ -54,6 +54,7 @@ typedef struct tmon_session_options {
   uint32_t rank;        /**< rank of this process in a distributed training */
   bool no_drainer;      /**< no thread of ours: the caller drains with tmon_session_flush */
   size_t ring_bytes;    /**< 0 means 4 MiB; at least 256 KiB, at most 1 GiB, rounded up to 4 KiB */
+  uint32_t images_kept; /**< pictures kept of each name; 0 means 20, at most 10,000 */
 } tmon_session_options;
 
 /** How a metric is meant. Reserved: all zero; `size` is sizeof(tmon_metric_options). */

@@ -51,6 +51,8 @@ void tmon_session_end(tmon_session *session, int64_t deadline) {
     if (result == TMON_OK) (void)tmon_file_remove(session->ring_path);
     tmon_mutex_unlock(session->mutex);
   }
+  /* Previews come last: the end of the session does not wait for them. */
+  if (result == TMON_OK) (void)tmon_session_drain_images(session, deadline);
   /* Whoever recovers the store takes it from here, also while this process lives on. */
   if (result != TMON_OK) tmon_ring_let_go(tmon_session_ring(session));
 }
@@ -88,6 +90,7 @@ int tmon_session_finish(tmon_session *session, tmon_status status) {
 void tmon_session_destroy(tmon_session *session) {
   bool ours = session->pid == tmon_process_id();
   tmon_old_rings_free(session);
+  tmon_image_queue_free(&session->images, ours);
   tmon_ring_close(tmon_session_ring(session));
   if (ours) {
     /* In a forked child a thread that does not exist there may hold them. */

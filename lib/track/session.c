@@ -33,6 +33,9 @@ static int check_options(const tmon_session_options *options) {
     return tmon_error_set(TMON_EINVAL, "dataset_size, epochs, batch_size and img_size must not be negative");
   }
   if (!isfinite(options->learning_rate)) return tmon_error_set(TMON_EINVAL, "learning_rate is not finite");
+  if (options->images_kept > TMON_PICTURES_KEPT_MAXIMUM) {
+    return tmon_error_set_field(TMON_EINVAL, "images_kept", "images_kept is %u, at most %d are allowed", options->images_kept, TMON_PICTURES_KEPT_MAXIMUM);
+  }
   if (options->ring_bytes != 0 && (options->ring_bytes < RING_BYTES_MINIMUM || options->ring_bytes > RING_BYTES_MAXIMUM)) {
     return tmon_error_set(TMON_EINVAL, "ring_bytes is %zu, expected 0 or %zu to %zu", options->ring_bytes, RING_BYTES_MINIMUM, RING_BYTES_MAXIMUM);
   }
@@ -249,6 +252,7 @@ int tmon_session_start(tmon_session **out, tmon_store *store, const tmon_session
   else result = tmon_id_make(session->id);
   if (result == TMON_OK) result = tmon_mutex_make(&session->mutex);
   if (result == TMON_OK) result = tmon_mutex_make(&session->words);
+  if (result == TMON_OK) result = tmon_image_queue_init(&session->images, chosen.images_kept);
   if (result == TMON_OK) result = tmon_wake_open(&session->wake);
   if (result == TMON_OK) result = make_first_ring(session, ring_id);
   if (result == TMON_OK) result = write_rows(session, &chosen, ring_id);
