@@ -10,7 +10,7 @@
 struct tmon_json;
 struct tmon_route;
 
-enum { TMON_REQUEST_PARAMETERS = 96, TMON_REQUEST_QUERY_BYTES = 8192, TMON_REQUEST_PATH_BYTES = 512, TMON_REQUEST_ID_BYTES = 64 };
+enum { TMON_REQUEST_PARAMETERS = 96, TMON_REQUEST_QUERY_BYTES = 8192, TMON_REQUEST_PATH_BYTES = 512, TMON_REQUEST_ID_BYTES = 65 };
 
 typedef enum tmon_method { TMON_METHOD_GET, TMON_METHOD_POST, TMON_METHOD_PATCH, TMON_METHOD_DELETE, TMON_METHOD_OTHER } tmon_method;
 
@@ -43,6 +43,7 @@ typedef struct tmon_request {
   size_t body_size;
   /* filled by the router */
   const struct tmon_route *route;
+  size_t body_limit; /* bytes that its route takes */
   char id[TMON_REQUEST_ID_BYTES];
   struct tmon_json *json; /* the body, an object */
 } tmon_request;

@@ -19,6 +19,9 @@ static const tmon_route routes[] = {
     {TMON_METHOD_GET, "/api/training/active", TMON_RIGHT_READ, 0, tmon_route_active},
     {TMON_METHOD_POST, "/api/training/metrics", TMON_RIGHT_WRITE, BODY, tmon_route_metrics_add},
     {TMON_METHOD_GET, "/api/training/metrics", TMON_RIGHT_READ, 0, tmon_route_metrics},
+    {TMON_METHOD_GET, "/api/training/images", TMON_RIGHT_READ, 0, tmon_route_images},
+    {TMON_METHOD_POST, "/api/training/images", TMON_RIGHT_WRITE, TMON_HTTP_BODY_LIMIT, tmon_route_image_add},
+    {TMON_METHOD_GET, "/api/training/images/{hash}", TMON_RIGHT_READ, 0, tmon_route_image},
     {TMON_METHOD_POST, "/api/training/pause", TMON_RIGHT_WRITE, SMALL, tmon_route_pause},
     {TMON_METHOD_POST, "/api/training/resume", TMON_RIGHT_WRITE, SMALL, tmon_route_resume},
     {TMON_METHOD_POST, "/api/training/stop", TMON_RIGHT_WRITE, SMALL, tmon_route_stop},
@@ -123,6 +126,7 @@ int tmon_serve_check(tmon_request *request, tmon_response *response, void *paylo
     return -1;
   }
   const tmon_route *route = request->route;
+  request->body_limit = route->body_limit;
   bool guarded = request->method != TMON_METHOD_GET || route->handler == tmon_route_websocket || route->handler == tmon_route_events;
   bool reads_across = route->right == TMON_RIGHT_READ && strcmp(request->fetch_site, "cross-site") == 0;
   if ((guarded && !tmon_access_origin(request)) || reads_across) {

@@ -19,7 +19,10 @@ START_TEST(test_layout) {
   LAYOUT(tmon_allocator, 32, payload, 24);
   LAYOUT(tmon_store_options, 24, ring_folder, 16);
   LAYOUT(tmon_store_info, 56, read_only, 48);
-  LAYOUT(tmon_session_options, 112, ring_bytes, 104);
+  LAYOUT(tmon_session_options, 120, images_kept, 112);
+  LAYOUT(tmon_image_box, 48, label, 40);
+  LAYOUT(tmon_image, 120, box_count, 112);
+  LAYOUT(tmon_image_filter, 56, newest, 48);
   LAYOUT(tmon_metric_options, 4, size, 0);
   LAYOUT(tmon_epoch, 32, values, 24);
   LAYOUT(tmon_progress, 56, fraction, 48);
@@ -38,6 +41,8 @@ END_TEST
 START_TEST(test_size_comes_first) {
   ck_assert_uint_eq(offsetof(tmon_store_options, size), 0);
   ck_assert_uint_eq(offsetof(tmon_session_options, size), 0);
+  ck_assert_uint_eq(offsetof(tmon_image, size), 0);
+  ck_assert_uint_eq(offsetof(tmon_image_filter, size), 0);
   ck_assert_uint_eq(offsetof(tmon_metric_options, size), 0);
   ck_assert_uint_eq(offsetof(tmon_epoch, size), 0);
   ck_assert_uint_eq(offsetof(tmon_progress, size), 0);

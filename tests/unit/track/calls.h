@@ -335,6 +335,7 @@ static inline void calls_begin(calls_env *env, const calls_entry *entry, int rou
     tmon_epoch row = {.size = sizeof row, .count = 1, .metrics = &other, .values = &last};
     for (int i = 0; i < CALLS_HISTORY; i++, env->logged++) ok(tmon_log(env->session, env->metric, i, i));
     ok(tmon_log(env->session, other, 1, 1));
+    ok(tmon_session_log_image(env->session, &image));
     ok(tmon_session_log_epoch(env->session, 1, &row));
   }
   env->fresh = test_store();
