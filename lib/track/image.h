@@ -43,7 +43,7 @@ typedef struct tmon_image_queue {
 } tmon_image_queue;
 
 int tmon_image_queue_init(tmon_image_queue *queue, uint32_t kept);
-void tmon_image_queue_free(tmon_image_queue *queue, bool mutexes);
+void tmon_image_queue_free(tmon_image_queue *queue, bool ours);            /* false, in a forked child: leaves it all */
 bool tmon_image_queue_add(tmon_image_queue *queue, tmon_picture *picture); /* takes the picture in any case. True: it was empty before */
 
 /* Files: media/ab/abcdef… below the store's folder; no link is followed. */

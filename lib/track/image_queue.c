@@ -19,11 +19,11 @@ int tmon_image_queue_init(tmon_image_queue *queue, uint32_t kept) {
   return result == TMON_OK ? tmon_mutex_make(&queue->draining) : result;
 }
 
-void tmon_image_queue_free(tmon_image_queue *queue, bool mutexes) {
+void tmon_image_queue_free(tmon_image_queue *queue, bool ours) {
+  if (!ours) return; /* in a forked child: another thread may have been in the middle of a change when the fork came */
   for (size_t i = 0; i < queue->count; i++) tmon_free(queue->waiting[i]);
   for (size_t i = 0; i < queue->batched; i++) tmon_free(queue->batch[i]);
   queue->count = queue->batched = 0;
-  if (!mutexes) return;
   tmon_mutex_free(queue->mutex);
   tmon_mutex_free(queue->draining);
 }

@@ -6,6 +6,7 @@ import base64
 import glob
 import hashlib
 import os
+import socket
 import struct
 import subprocess
 import sys
@@ -133,6 +134,22 @@ class Images(unittest.TestCase):
         status, _ = self.server.ask("POST", "/api/training/sessions", {"session_name": "x" * (2 << 20)})
         self.assertEqual(status, 413)
         self.assertEqual(self.add(session, data)[0], 201)
+
+    def test_promises_of_large_bodies_are_bounded(self):
+        session = self.session()
+        head = f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1:{self.server.port}\r\nContent-Type: application/json\r\nContent-Length: {12 << 20}\r\n\r\n{{"
+        slow = [socket.create_connection(("127.0.0.1", self.server.port), timeout=10) for _ in range(6)]
+        for one in slow[:5]:
+            one.sendall(head.encode())
+        time.sleep(0.3)
+        slow[5].sendall(head.encode())
+        self.assertIn(b" 503 ", slow[5].recv(100))
+        # Small ones are never in the way.
+        self.assertEqual(self.add(session, png(4))[0], 201)
+        for one in slow:
+            one.close()
+        time.sleep(0.3)
+        self.assertEqual(self.add(session, png(4) + bytes(4 << 20))[0], 201)
 
     def test_damage_is_told(self):
         session = self.session()
