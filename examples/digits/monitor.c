@@ -4,13 +4,18 @@
 #define _POSIX_C_SOURCE 200809L
 #include "monitor.h"
 
+#include "progress.h"
+
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #define CONFIG_BYTES 512
 /* How long a pause may hide a Ctrl-C: the library's wait does not end at signals. */
 #define WAIT_MS 100
+#define VIEW_SECONDS 0.2
+#define VIEW_SIDE 64 /* what a smaller image is enlarged to */
 
 static const char *const metric_names[METRIC_COUNT] = {
     [METRIC_TRAIN_LOSS] = "train/loss",
@@ -84,8 +89,44 @@ void monitor_epoch(monitor *to, int64_t epoch, int64_t step, const epoch_result 
   check(to, tmon_session_log_epoch(to->session, epoch, &row), "an epoch was not recorded");
 }
 
-void monitor_progress(monitor *to, const tmon_progress *progress) {
-  if (to->session != NULL) check(to, tmon_session_report(to->session, progress), "progress was not recorded");
+bool monitor_wants_view(monitor *to) {
+  double now = progress_clock();
+  if (to->session == NULL || now - to->shown < VIEW_SECONDS) return false;
+  to->shown = now;
+  return true;
+}
+
+void monitor_show(monitor *to, const monitor_view *view) {
+  char label[24];
+  char prediction[24];
+  size_t side = view->rows > view->columns ? view->rows : view->columns;
+  size_t scale = side >= VIEW_SIDE ? 1 : VIEW_SIDE / side;
+  size_t width = view->columns * scale;
+  size_t height = view->rows * scale;
+  if (to->enlarged == NULL) to->enlarged = malloc(width * height);
+  if (to->enlarged == NULL) return;
+  for (size_t y = 0; y < height; y++) {
+    for (size_t x = 0; x < width; x++) to->enlarged[y * width + x] = view->pixels[y / scale * view->columns + x / scale];
+  }
+  snprintf(label, sizeof(label), "%zu", view->label);
+  snprintf(prediction, sizeof(prediction), "%zu", view->prediction);
+  const tmon_image image = {.size = sizeof(image),
+      .name = "train",
+      .width = (uint32_t)width,
+      .height = (uint32_t)height,
+      .channels = 1,
+      .data = to->enlarged,
+      .bytes = width * height,
+      .step = view->step,
+      .epoch = view->epoch,
+      .label = label,
+      .prediction = prediction,
+      .score = view->probability};
+  check(to, tmon_session_log_image(to->session, &image), "an image was not shown");
+}
+
+void monitor_progress(monitor *to, const tmon_progress *now) {
+  if (to->session != NULL) check(to, tmon_session_report(to->session, now), "progress was not recorded");
 }
 
 tmon_control monitor_control(const monitor *from) { return from->session == NULL ? TMON_CONTROL_RUN : tmon_session_control(from->session); }
@@ -104,6 +145,7 @@ void monitor_close(monitor *to, tmon_status status, const char *error) {
     if (dropped != 0) fprintf(stderr, "trainmon-digits: warning: %" PRIu64 " points were dropped because the store could not keep up\n", dropped);
   }
   tmon_session_free(to->session);
+  free(to->enlarged);
   tmon_store_free(to->store);
   *to = (monitor){0};
 }

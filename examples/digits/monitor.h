@@ -24,11 +24,25 @@ typedef struct epoch_result {
 
 enum { METRIC_TRAIN_LOSS, METRIC_RATE, METRIC_TRAIN_ACCURACY, METRIC_VALIDATION_LOSS, METRIC_VALIDATION_ACCURACY, METRIC_SECONDS, METRIC_COUNT };
 
+/** One image that was just analysed. */
+typedef struct monitor_view {
+  const uint8_t *pixels; /**< one byte each, rows from the top */
+  size_t rows;
+  size_t columns;
+  int64_t step;
+  int64_t epoch; /**< counted from 1 */
+  size_t label;
+  size_t prediction;
+  double probability;
+} monitor_view;
+
 /** A session, or none when it could not be started: then all calls do nothing. */
 typedef struct monitor {
   tmon_store *store;
   tmon_session *session;
   tmon_metric metrics[METRIC_COUNT];
+  uint8_t *enlarged; /**< the image that is shown */
+  double shown;      /**< when one was shown last, seconds of a clock that never goes back */
   bool warned;
 } monitor;
 
@@ -40,6 +54,12 @@ void monitor_step(monitor *to, int64_t step, double loss, double rate);
 
 /** Logs the end of an epoch (counted from 1): points at the step, and the epoch's row. */
 void monitor_epoch(monitor *to, int64_t epoch, int64_t step, const epoch_result *result);
+
+/** Tells whether it is time to show an image again: about five times a second, however fast the steps are. */
+bool monitor_wants_view(monitor *to);
+
+/** Shows an image, enlarged to be seen. */
+void monitor_show(monitor *to, const monitor_view *view);
 
 /** Reports progress: completed epochs of all, completed batches of the running one of all, images seen so far. */
 void monitor_progress(monitor *to, const tmon_progress *progress);

@@ -157,6 +157,19 @@ double network_evaluate(network *net, const network_real *images, const uint8_t 
   return loss / (double)count;
 }
 
+size_t network_prediction(const network *net, size_t image, double *probability) {
+  const layer *last = &net->layers[net->layer_count - 1];
+  const network_real *logits = last->values + image * last->outputs;
+  size_t best = 0;
+  double sum = 0;
+  for (size_t c = 1; c < last->outputs; c++) {
+    if (logits[c] > logits[best]) best = c;
+  }
+  for (size_t c = 0; c < last->outputs; c++) sum += exp((double)logits[c] - (double)logits[best]);
+  *probability = 1 / sum;
+  return best;
+}
+
 static void backward_layer(network *net, const layer *at, const network_real *inputs, size_t count, network_real *below) {
   const network_real *weights = net->parameters + at->weights;
   for (size_t image = 0; image < count; image++) {

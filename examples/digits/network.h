@@ -42,6 +42,9 @@ double network_gradient(network *net, const network_real *images, const uint8_t 
 /** Computes the loss alone; otherwise as network_gradient. */
 double network_evaluate(network *net, const network_real *images, const uint8_t *labels, size_t count, size_t *correct);
 
+/** Returns the class that the latest batch's image `image` was taken for; `probability` receives how sure the network was. */
+size_t network_prediction(const network *net, size_t image, double *probability);
+
 /** Moves the parameters against the latest gradient. `momentum` 0 is plain gradient descent. */
 void network_update(network *net, double rate, double momentum);
 

@@ -98,6 +98,19 @@ static trainer_end obey(trainer *self) {
   return wanted == TMON_CONTROL_STOP ? TRAINER_STOPPED : TRAINER_COMPLETED;
 }
 
+/* The first image of the batch that was just computed. */
+static void show(trainer *self, size_t epoch, size_t index) {
+  const image_set *train = &self->data->train;
+  monitor_view view = {.pixels = train->pixels + index * self->pixels,
+      .rows = train->rows,
+      .columns = train->columns,
+      .step = self->step,
+      .epoch = (int64_t)epoch + 1,
+      .label = train->labels[index]};
+  view.prediction = network_prediction(self->net, 0, &view.probability);
+  monitor_show(self->watch, &view);
+}
+
 static trainer_end train_epoch(trainer *self, size_t epoch, epoch_result *result) {
   const image_set *train = &self->data->train;
   size_t right = 0;
@@ -112,6 +125,7 @@ static trainer_end train_epoch(trainer *self, size_t epoch, epoch_result *result
     self->seen += (int64_t)count;
     monitor_step(self->watch, self->step, loss, result->rate);
     if (!isfinite(loss)) return TRAINER_DIVERGED;
+    if (monitor_wants_view(self->watch)) show(self, epoch, self->order[batch * self->batch]);
     network_update(self->net, result->rate, self->chosen->momentum);
     right += correct;
     result->train_loss += loss * (double)count / (double)train->count;

@@ -50,15 +50,16 @@ typedef struct tmon_session_options {
   int64_t epochs; /**< planned number, also the default of progress */
   int64_t batch_size;
   int64_t img_size;
-  double learning_rate;    /**< 0 means not said */
-  uint32_t rank;           /**< rank of this process in a distributed training; above 0 with the id of a live session joins it */
-  bool no_drainer;         /**< no thread of ours: the caller drains with tmon_session_flush */
-  size_t ring_bytes;       /**< 0 means 4 MiB; at least 256 KiB, at most 1 GiB, rounded up to 4 KiB */
-  const char *parent_id;   /**< the session that this one belongs to; must exist */
-  const char *tags_json;   /**< as in tmon_record_change */
-  const char *notes;       /**< at most 64 KiB */
-  const char *best_metric; /**< as in tmon_record_change */
+  double learning_rate;        /**< 0 means not said */
+  uint32_t rank;               /**< rank of this process in a distributed training; above 0 with the id of a live session joins it */
+  bool no_drainer;             /**< no thread of ours: the caller drains with tmon_session_flush */
+  size_t ring_bytes;           /**< 0 means 4 MiB; at least 256 KiB, at most 1 GiB, rounded up to 4 KiB */
+  const char *parent_id;       /**< the session that this one belongs to; must exist */
+  const char *tags_json;       /**< as in tmon_record_change */
+  const char *notes;           /**< at most 64 KiB */
+  const char *best_metric;     /**< as in tmon_record_change */
   uint32_t hardware_period_ms; /**< logs the hardware's figures so often as metrics "system/…", from a thread of ours; 0: never, at least 100 */
+  uint32_t images_kept;        /**< pictures kept of each name; 0 means 20, at most 10,000 */
 } tmon_session_options;
 
 /** How a metric is meant. Reserved: all zero; `size` is sizeof(tmon_metric_options). */

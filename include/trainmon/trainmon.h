@@ -9,6 +9,7 @@
 #include "confusion.h"
 #include "error.h"
 #include "hardware.h"
+#include "image.h"
 #include "record.h"
 #include "result.h"
 #include "series.h"

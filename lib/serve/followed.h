@@ -20,10 +20,10 @@ typedef struct tmon_followed {
   tmon_latest latest;
   tmon_pending *pending; /* by number of the metric in `follow` */
   uint32_t pending_size;
-  bool dirty;     /* something is pending */
-  bool lapped;    /* points were missed */
-  bool announced; /* its start was said, or was before anybody listened */
-  bool present;   /* in the list of active sessions of this round */
+  bool dirty;      /* something is pending */
+  bool lapped;     /* points were missed */
+  bool announced;  /* its start was said, or was before anybody listened */
+  bool present;    /* in the list of active sessions of this round */
   int64_t results; /* cursor up to which validation results were taken */
   tmon_status status;
   tmon_control control;

@@ -13,7 +13,7 @@
 typedef struct tmon_http tmon_http;
 typedef struct tmon_http_stream tmon_http_stream; /* an open WebSocket or event stream */
 
-enum { TMON_HTTP_PORTS = 8, TMON_HTTP_BODY_LIMIT = 1 << 20, TMON_HTTP_MESSAGE_LIMIT = 64 << 10 };
+enum { TMON_HTTP_PORTS = 8, TMON_HTTP_BODY_LIMIT = 12 << 20, TMON_HTTP_MESSAGE_LIMIT = 64 << 10 };
 
 /* What the engine calls, always on the thread that is in tmon_http_run. */
 typedef struct tmon_http_handlers {

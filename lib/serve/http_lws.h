@@ -10,6 +10,8 @@
 #include <stdatomic.h>
 
 enum { TMON_HTTP_CONNECTIONS = 512, TMON_HTTP_CHUNK = 32 << 10, TMON_HTTP_HEAD_BYTES = 4096, TMON_HTTP_DISCARD_LIMIT = 16 << 20 };
+/* A body over the small size is read only while all of them together are within the limit. */
+enum { TMON_HTTP_BODY_SMALL = 1 << 20, TMON_HTTP_BODIES_LIMIT = 64 << 20 };
 /* A body has this long to come and a reply this long, plus its size at the slowest rate, to go. Replies under the small size are never refused for what is held. */
 enum { TMON_HTTP_PATIENCE_S = 20, TMON_HTTP_SLOWEST_BYTES_S = 64 << 10, TMON_HTTP_HELD_LIMIT = 64 << 20, TMON_HTTP_HELD_SMALL = 256 << 10 };
 
@@ -36,7 +38,8 @@ typedef struct tmon_http_connection {
   bool close_after;
   size_t sent;
   int64_t deadline_us; /* monotonic: body or reply must be through by then; 0: no hurry */
-  size_t held;         /* memory of `response` */
+  size_t held;         /* bytes of `response` that count in `http->held` */
+  size_t promised;     /* bytes of a large body that count in `http->promised` */
   tmon_buffer body;
   tmon_buffer message;  /* the WebSocket message that is coming in */
   tmon_buffer outgoing; /* kept until the next send: compression reads from it after the call has returned */
@@ -56,6 +59,7 @@ struct tmon_http {
   char served[64];             /* client of the last piece */
   size_t connections;
   struct tmon_http_connection *newest; /* list of all */
+  size_t promised;                     /* bytes of the large bodies that are being read */
   atomic_int stop;                     /* set by tmon_http_stop, read by tmon_http_run; sequentially consistent on both sides */
   unsigned char scratch[LWS_PRE + TMON_HTTP_CHUNK];
 };

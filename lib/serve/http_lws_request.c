@@ -125,6 +125,8 @@ void tmon_http_lws_forget(tmon_http_connection *connection) {
   connection->deadline_us = 0;
   connection->queued = false;
   connection->held = 0;
+  connection->http->promised -= connection->promised;
+  connection->promised = 0;
   if (connection->request != NULL) {
     tmon_response_free(&connection->response);
     tmon_free(connection->request);
@@ -238,6 +240,21 @@ static int start_request(tmon_http_connection *connection, bool upgrade) {
   return copy_request(connection, connection->request) ? 0 : -1;
 }
 
+/* Whoever sends large bodies slowly must not fill the memory. */
+static bool promise(tmon_http_connection *connection, size_t length) {
+  tmon_http *http = connection->http;
+  if (connection->refused || length <= TMON_HTTP_BODY_SMALL) return true;
+  if (http->promised + length > TMON_HTTP_BODIES_LIMIT) {
+    connection->refused = connection->close_after = true;
+    tmon_response_header(&connection->response, "retry-after:", "1");
+    tmon_reply_error(&connection->response, 503, NULL, NULL, "too many large bodies are being read; send it again later");
+    return false;
+  }
+  http->promised += length;
+  connection->promised = length;
+  return true;
+}
+
 int tmon_http_lws_begin(tmon_http_connection *connection, bool upgrade) {
   char text[24] = "";
   if (start_request(connection, upgrade) != 0) {
@@ -256,17 +273,16 @@ int tmon_http_lws_begin(tmon_http_connection *connection, bool upgrade) {
     return send_head(connection);
   }
   unsigned long long length = strtoull(text, NULL, 10);
-  be_patient(connection, 0);
+  be_patient(connection, length > TMON_HTTP_BODY_SMALL && length <= TMON_HTTP_BODY_LIMIT ? (size_t)length : 0);
   connection->refused = http->handlers.check(connection->request, &connection->response, http->handlers.payload) != 0;
-  size_t limit = connection->request->body_limit > TMON_HTTP_BODY_LIMIT ? connection->request->body_limit : (size_t)TMON_HTTP_BODY_LIMIT;
-  connection->body.maximum = limit + 1;
+  size_t limit = connection->request->body_limit > TMON_HTTP_BODY_SMALL ? connection->request->body_limit : TMON_HTTP_BODY_SMALL;
   if (length > limit) {
     connection->refused = connection->close_after = true;
     tmon_reply_error(&connection->response, 413, NULL, NULL, "a body of %llu bytes is over the limit of %zu", length, limit);
     /* A client that still sends would meet a closed connection instead of the reply, so a moderate excess is read and thrown away. */
     return length > TMON_HTTP_DISCARD_LIMIT ? send_head(connection) : 0;
   }
-  return length > 0 ? 0 : answer(connection);
+  return promise(connection, (size_t)length) && length > 0 ? 0 : answer(connection);
 }
 
 int tmon_http_lws_body(tmon_http_connection *connection, const void *data, size_t size) {

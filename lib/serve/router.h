@@ -34,6 +34,7 @@ tmon_handler tmon_route_validation, tmon_route_validation_add, tmon_route_confus
     tmon_route_benchmark_add;
 tmon_handler tmon_route_datasets, tmon_route_dataset_add, tmon_route_trials, tmon_route_trial_add;
 tmon_handler tmon_route_alerts, tmon_route_alert_acknowledge, tmon_route_alert_rules, tmon_route_alert_rules_set, tmon_route_alert_replay;
+tmon_handler tmon_route_images, tmon_route_image, tmon_route_image_add;
 tmon_handler tmon_route_websocket, tmon_route_events, tmon_route_asset;
 
 /* Charges the client for a query of so many keys and buckets or points each, after the request was found good. False: `response` says when to come again. */

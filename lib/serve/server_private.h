@@ -25,7 +25,8 @@ typedef struct tmon_client {
   char (*ids)[37];
   size_t id_count;
   tmon_cursor cursor;
-  int64_t sent_us; /* monotonic; for the keep-alive of event streams */
+  uint64_t pictured; /* up to this change it has the pictures */
+  int64_t sent_us;   /* monotonic; for the keep-alive of event streams */
 } tmon_client;
 
 struct tmon_server {
@@ -66,4 +67,5 @@ void tmon_updates_free(tmon_updates *updates);
 void tmon_updates_poll(tmon_updates *updates, int64_t now_us);
 void tmon_updates_forget(tmon_updates *updates); /* nobody listens: follows nothing until the next poll */
 const tmon_update_log *tmon_updates_log(const tmon_updates *updates);
+const struct tmon_pictures_shown *tmon_updates_pictures(const tmon_updates *updates);
 #endif

@@ -4,6 +4,7 @@
  * Points are taken every poll (20 ms). A round writes the messages: at once when nothing was sent for an interval, else when the interval
  * (1 / updates_per_second) has passed, so that a first point travels at once and a stream is coalesced. */
 #include "serve/followed.h"
+#include "serve/pictures.h"
 #include "serve/server_private.h"
 #include "serve/session_json.h"
 
@@ -22,6 +23,7 @@ enum { LOOK_US = 100000, REFRESH_US = 250000, SESSIONS = 1000, FRESH = 50, ALERT
 struct tmon_updates {
   tmon_server *server;
   tmon_update_log log;
+  tmon_pictures_shown pictures;
   tmon_followed *followed;
   size_t count;
   size_t capacity;
@@ -52,6 +54,7 @@ void tmon_updates_forget(tmon_updates *updates) {
   updates->newest[0] = '\0';
   updates->newest_us = 0;
   tmon_update_log_clear(&updates->log);
+  tmon_pictures_clear(&updates->pictures);
 }
 
 void tmon_updates_free(tmon_updates *updates) {
@@ -63,6 +66,8 @@ void tmon_updates_free(tmon_updates *updates) {
 }
 
 const tmon_update_log *tmon_updates_log(const tmon_updates *updates) { return &updates->log; }
+
+const tmon_pictures_shown *tmon_updates_pictures(const tmon_updates *updates) { return &updates->pictures; }
 
 static void publish(tmon_updates *updates, const char *id, bool data, tmon_buffer *buffer) {
   size_t size = buffer->size;
@@ -147,6 +152,7 @@ static tmon_followed *adopt(tmon_updates *updates, const tmon_record *record) {
     return NULL;
   }
   updates->count++;
+  tmon_pictures_adopt(&updates->pictures, updates->server->store, record->id);
   (void)tmon_followed_moved(followed, record);
   (void)tmon_latest_take_results(&followed->latest, updates->server->store, followed->id, &followed->results, updates->change);
   return followed;
@@ -331,6 +337,9 @@ void tmon_updates_poll(tmon_updates *updates, int64_t now_us) {
   if (now_us - updates->looked_us >= LOOK_US) {
     int64_t change = 0;
     updates->looked_us = now_us;
+    if (tmon_pictures_look(&updates->pictures, updates->server->store)) {
+      tmon_clients_wake(updates->server);
+    }
     if (tmon_store_change_cursor(&change, updates->server->store) == TMON_OK && change != updates->change) {
       updates->change = change;
       wanted = true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* SPDX-FileCopyrightText: libtrainmon contributors */
 /* Clients of the live stream: hello, subscription, and each one's way through the shared log. */
+#include "serve/pictures.h"
 #include "serve/router.h"
 #include "serve/server_private.h"
 #include "serve/session_json.h"
@@ -117,6 +118,8 @@ void tmon_client_message(void *context, const char *text, size_t size, void *ser
     client->chosen = ids != NULL;
     client->ids = ids;
     client->id_count = count;
+    client->pictured = 0; /* the newest pictures of what it follows now go at once */
+    tmon_http_stream_want(client->stream);
   }
 }
 
@@ -127,6 +130,16 @@ static bool wants(const tmon_client *client, const char *session) {
     }
   }
   return !client->chosen;
+}
+
+/* Skips those of sessions that it does not follow. */
+static const tmon_shown *next_picture(tmon_client *client, const tmon_pictures_shown *pictures) {
+  const tmon_shown *shown = tmon_pictures_next(pictures, client->pictured);
+  while (shown != NULL && !wants(client, shown->session)) {
+    client->pictured = shown->serial;
+    shown = tmon_pictures_next(pictures, client->pictured);
+  }
+  return shown;
 }
 
 static int send_text(tmon_client *client, const char *text, size_t size) {
@@ -192,6 +205,13 @@ void tmon_client_writable(void *context, void *payload) {
   for (;;) {
     tmon_step step = tmon_update_log_step(log, &client->cursor, &update);
     if (step == TMON_STEP_NOTHING) {
+      const tmon_shown *shown = next_picture(client, tmon_updates_pictures(server->updates));
+      if (shown != NULL) {
+        client->pictured = shown->serial;
+        (void)send_text(client, shown->text, shown->size);
+        tmon_http_stream_want(client->stream);
+        return;
+      }
       if (!client->websocket && tmon_clock_monotonic_us() - client->sent_us >= KEEP_ALIVE_US) {
         client->sent_us = tmon_clock_monotonic_us();
         (void)tmon_http_stream_send(client->stream, ":\n\n", 3);

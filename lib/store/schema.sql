@@ -324,7 +324,7 @@ CREATE INDEX alerts_open ON alerts (session, rule, metric, writer) WHERE recover
 CREATE UNIQUE INDEX alerts_revision ON alerts (revision);
 
 CREATE TABLE images (
-  id INTEGER PRIMARY KEY,
+  id INTEGER PRIMARY KEY AUTOINCREMENT,             -- a cursor: never given twice
   session INTEGER NOT NULL REFERENCES training_sessions (key) ON DELETE CASCADE,
   name TEXT NOT NULL,
   step INTEGER,
@@ -336,10 +336,26 @@ CREATE TABLE images (
   width INTEGER,
   height INTEGER,
   caption TEXT,
-  data TEXT NOT NULL DEFAULT '{}'
+  prediction TEXT,
+  label TEXT,
+  score REAL,
+  boxes TEXT NOT NULL DEFAULT '[]'
 ) STRICT;
-CREATE INDEX images_session ON images (session, time);
+CREATE INDEX images_session ON images (session);
+CREATE INDEX images_stream ON images (session, name);
 CREATE INDEX images_content ON images (content_hash);
+
+CREATE TABLE image_sessions (
+  session INTEGER PRIMARY KEY REFERENCES training_sessions (key) ON DELETE CASCADE,
+  kept INTEGER NOT NULL,                            -- of each name
+  dropped INTEGER NOT NULL DEFAULT 0                -- found no room in the queue
+) STRICT;
+
+-- Contents whose file may go, unless another row names it: whoever removes a row of images leaves the file to the next sweep.
+CREATE TABLE images_removed (content_hash TEXT NOT NULL PRIMARY KEY) STRICT, WITHOUT ROWID;
+CREATE TRIGGER images_delete_content AFTER DELETE ON images BEGIN
+  INSERT INTO images_removed (content_hash) VALUES (OLD.content_hash) ON CONFLICT DO NOTHING;
+END;
 
 CREATE TABLE confusion_matrices (
   id INTEGER PRIMARY KEY,

@@ -43,6 +43,7 @@ static void run(void *argument) {
     tmon_mutex_lock(session->mutex);
     tmon_ring_renew(session);
     tmon_mutex_unlock(session->mutex);
+    tmon_session_tick_images(session);
     if (now - committed < COMMIT_US && tmon_ring_fill(tmon_session_ring(session)) < QUARTER_FULL) continue;
     /* An error leaves the points in the ring; the next tick tries again and the ring tells the writer when to drop. */
     if (tmon_drainer_drain(session, -1, 0) == TMON_OK) committed = tmon_clock_monotonic_us();

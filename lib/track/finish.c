@@ -58,6 +58,8 @@ void tmon_session_end(tmon_session *session, int64_t deadline) {
     tmon_mutex_unlock(session->mutex);
     tmon_alert_events_act(session, events, count);
   }
+  /* Previews come last: the end of the session does not wait for them. */
+  if (result == TMON_OK) (void)tmon_session_drain_images(session, deadline);
   /* Whoever recovers the store takes it from here, also while this process lives on. */
   if (result != TMON_OK) tmon_ring_let_go(tmon_session_ring(session));
 }
@@ -101,6 +103,7 @@ void tmon_session_destroy(tmon_session *session) {
   bool ours = session->pid == tmon_process_id();
   tmon_hardware_feed_free(session->feed);
   tmon_old_rings_free(session);
+  tmon_image_queue_free(&session->images, ours);
   tmon_ring_close(tmon_session_ring(session));
   if (ours) {
     /* In a forked child a thread that does not exist there may hold them. */

@@ -70,7 +70,8 @@ int tmon_session_flush(tmon_session *session) {
   tmon_mutex_lock(session->mutex);
   tmon_ring_renew(session);
   tmon_mutex_unlock(session->mutex);
-  return tmon_drainer_drain(session, -1, 0);
+  result = tmon_drainer_drain(session, -1, 0);
+  return result == TMON_OK ? tmon_session_drain_images(session, 0) : result;
 }
 
 uint64_t tmon_session_dropped(const tmon_session *session) {

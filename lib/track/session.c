@@ -46,6 +46,9 @@ static int check_options(const tmon_session_options *options) {
     return tmon_error_set_field(TMON_EINVAL, "hardware_period_ms", "hardware_period_ms needs a thread of the library, no_drainer asks for none");
   }
   if (!isfinite(options->learning_rate)) return tmon_error_set(TMON_EINVAL, "learning_rate is not finite");
+  if (options->images_kept > TMON_PICTURES_KEPT_MAXIMUM) {
+    return tmon_error_set_field(TMON_EINVAL, "images_kept", "images_kept is %u, at most %d are allowed", options->images_kept, TMON_PICTURES_KEPT_MAXIMUM);
+  }
   if (options->ring_bytes != 0 && (options->ring_bytes < RING_BYTES_MINIMUM || options->ring_bytes > RING_BYTES_MAXIMUM)) {
     return tmon_error_set(TMON_EINVAL, "ring_bytes is %zu, expected 0 or %zu to %zu", options->ring_bytes, RING_BYTES_MINIMUM, RING_BYTES_MAXIMUM);
   }
@@ -134,6 +137,7 @@ static int prepare(tmon_session *session, const tmon_session_options *options, c
   else result = tmon_id_make(session->id);
   if (result == TMON_OK) result = tmon_mutex_make(&session->mutex);
   if (result == TMON_OK) result = tmon_mutex_make(&session->words);
+  if (result == TMON_OK) result = tmon_image_queue_init(&session->images, options->images_kept);
   if (result == TMON_OK) result = tmon_wake_open(&session->wake);
   if (result == TMON_OK && options->hardware_period_ms != 0) {
     result = tmon_hardware_feed_make(&session->feed, options->hardware_period_ms, options->rank, tmon_db_folder(session->store->db));

@@ -6,6 +6,7 @@
 #include "series/ring.h"
 #include "track/drain.h"
 #include "track/hardware.h"
+#include "track/image.h"
 #include "track/track.h"
 
 #include <stdatomic.h>
@@ -52,12 +53,13 @@ struct tmon_session {
   _Atomic bool thread_started;
   _Atomic bool stopping;
   bool no_drainer;
-  _Atomic bool one_gone;     /* caller or drainer thread has done with the session: the other frees it */
-  char *error_text;          /* guarded by `words` */
-  tmon_hardware_feed *feed;  /* NULL: no hardware_period_ms */
+  _Atomic bool one_gone;         /* caller or drainer thread has done with the session: the other frees it */
+  char *error_text;              /* guarded by `words` */
+  tmon_hardware_feed *feed;      /* NULL: no hardware_period_ms */
   tmon_alert_callback *on_alert; /* guarded by `words`, as its payload */
   void *on_alert_payload;
   tmon_alert_command commands[TMON_ALERT_COMMANDS]; /* guarded by `mutex` while the session lives */
+  tmon_image_queue images;
   struct tmon_session *next; /* list of the live sessions of this process (exit.c) */
 };
 
@@ -93,6 +95,10 @@ void tmon_session_begin_end(tmon_session *session, tmon_status status); /* the s
 void tmon_session_await_end(tmon_session *session, int64_t deadline);   /* waits until then for what the drainer commits */
 void tmon_session_end(tmon_session *session, int64_t deadline);         /* commits all that is left; 0: however long it takes */
 void tmon_session_destroy(tmon_session *session);                       /* memory, ring and store */
+
+/* image_queue.c */
+void tmon_session_tick_images(tmon_session *session);                      /* writes a few, not too often; errors are tried again */
+int tmon_session_drain_images(tmon_session *session, int64_t deadline_us); /* writes all that is there; 0: however long it takes */
 
 /* exit.c: sessions that are alive at exit end as completed within 100 ms; forked children drop theirs. */
 int tmon_exit_add(tmon_session *session);

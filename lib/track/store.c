@@ -153,6 +153,7 @@ int tmon_store_recover(tmon_store *store, int64_t rest_lease_us, size_t *adopted
   if (rest_lease_us < 0) return tmon_error_set(TMON_EINVAL, "the lease is %lld, expected 0 or more", (long long)rest_lease_us);
   result = tmon_store_adopt(store, &changed);
   if (result == TMON_OK) result = expire_rest(store, rest_lease_us == 0 ? 600000000 : rest_lease_us, &changed);
+  if (result == TMON_OK) result = tmon_pictures_clean(store);
   if (adopted != NULL) *adopted = changed;
   return result;
 }

@@ -18,6 +18,7 @@ struct tmon_store {
   tmon_db *db;
   char *ring_folder;
   bool ring_folder_given;
+  _Atomic int64_t walked;  /* the same for media files that no row names */
   _Atomic int64_t cleaned; /* monotonic time at which ring files without an owner were looked for; 0: never */
 };
 

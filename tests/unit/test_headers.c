@@ -22,6 +22,9 @@ START_TEST(test_layout) {
   LAYOUT(tmon_session_options, 152, hardware_period_ms, 144);
   LAYOUT(tmon_gpu, 136, fan_percent, 128);
   LAYOUT(tmon_hardware, 2368, gpus, 192);
+  LAYOUT(tmon_image_box, 48, label, 40);
+  LAYOUT(tmon_image, 120, box_count, 112);
+  LAYOUT(tmon_image_filter, 56, newest, 48);
   LAYOUT(tmon_metric_options, 4, size, 0);
   LAYOUT(tmon_epoch, 32, values, 24);
   LAYOUT(tmon_progress, 56, fraction, 48);
@@ -40,6 +43,8 @@ END_TEST
 START_TEST(test_size_comes_first) {
   ck_assert_uint_eq(offsetof(tmon_store_options, size), 0);
   ck_assert_uint_eq(offsetof(tmon_session_options, size), 0);
+  ck_assert_uint_eq(offsetof(tmon_image, size), 0);
+  ck_assert_uint_eq(offsetof(tmon_image_filter, size), 0);
   ck_assert_uint_eq(offsetof(tmon_metric_options, size), 0);
   ck_assert_uint_eq(offsetof(tmon_epoch, size), 0);
   ck_assert_uint_eq(offsetof(tmon_progress, size), 0);

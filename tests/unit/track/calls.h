@@ -5,6 +5,8 @@
 #define TRAINMON_TESTS_TRACK_CALLS_H
 #include "unit/track/help.h"
 
+#include "util/sha256.h"
+
 #include <sqlite3.h>
 
 #define CALLS_HISTORY 1100 /* a chunk and a delta */
@@ -16,6 +18,7 @@ typedef struct calls_env {
   tmon_metric metric;
   char id[40];
   char rest[40];
+  char hash[65]; /* of a picture of `rest` */
   tmon_follow *follow;
   tmon_point_reader *reader;
   tmon_metric_list *metrics;
@@ -135,6 +138,44 @@ static inline int calls_log_series(calls_env *env) {
   int result = tmon_log_series(env->session, env->metric, &step, NULL, &value, 1);
   env->logged += result == TMON_OK;
   return result;
+}
+
+/* The whole of a GIF of one pixel; `round` makes another content of it. */
+static inline tmon_image calls_picture(const calls_env *env, char out[43]) {
+  memcpy(out, "GIF89a\1\0\1\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\1\0\1\0\0\2\2\x44\1\0;", 35);
+  (void)snprintf(out + 35, 8, "%07d", env->round);
+  return (tmon_image){.size = sizeof(tmon_image), .name = "n", .label = "l", .data = out, .bytes = 42};
+}
+
+static inline int calls_image_add(calls_env *env) {
+  char data[43];
+  tmon_image image = calls_picture(env, data);
+  return tmon_image_add(env->fresh, env->rest, &image);
+}
+
+static inline int calls_image_list(calls_env *env) {
+  char *text = NULL;
+  tmon_image_filter filter = {.size = sizeof filter, .session_id = env->rest};
+  int result = tmon_image_list_json(&text, env->fresh, &filter);
+  ck_assert((result == TMON_OK) == (text != NULL));
+  tmon_text_free(text);
+  return result;
+}
+
+static inline int calls_image_read(calls_env *env) {
+  void *data = NULL;
+  size_t size = 0;
+  char type[32];
+  int result = tmon_image_read(&data, &size, type, env->fresh, env->hash);
+  ck_assert((result == TMON_OK) == (data != NULL));
+  tmon_image_free(data);
+  return result;
+}
+
+static inline int calls_log_image(calls_env *env) {
+  char data[43];
+  tmon_image image = calls_picture(env, data);
+  return tmon_session_log_image(env->session, &image);
 }
 
 static inline int calls_metric_list_next(calls_env *env) {
@@ -351,6 +392,9 @@ static const calls_entry calls_table[] = {
     {"tmon_follow_open", calls_follow_open, CALLS_READS},
     {"tmon_hardware_info_json", calls_hardware_info, CALLS_READS},
     {"tmon_hardware_json", calls_hardware_json, CALLS_READS},
+    {"tmon_image_add", calls_image_add, CALLS_ATOMIC},
+    {"tmon_image_list_json", calls_image_list, CALLS_READS},
+    {"tmon_image_read", calls_image_read, CALLS_READS},
     {"tmon_log", calls_log, CALLS_DRAINER},
     {"tmon_log_batch", calls_log_batch, CALLS_DRAINER},
     {"tmon_log_series", calls_log_series, CALLS_DRAINER},
@@ -377,6 +421,7 @@ static const calls_entry calls_table[] = {
     {"tmon_session_finish", calls_finish, CALLS_ENDS},
     {"tmon_session_flush", calls_flush, 0},
     {"tmon_session_log_epoch", calls_session_log_epoch, CALLS_DRAINER},
+    {"tmon_session_log_image", calls_log_image, CALLS_READS},
     {"tmon_session_metric", calls_metric, CALLS_READS},
     {"tmon_session_report", calls_report, CALLS_DRAINER},
     {"tmon_session_request", calls_session_request, CALLS_ATOMIC},
@@ -414,6 +459,10 @@ static inline void calls_begin(calls_env *env, const calls_entry *entry, int rou
   value = (tmon_epoch_value){"class/x/sensitivity", 0.5}; /* an alert */
   ok(tmon_record_log_epoch(env->store, env->rest, 1, &value, 1));
   ok(tmon_follow_open(&env->follow, env->store, env->id));
+  char data[43];
+  tmon_image image = calls_picture(env, data);
+  ok(tmon_image_add(env->store, env->rest, &image));
+  tmon_sha256_text(env->hash, data, image.bytes);
   if ((entry->how & CALLS_DRAINER) == 0) {
     ok(tmon_point_reader_open(&env->reader, env->store, env->id, "m"));
     ok(tmon_metric_list_open(&env->metrics, env->store, env->id));
@@ -425,6 +474,7 @@ static inline void calls_begin(calls_env *env, const calls_entry *entry, int rou
     tmon_epoch row = {.size = sizeof row, .count = 1, .metrics = &other, .values = &last};
     for (int i = 0; i < CALLS_HISTORY; i++, env->logged++) ok(tmon_log(env->session, env->metric, i, i));
     ok(tmon_log(env->session, other, 1, 1));
+    ok(tmon_session_log_image(env->session, &image));
     ok(tmon_session_log_epoch(env->session, 1, &row));
   }
   env->fresh = test_store();

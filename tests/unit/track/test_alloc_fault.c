@@ -6,6 +6,7 @@
 
 /* What cannot fail, or only by its arguments. */
 static const char *const infallible[] = {
+    "tmon_image_free",
     "tmon_allocator_set",
     "tmon_error_copy",
     "tmon_error_field",
