@@ -35,8 +35,8 @@ static void stop(int signal_number) {
 }
 
 static const char usage[] =
-    "usage: trainmon-dashboard STORE [--host H] [--port N ...] [--token-file F] [--allow-host NAME ...] [--read-only]\n"
-    "                          [--ws-compression | --no-ws-compression]\n"
+    "usage: trainmon-dashboard STORE [--host H] [--port N ...] [--token-file F] [--allow-host NAME ...] [--recipes FILE]\n"
+    "                          [--read-only] [--ws-compression | --no-ws-compression]\n"
     "\n"
     "Serves the page, REST (/api/...), WebSocket (/ws) and server-sent events (/events) of a store.\n"
     "\n"
@@ -46,6 +46,7 @@ static const char usage[] =
     "  --port N          port, default 8000; 0 takes a free one; up to 8 times (MONITORING_PORT)\n"
     "  --token-file F    file of mode 0600 whose first line is the token, 32 to 256 characters\n"
     "  --allow-host NAME further name accepted in the Host header, NAME or NAME:PORT; up to 32 times\n"
+    "  --recipes FILE    commands that may be started from the page and over REST, as JSON (MONITORING_RECIPES); see docs/reference/recipes.md\n"
     "  --read-only       no control and no writes\n"
     "  --ws-compression, --no-ws-compression\n"
     "                    permessage-deflate on WebSockets; on when another address than loopback is listened on, since there it saves more than it costs\n"
@@ -96,6 +97,10 @@ static bool environment_number(const char *name, unsigned long maximum, uint32_t
 static bool read_environment(settings *to) {
   const char *port = getenv("MONITORING_PORT");
   to->server.host = getenv("MONITORING_HOST");
+  const char *recipes = getenv("MONITORING_RECIPES");
+  if (to->server.recipes_path == NULL && recipes != NULL && recipes[0] != '\0') {
+    to->server.recipes_path = recipes;
+  }
   to->store = to->store != NULL ? to->store : getenv("MONITORING_DB_PATH");
   return environment_number("MONITORING_CACHE_SIZE", 100000, &to->server.window) &&
       environment_number("WS_MAX_CONNECTIONS", 400, &to->server.max_websockets) &&
@@ -105,12 +110,12 @@ static bool read_environment(settings *to) {
 
 /* 1: an option with a value was read; 0: it is none; -1: wrong, said so. */
 static int read_option(settings *to, const char *name, const char *value, const char **host) {
-  static const char *const known[] = {"--host", "--port", "--token-file", "--allow-host"};
+  static const char *const known[] = {"--host", "--port", "--token-file", "--allow-host", "--recipes"};
   size_t i = 0;
-  while (i < 4 && strcmp(known[i], name) != 0) {
+  while (i < 5 && strcmp(known[i], name) != 0) {
     i++;
   }
-  if (i == 4) {
+  if (i == 5) {
     return 0;
   }
   if (value == NULL) {
@@ -121,6 +126,7 @@ static int read_option(settings *to, const char *name, const char *value, const 
   case 0: *host = value; return 1;
   case 1: return add_port(to, name, value) ? 1 : -1;
   case 2: to->token_file = value; return 1;
+  case 4: to->server.recipes_path = value; return 1;
   default: break;
   }
   if (to->name_count == NAMES) {

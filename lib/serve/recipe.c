@@ -229,7 +229,7 @@ static int recipe_parameters(reader *at, const char *name, const tmon_json *valu
         return refuse(at, key, "the parameter \"%s\" is there twice", key);
       }
     }
-    if (!is_name(key)) {
+    if (!is_name(key) || strcmp(key, "recipe") == 0) { /* the session's config says the recipe's name under that */
       return refuse(at, key, "\"%.100s\" is no name of a parameter (a letter, then letters, digits, _ and -)", key);
     }
     at->parameter = &at->into->parameters[at->into->parameter_count++];

@@ -4,6 +4,7 @@
 #ifndef TRAINMON_SERVE_SERVER_PRIVATE_H
 #define TRAINMON_SERVE_SERVER_PRIVATE_H
 #include "serve/access.h"
+#include "serve/child.h"
 #include "serve/http.h"
 #include "serve/update_log.h"
 #include "trainmon/record.h"
@@ -29,6 +30,8 @@ struct tmon_server {
   tmon_http *http;
   tmon_updates *updates;
   tmon_access access;
+  tmon_recipes *recipes; /* NULL: no file was named */
+  tmon_children *children;
   tmon_client *clients;
   size_t websocket_count;
   size_t client_count;
