@@ -30,7 +30,7 @@ START_TEST(test_layout) {
   LAYOUT(tmon_record_change, 176, best_metric, 168);
   LAYOUT(tmon_epoch_value, 16, value, 8);
   LAYOUT(tmon_record, 312, best_metric, 304);
-  LAYOUT(tmon_server_options, 72, read_only, 69);
+  LAYOUT(tmon_server_options, 80, recipes_path, 72);
 }
 END_TEST
 
