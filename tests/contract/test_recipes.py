@@ -49,6 +49,25 @@ for epoch in range(1000):
         break
     time.sleep(0.1)
 """
+# A trainer in C's terms: takes the session over and logs into a ring.
+RINGS = """
+import ctypes, os, sys, time
+library = ctypes.CDLL(os.environ["LIBRARY"])
+class Options(ctypes.Structure):
+    _fields_ = [("size", ctypes.c_uint32), ("id", ctypes.c_char_p)]
+store, session, metric = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_uint32()
+library.tmon_log.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_int64, ctypes.c_double]
+options = Options(ctypes.sizeof(Options), os.environ["TRAINMON_SESSION_ID"].encode())
+assert library.tmon_store_open(ctypes.byref(store), os.environ["TRAINMON_STORE"].encode(), None) == 0
+assert library.tmon_session_start(ctypes.byref(session), store, ctypes.byref(options)) == 0
+assert library.tmon_session_metric(ctypes.byref(metric), session, b"train/loss", None) == 0
+for step in range(1000):
+    assert library.tmon_log(session, metric, step, 1.0) == 0
+print(os.getpid(), flush=True)
+if "--die=true" in sys.argv: os.kill(os.getpid(), 9)
+while library.tmon_session_control(session) != 2: time.sleep(0.01)
+assert library.tmon_session_finish(session, 4) == 0
+"""
 PARAMETERS = {
     "count": {"type": "integer", "minimum": 1, "maximum": 10, "default": 3},
     "rate": {"type": "number", "minimum": 0, "maximum": 1},
@@ -73,6 +92,7 @@ RECIPES = {
     "killed": python("import os; print('about to', flush=True); os.kill(os.getpid(), 9)"),
     "stays": python("import os, time; print(os.getpid(), flush=True)\nwhile True: time.sleep(1)", keep_running=True),
     "talks": python("for i in range(20000): print('line %06d \\u00e4\\u20ac' % i)"),
+    "rings": python(RINGS, max_running=2, parameters={"die": {"type": "boolean", "default": False}}),
     "missing": {"command": ["no-such-program-anywhere"]},
     "nowhere": {"command": ["true"], "folder": "not/there"},
 }
@@ -94,6 +114,7 @@ class Recipes(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory(prefix="trainmon-recipes-")
         self.file = os.path.join(self.folder.name, "recipes.json")
+        RECIPES["rings"]["environment"] = {"LIBRARY": os.path.join(os.path.dirname(os.path.abspath(test_rest.PROGRAM)), "../../lib/libtrainmon.so"), **self.preload()}
         pathlib.Path(self.file).write_text(json.dumps({"recipes": RECIPES}))
         self.servers = []
 
@@ -103,6 +124,10 @@ class Recipes(unittest.TestCase):
                 server.close()
             server.process.stdout.close()
         self.folder.cleanup()
+
+    @staticmethod
+    def preload():
+        return {k: v for k, v in (test_rest.child_environment() or {}).items() if k in ("LD_PRELOAD", "ASAN_OPTIONS")}
 
     def serve(self, *arguments, **more):
         more.setdefault("environment", {"SECRET_OF_THE_SHELL": "1"})
@@ -269,6 +294,20 @@ class Recipes(unittest.TestCase):
         row = self.ended(server, session, with_token)
         self.assertEqual((row["status"], row["error_message"], row["session_name"]), ("cancelled", None, "mine"))
         self.assertEqual(server.ask("POST", "/api/training/start", {"recipe": "show"})[0], 401)
+
+    def test_a_trainer_with_a_ring_takes_its_session_over(self):
+        server = self.serve()
+        killed = self.start(server, {"recipe": "rings", "parameters": {"die": True}})
+        row = self.ended(server, killed)
+        self.assertEqual((row["status"], row["rest"]), ("failed", False))
+        self.assertRegex(row["error_message"], r"^killed by signal 9: \d+$")
+        series = server.ask("GET", f"/api/training/sessions/{killed}")[1]["series"]
+        self.assertEqual([(one["key"], one["count"]) for one in series], [("train/loss", 1000)])
+        lives_on = self.start(server, {"recipe": "rings"})
+        self.until(lambda: self.session(server, lives_on)["live"])
+        self.assertEqual(server.ask("POST", "/api/training/stop", {"session_id": lives_on})[0], 200)
+        row = self.ended(server, lives_on)
+        self.assertEqual((row["status"], row["error_message"], row["config"]), ("cancelled", None, {"recipe": "rings", "die": False}))
 
     def token_file(self):
         path = os.path.join(self.folder.name, "token")

@@ -158,7 +158,7 @@ static const struct {
     {"{\"recipes\": {\"a\": {\"command\": []}}}", "recipe a: command: expected a list"},
     {"{\"recipes\": {\"a\": {\"command\": [\"\"]}}}", "the program has no name"},
     {"{\"recipes\": {\"a\": {\"command\": [1]}}}", "recipe a: command: expected texts"},
-    {"{\"recipes\": {\"a\": {\"command\": [\"x\"], \"comand\": 1}}}", "recipe a: unknown field \"comand\""},
+    {"{\"recipes\": {\"a\": {\"command\": [\"x\"], \"colour\": 1}}}", "recipe a: unknown field \"colour\""},
     {"{\"recipes\": {\"a\": {\"command\": [\"x\"], \"command\": [\"y\"]}}}", "recipe a: the field \"command\" is there twice"},
     {"{\"recipes\": {\"a\": {\"command\": [\"x\"], \"grace_seconds\": -1}}}", "grace_seconds"},
     {"{\"recipes\": {\"a\": {\"command\": [\"x\"], \"max_running\": 0}}}", "max_running"},
