@@ -4,6 +4,7 @@
 #include "serve/recipe.h"
 
 #include "util/alloc.h"
+#include "util/buffer.h"
 #include "util/error.h"
 #include "util/file.h"
 #include "util/text.h"
@@ -282,14 +283,14 @@ static int recipe_environment(reader *at, const char *name, const tmon_json *val
     if (text == NULL || strlen(text) > TMON_RECIPE_TEXT_BYTES) {
       return refuse(at, name, "environment: %.100s: expected text of at most %d bytes", key, (int)TMON_RECIPE_TEXT_BYTES);
     }
-    size_t length = strlen(key);
-    char *entry = tmon_alloc(length + strlen(text) + 2);
+    tmon_buffer buffer;
+    tmon_buffer_init(&buffer, FILE_BYTES);
+    (void)tmon_buffer_append_format(&buffer, "%s=%s", key, text);
+    char *entry = tmon_buffer_take(&buffer);
+    tmon_buffer_free(&buffer);
     if (entry == NULL) {
       return tmon_error_no_memory();
     }
-    memcpy(entry, key, length);
-    entry[length] = '=';
-    memcpy(entry + length + 1, text, strlen(text) + 1);
     at->into->environment[at->into->environment_count++] = entry;
   }
   return TMON_OK;
