@@ -37,7 +37,7 @@ static void stop(int signal_number) {
 }
 
 static const char usage[] =
-    "usage: trainmon-dashboard STORE [--host H] [--port N ...] [--token-file F] [--read-token-file F] [--allow-host NAME ...]\n"
+    "usage: trainmon-dashboard STORE [--host H] [--port N ...] [--token-file F] [--read-token-file F] [--allow-host NAME ...] [--recipes FILE]\n"
     "                          [--read-only] [--ws-compression | --no-ws-compression]\n"
     "\n"
     "Serves the page, REST (/api/...), WebSocket (/ws) and server-sent events (/events) of a store.\n"
@@ -50,6 +50,7 @@ static const char usage[] =
     "  --read-token-file F\n"
     "                    the same with a second token, which gives the right to read only; needs --token-file\n"
     "  --allow-host NAME further name accepted in the Host header, NAME or NAME:PORT; up to 32 times\n"
+    "  --recipes FILE    commands that may be started from the page and over REST, as JSON (MONITORING_RECIPES); see docs/reference/recipes.md\n"
     "  --read-only       no control and no writes\n"
     "  --ws-compression, --no-ws-compression\n"
     "                    permessage-deflate on WebSockets; on when another address than loopback is listened on, since there it saves more than it costs\n"
@@ -100,6 +101,10 @@ static bool environment_number(const char *name, unsigned long maximum, uint32_t
 static bool read_environment(settings *to) {
   const char *port = getenv("MONITORING_PORT");
   to->server.host = getenv("MONITORING_HOST");
+  const char *recipes = getenv("MONITORING_RECIPES");
+  if (to->server.recipes_path == NULL && recipes != NULL && recipes[0] != '\0') {
+    to->server.recipes_path = recipes;
+  }
   to->store = to->store != NULL ? to->store : getenv("MONITORING_DB_PATH");
   return environment_number("MONITORING_CACHE_SIZE", 100000, &to->server.window) &&
       environment_number("WS_MAX_CONNECTIONS", 400, &to->server.max_websockets) &&
@@ -109,12 +114,12 @@ static bool read_environment(settings *to) {
 
 /* 1: an option with a value was read; 0: it is none; -1: wrong, said so. */
 static int read_option(settings *to, const char *name, const char *value, const char **host) {
-  static const char *const known[] = {"--host", "--port", "--token-file", "--read-token-file", "--allow-host"};
+  static const char *const known[] = {"--host", "--port", "--token-file", "--read-token-file", "--allow-host", "--recipes"};
   size_t i = 0;
-  while (i < 5 && strcmp(known[i], name) != 0) {
+  while (i < sizeof known / sizeof known[0] && strcmp(known[i], name) != 0) {
     i++;
   }
-  if (i == 5) {
+  if (i == sizeof known / sizeof known[0]) {
     return 0;
   }
   if (value == NULL) {
@@ -126,6 +131,7 @@ static int read_option(settings *to, const char *name, const char *value, const 
   case 1: return add_port(to, name, value) ? 1 : -1;
   case 2: to->token_file = value; return 1;
   case 3: to->read_token_file = value; return 1;
+  case 5: to->server.recipes_path = value; return 1;
   default: break;
   }
   if (to->name_count == NAMES) {

@@ -228,6 +228,15 @@ TMON_API int tmon_record_request(tmon_store *store, const char *id, tmon_control
  */
 TMON_API int tmon_store_change_cursor(int64_t *out, tmon_store *store);
 
+/**
+ * Reads which sessions changed after a cursor of tmon_store_change_cursor (0: since the store was made), as JSON text: {"sessions": [{"id", "created"}, …],
+ * "cursor", "resync", "more"}. A session changes with its row and its epochs, and is named once; "created" says that it is new. "resync": changes after
+ * `after` are forgotten already (the latest 100,000 are kept) or it is no cursor of this store. "more": ask again at once with "cursor". A session that
+ * is not there any more was deleted. `out` receives the text; free it with tmon_text_free. Any thread.
+ * TMON_EINVAL, TMON_EIO, TMON_ENOMEM, TMON_EFORKED. Since 0.1.
+ */
+TMON_API int tmon_store_changes_json(char **out, tmon_store *store, int64_t after);
+
 #ifdef __cplusplus
 }
 #endif

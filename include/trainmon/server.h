@@ -33,11 +33,13 @@ typedef struct tmon_server_options {
   bool compress_websocket;     /**< permessage-deflate */
   bool read_only;              /**< no control, no writes, no log files */
   const char *read_token;      /**< a second token, which gives the right to read only; at least 32 characters, needs `token`; NULL means none */
+  const char *recipes_path;    /**< file of the commands that may be started; NULL means none (docs/reference/recipes.md) */
 } tmon_server_options;
 
 /**
  * Opens a server on a store and starts to listen; it answers once tmon_server_run runs. The store must outlive it. `out` receives the server; free it
  * with tmon_server_free. TMON_EINVAL: a public address without a token, a bad host or port. TMON_EEXISTS: the port is taken.
+ * TMON_EINVAL also for a file of recipes that is not right, with file, recipe and field. TMON_ENOTFOUND: no such file.
  * TMON_EACCESS, TMON_EIO, TMON_ENOMEM. Since 0.1.
  */
 TMON_API int tmon_server_open(tmon_server **out, tmon_store *store, const tmon_server_options *options);
@@ -51,7 +53,10 @@ TMON_API int tmon_server_run(tmon_server *server);
 /** Makes tmon_server_run return soon. Any thread, also a signal handler. NULL is fine. Since 0.1. */
 TMON_API void tmon_server_stop(tmon_server *server);
 
-/** Closes all connections and frees the server; not while tmon_server_run runs. NULL is fine. Since 0.1. */
+/**
+ * Closes all connections and frees the server; not while tmon_server_run runs. Trainings that it started from recipes are ended first, unless the recipe
+ * says keep_running: that takes up to their grace time. NULL is fine. Since 0.1.
+ */
 TMON_API void tmon_server_free(tmon_server *server);
 
 #ifdef __cplusplus

@@ -35,6 +35,8 @@ tmon_handler tmon_route_validation, tmon_route_validation_add, tmon_route_confus
 tmon_handler tmon_route_datasets, tmon_route_dataset_add, tmon_route_trials, tmon_route_trial_add;
 tmon_handler tmon_route_alerts, tmon_route_alert_acknowledge, tmon_route_alert_rules, tmon_route_alert_rules_set, tmon_route_alert_replay;
 tmon_handler tmon_route_images, tmon_route_image, tmon_route_image_add;
+tmon_handler tmon_route_start, tmon_route_recipes, tmon_route_output;
+tmon_handler tmon_route_ml_stop, tmon_route_ml_data, tmon_route_ml_session, tmon_route_ml_metrics, tmon_route_ml_updates;
 tmon_handler tmon_route_websocket, tmon_route_events, tmon_route_asset;
 
 /* Charges the client for a query of so many keys and buckets or points each, after the request was found good. False: `response` says when to come again. */

@@ -27,9 +27,10 @@ static void tick(void *payload) {
     (void)tmon_store_recover(server->store, 0, NULL);
     server->recovered_us = now;
   }
+  tmon_children_tick(server->children, now);
   if (server->client_count == 0) {
     tmon_updates_forget(server->updates);
-    tmon_http_timer(server->http, IDLE_US);
+    tmon_http_timer(server->http, tmon_children_count(server->children, NULL) > 0 ? TMON_CHILD_POLL_US : IDLE_US);
     return;
   }
   tmon_updates_poll(server->updates, now);
@@ -151,6 +152,12 @@ int tmon_server_open(tmon_server **out, tmon_store *store, const tmon_server_opt
     code = tmon_updates_make(&server->updates, server);
   }
   if (code == TMON_OK) {
+    code = tmon_children_make(&server->children, server);
+  }
+  if (code == TMON_OK && options->recipes_path != NULL) {
+    code = tmon_recipes_load(&server->recipes, options->recipes_path);
+  }
+  if (code == TMON_OK) {
     code = open_http(server, options, host);
   }
   if (code != TMON_OK) {
@@ -182,6 +189,9 @@ void tmon_server_free(tmon_server *server) {
     return;
   }
   tmon_http_free(server->http); /* closes the streams, which frees the clients */
+  server->http = NULL;
+  tmon_children_free(server->children); /* while the store is there to take their end */
+  tmon_recipes_free(server->recipes);
   tmon_updates_free(server->updates);
   tmon_log_file_close(&server->streams);
   tmon_log_file_close(&server->writes);

@@ -4,6 +4,7 @@
 #ifndef TRAINMON_SERVE_SERVER_PRIVATE_H
 #define TRAINMON_SERVE_SERVER_PRIVATE_H
 #include "serve/access.h"
+#include "serve/child.h"
 #include "serve/http.h"
 #include "serve/log_file.h"
 #include "serve/update_log.h"
@@ -36,6 +37,8 @@ struct tmon_server {
   tmon_access access;
   tmon_log_file writes;  /* logs/monitoring.log: a line for each write that was let in */
   tmon_log_file streams; /* logs/websocket.log */
+  tmon_recipes *recipes; /* NULL: no file was named */
+  tmon_children *children;
   tmon_client *clients;
   size_t websocket_count;
   size_t client_count;

@@ -35,7 +35,7 @@ START_TEST(test_layout) {
   LAYOUT(tmon_record_change, 216, zero_is_said, 208);
   LAYOUT(tmon_epoch_value, 16, value, 8);
   LAYOUT(tmon_record, 344, children, 336);
-  LAYOUT(tmon_server_options, 80, read_token, 72);
+  LAYOUT(tmon_server_options, 88, recipes_path, 80);
 }
 END_TEST
 

@@ -14,6 +14,18 @@
 static tmon_store *store;
 static char id[40];
 static tmon_fault fault;
+static char recipes[300];
+
+static void write_recipes(void) {
+  (void)snprintf(recipes, sizeof recipes, "%s/recipes.json", test_folder);
+  FILE *file = fopen(recipes, "w");
+  ck_assert_ptr_nonnull(file);
+  ck_assert_int_ge(
+      fputs("{\"recipes\": {\"a\": {\"command\": [\"true\"], \"max_running\": 64, \"parameters\": {\"n\": {\"type\": \"integer\", \"default\": 1}}}}}",
+          file),
+      0);
+  ck_assert_int_eq(fclose(file), 0);
+}
 
 static void arm(size_t at, bool persistent) {
   atomic_store(&fault.count, 0);
@@ -35,7 +47,8 @@ static int open_server(tmon_server **server) {
       .port_count = 1,
       .token = "0123456789abcdef0123456789abcdef",
       .allowed_hosts = hosts,
-      .allowed_host_count = 2};
+      .allowed_host_count = 2,
+      .recipes_path = recipes};
   return tmon_server_open(server, store, &options);
 }
 
@@ -52,6 +65,7 @@ static int open_and_free(void *unused) {
 START_TEST(opening) {
   test_setup();
   store = test_store();
+  write_recipes();
   /* The store was made with the usual allocator; what it keeps from a first question (its statement) must be of that one too. */
   ok(open_and_free(NULL));
   tmon_fault_loop(open_and_free, NULL);
@@ -97,6 +111,10 @@ static const char *const requests[] = {
     "GET /api/training/metrics" HEAD "If-None-Match: W/\"other\"\r\n\r\n",
     "POST /api/training/sessions" HEAD "Content-Type: application/json\r\nContent-Length: 20\r\n\r\n{\"session_name\":\"a\"}",
     "GET /events" HEAD "\r\n",
+    "GET /api/training/recipes" HEAD "\r\n",
+    "GET /api/ml/training-data" HEAD "\r\n",
+    "GET /api/ml/real-time-updates?since=0" HEAD "\r\n",
+    "POST /api/training/start" HEAD "Content-Type: application/json\r\nContent-Length: 24\r\n\r\n{\"parameters\":{\"n\": 22}}",
 };
 
 START_TEST(answering) {
@@ -118,6 +136,7 @@ START_TEST(answering) {
     ok(tmon_log(session, metric, step, 1));
   }
   ok(tmon_session_flush(session));
+  write_recipes();
   ok(open_server(&server));
   ck_assert_int_eq(pthread_create(&thread, NULL, serve, server), 0);
   int good = ask(server, request);

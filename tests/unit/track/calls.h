@@ -321,6 +321,14 @@ static inline int calls_cursor(calls_env *env) {
   return tmon_store_change_cursor(&cursor, env->fresh);
 }
 
+static inline int calls_changes(calls_env *env) {
+  char *text = NULL;
+  int result = tmon_store_changes_json(&text, env->fresh, 0);
+  ck_assert((result == TMON_OK) == (text != NULL));
+  tmon_text_free(text);
+  return result;
+}
+
 static inline int calls_info(calls_env *env) {
   tmon_store_info info;
   return tmon_store_get_info(&info, env->fresh);
@@ -428,6 +436,7 @@ static const calls_entry calls_table[] = {
     {"tmon_session_set_error", calls_set_error, CALLS_READS},
     {"tmon_session_start", calls_start, CALLS_ATOMIC},
     {"tmon_store_change_cursor", calls_cursor, CALLS_READS},
+    {"tmon_store_changes_json", calls_changes, CALLS_READS},
     {"tmon_store_get_info", calls_info, CALLS_READS},
     {"tmon_store_open", calls_store_open, CALLS_MANY},
     {"tmon_store_recover", calls_recover, 0},

@@ -44,6 +44,46 @@ START_TEST(list_filters_and_pages) {
 }
 END_TEST
 
+static void expect_changes(tmon_store *store, int64_t after, const char *expected) {
+  char *text = NULL;
+  ok(tmon_store_changes_json(&text, store, after));
+  ck_assert_str_eq(text, expected);
+  tmon_text_free(text);
+}
+
+START_TEST(changes_after_a_cursor_name_each_session_once) {
+  tmon_store *store = test_store();
+  char one[37];
+  char two[37];
+  char expected[300];
+  char *text = NULL;
+  int64_t cursor = 0;
+  int64_t last = 0;
+  tmon_record_change change = {.size = sizeof change};
+  tmon_epoch_value value = {"loss", 1};
+  ok(tmon_record_create(one, store, &change));
+  ok(tmon_store_change_cursor(&cursor, store));
+  ok(tmon_record_create(two, store, &change));
+  ok(tmon_record_log_epoch(store, one, 1, &value, 1));
+  ok(tmon_record_log_epoch(store, one, 1, &value, 1));
+  ok(tmon_store_change_cursor(&last, store));
+  (void)snprintf(expected, sizeof expected,
+      "{\"sessions\":[{\"id\":\"%s\",\"created\":true},{\"id\":\"%s\",\"created\":false}],\"cursor\":%lld,\"resync\":false,\"more\":false}", two, one,
+      (long long)last);
+  expect_changes(store, cursor, expected);
+  (void)snprintf(expected, sizeof expected, "{\"sessions\":[],\"cursor\":%lld,\"resync\":false,\"more\":false}", (long long)last);
+  expect_changes(store, last, expected);
+  ok(tmon_store_changes_json(&text, store, last + 1));
+  ck_assert_ptr_nonnull(strstr(text, "\"resync\":true"));
+  ck_assert_ptr_nonnull(strstr(text, one));
+  tmon_text_free(text);
+  expect(TMON_EINVAL, tmon_store_changes_json(&text, store, -1));
+  expect(TMON_EINVAL, tmon_store_changes_json(NULL, store, 0));
+  expect(TMON_EINVAL, tmon_store_changes_json(&text, NULL, 0));
+  tmon_store_free(store);
+}
+END_TEST
+
 START_TEST(rest_session_lives_by_its_lease) {
   tmon_store *store = test_store();
   tmon_record record;
@@ -480,6 +520,7 @@ END_TEST
 int main(void) {
   TCase *tests = tcase_create("record");
   tcase_add_test(tests, list_filters_and_pages);
+  tcase_add_test(tests, changes_after_a_cursor_name_each_session_once);
   tcase_add_test(tests, rest_session_lives_by_its_lease);
   tcase_add_test(tests, errors);
   tcase_add_test(tests, life_is_shown_by_the_lock);

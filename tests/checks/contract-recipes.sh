@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# SPDX-FileCopyrightText: libtrainmon contributors
+# Starts trainings from recipes over REST. The real forest of examples/forest is trained where its requirements can be installed.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+build=${BUILD:-build/dev}
+program=$build/examples/dashboard/trainmon-dashboard
+[ -x "$program" ] || { echo "the dashboard program is not built"; exit 77; }
+python3 tests/contract/test_recipes.py "$program"
+environment=$build/contract-venv
+if ! "$environment/bin/python" -c 'import sklearn' 2>/dev/null; then
+  python3 -m venv "$environment" && "$environment/bin/pip" install --quiet -r examples/forest/requirements.txt || echo "scikit-learn could not be installed"
+fi
+if "$environment/bin/python" -c 'import sklearn' 2>/dev/null; then
+  export TRAINMON_FOREST_PYTHON=$PWD/$environment/bin/python
+  case $build in /*) TRAINMON_FOREST_PYTHON=$environment/bin/python ;; esac
+fi
+exec python3 tests/contract/test_ml.py "$program"
