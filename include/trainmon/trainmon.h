@@ -6,6 +6,7 @@
 
 #include "allocator.h"
 #include "error.h"
+#include "leaderboard.h"
 #include "record.h"
 #include "series.h"
 #include "session.h"

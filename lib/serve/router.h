@@ -31,6 +31,7 @@ void tmon_serve_respond(tmon_request *request, tmon_response *response, void *se
 tmon_handler tmon_route_sessions, tmon_route_session_create, tmon_route_session, tmon_route_session_change, tmon_route_active;
 tmon_handler tmon_route_metrics, tmon_route_metrics_add, tmon_route_current, tmon_route_history;
 tmon_handler tmon_route_series, tmon_route_pause, tmon_route_resume, tmon_route_stop, tmon_route_status, tmon_route_login;
+tmon_handler tmon_route_leaderboard, tmon_route_compare;
 tmon_handler tmon_route_websocket, tmon_route_events, tmon_route_asset;
 
 /* Helpers of several routes (routes_sessions.c). */

@@ -149,7 +149,7 @@ static void free_tally(tally *all) {
 
 static int add_name(tally *all, const char *name, int64_t epoch, double value) {
   tmon_best *best = find_name(all, name, all->all);
-  if (best != NULL) tmon_best_add(best, epoch, value);
+  if (best != NULL && !(best->any && best->latest_at == epoch)) tmon_best_add(best, epoch, value); /* a text from outside may name it twice */
   return best == NULL && all->all ? tmon_error_no_memory() : TMON_OK;
 }
 
@@ -162,6 +162,7 @@ static int add_extra(tally *all, tmon_row *row, int64_t epoch, const tmon_json *
   for (const tmon_json *item = tmon_json_type(nonfinite) == TMON_JSON_OBJECT ? tmon_json_first(nonfinite) : NULL; item != NULL && result == TMON_OK;
        item = tmon_json_next(item)) {
     int column = tmon_epoch_column(tmon_json_key(item));
+    if (strcmp(tmon_json_key(item), "nonfinite") == 0) continue;
     if (column < 0) result = add_name(all, tmon_json_key(item), epoch, NAN);
     else if ((all->all || all->wanted[column]) && tmon_row_is_null(row, 2 + column)) tmon_best_add(&all->columns[column], epoch, NAN);
   }

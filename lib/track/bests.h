@@ -32,4 +32,13 @@ void tmon_best_bind(tmon_row *row, int index, const tmon_best *best);
 /* After an epoch row was written, in its transaction. */
 int tmon_bests_write(tmon_tx *tx, const char *session_id, const tmon_epoch_entry *entries, size_t count);
 int tmon_bests_rebuild(tmon_tx *tx, const char *session_id); /* all of one session, from its epoch rows */
+
+/*
+ * bests_series.c: of the points of one metric that are in chunks, all writers of the session together. What a later attempt superseded does not count; a best
+ * that lies there is left out, and the next best before it is not looked for.
+ */
+int tmon_bests_series(tmon_best *out, tmon_tx *tx, int64_t session, int64_t metric);
+
+/* leaderboard_name.c: whether a metric of this name is better when it is low. */
+bool tmon_metric_is_better_low(const char *name);
 #endif

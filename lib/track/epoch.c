@@ -111,6 +111,14 @@ static const char *nonfinite_name(double value) {
   return value > 0 ? "Infinity" : "-Infinity";
 }
 
+/* SQLite would keep both of two equal names of one patch. */
+static bool is_named_again(const tmon_epoch_entry *entries, size_t count, size_t index) {
+  for (size_t later = index + 1; later < count; later++) {
+    if (strcmp(entries[later].key, entries[index].key) == 0) return true;
+  }
+  return false;
+}
+
 /*
  * {"key": value, …, "nonfinite": {"key": "NaN"}}: what has no column, and what JSON and SQL can't hold as a number. It is a merge patch: null takes away
  * what an earlier call said of a name. Of several values of one name the last counts.
@@ -120,12 +128,13 @@ static int pack_extra(tmon_buffer *out, const tmon_epoch_entry *entries, size_t 
   tmon_json_begin(&json, out);
   tmon_json_open(&json, NULL, '{');
   for (size_t i = 0; i < count; i++) {
-    if (tmon_epoch_column(entries[i].key) >= 0 || strcmp(entries[i].key, "nonfinite") == 0) continue;
+    if (tmon_epoch_column(entries[i].key) >= 0 || strcmp(entries[i].key, "nonfinite") == 0 || is_named_again(entries, count, i)) continue;
     if (isfinite(entries[i].value)) tmon_json_put_double(&json, entries[i].key, entries[i].value);
     else tmon_json_put_raw(&json, entries[i].key, "null");
   }
   tmon_json_open(&json, "nonfinite", '{');
   for (size_t i = 0; i < count; i++) {
+    if (is_named_again(entries, count, i)) continue;
     if (isfinite(entries[i].value)) tmon_json_put_raw(&json, entries[i].key, "null");
     else tmon_json_put_text(&json, entries[i].key, nonfinite_name(entries[i].value));
   }

@@ -30,6 +30,8 @@ START_TEST(test_layout) {
   LAYOUT(tmon_record_change, 176, best_metric, 168);
   LAYOUT(tmon_epoch_value, 16, value, 8);
   LAYOUT(tmon_record, 312, best_metric, 304);
+  LAYOUT(tmon_leaderboard_options, 64, offset, 56);
+  LAYOUT(tmon_compare_options, 32, width, 28);
   LAYOUT(tmon_server_options, 72, read_only, 69);
 }
 END_TEST
@@ -45,6 +47,8 @@ START_TEST(test_size_comes_first) {
   ck_assert_uint_eq(offsetof(tmon_record_filter, size), 0);
   ck_assert_uint_eq(offsetof(tmon_record_change, size), 0);
   ck_assert_uint_eq(offsetof(tmon_server_options, size), 0);
+  ck_assert_uint_eq(offsetof(tmon_leaderboard_options, size), 0);
+  ck_assert_uint_eq(offsetof(tmon_compare_options, size), 0);
 }
 END_TEST
 

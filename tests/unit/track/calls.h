@@ -160,6 +160,28 @@ static inline int calls_tail(calls_env *env) {
   return tmon_series_tail(points, &count, env->fresh, env->id, "m");
 }
 
+static inline int calls_compare(calls_env *env) {
+  char *text = NULL;
+  const char *ids[] = {env->id, env->rest};
+  const char *keys[] = {"m", "loss"};
+  tmon_compare_options options = {.size = sizeof options, .keys = keys, .key_count = 2};
+  int result = tmon_compare_json(&text, env->fresh, ids, 2, &options);
+  ck_assert((result == TMON_OK) == (text != NULL));
+  tmon_text_free(text);
+  return result;
+}
+
+static inline int calls_leaderboard(calls_env *env) {
+  char *text = NULL;
+  tmon_leaderboard_options options = {.size = sizeof options, .metric = "loss", .any_status = true};
+  int result = tmon_leaderboard_json(&text, env->fresh, &options);
+  ck_assert((result == TMON_OK) == (text != NULL));
+  tmon_text_free(text);
+  return result;
+}
+
+static inline int calls_rebuild(calls_env *env) { return tmon_leaderboard_rebuild(env->fresh, NULL); }
+
 static inline int calls_finish(calls_env *env) { return tmon_session_finish(env->session, TMON_STATUS_FAILED); }
 static inline int calls_flush(calls_env *env) { return tmon_session_flush(env->session); }
 
@@ -224,8 +246,11 @@ static inline int calls_store_open(calls_env *env) {
 static inline int calls_recover(calls_env *env) { return tmon_store_recover(env->fresh, 0, NULL); }
 
 static const calls_entry calls_table[] = {
+    {"tmon_compare_json", calls_compare, CALLS_READS},
     {"tmon_follow_next", calls_follow_next, CALLS_READS},
     {"tmon_follow_open", calls_follow_open, CALLS_READS},
+    {"tmon_leaderboard_json", calls_leaderboard, CALLS_READS},
+    {"tmon_leaderboard_rebuild", calls_rebuild, CALLS_ATOMIC},
     {"tmon_log", calls_log, CALLS_DRAINER},
     {"tmon_log_batch", calls_log_batch, CALLS_DRAINER},
     {"tmon_log_series", calls_log_series, CALLS_DRAINER},
