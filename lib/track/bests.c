@@ -51,6 +51,35 @@ void tmon_best_add(tmon_best *best, int64_t at, double value) {
   best->mass = best->mass * TMON_SMOOTHING + (1 - TMON_SMOOTHING);
 }
 
+void tmon_best_add_points(tmon_best *best, const tmon_point *points, size_t count) {
+  tmon_best now = *best; /* in registers: this is done for each point that is logged */
+  int64_t before = now.count;
+  double sum = now.sum;
+  for (size_t i = 0; i < count; i++) {
+    double value = points[i].value;
+    if (!now.any || points[i].step >= now.latest_at) {
+      now.any = true;
+      now.latest = value;
+      now.latest_at = points[i].step;
+    }
+    if (!isfinite(value)) continue;
+    if (now.count == 0 || value < now.lowest) {
+      now.lowest = value;
+      now.lowest_at = points[i].step;
+    }
+    if (now.count == 0 || value > now.highest) {
+      now.highest = value;
+      now.highest_at = points[i].step;
+    }
+    now.count++;
+    sum = sum * TMON_SMOOTHING + value * (1 - TMON_SMOOTHING);
+  }
+  if (!isfinite(now.latest)) now.latest = (double)NAN;
+  now.sum = sum;
+  now.mass = 1 - (1 - now.mass) * pow(TMON_SMOOTHING, (double)(now.count - before));
+  *best = now;
+}
+
 double tmon_best_smoothed(const tmon_best *best) { return best->count > 0 ? best->sum / best->mass : (double)NAN; }
 
 void tmon_best_read(tmon_best *out, tmon_row *row, int column) {

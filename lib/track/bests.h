@@ -22,7 +22,8 @@ typedef struct tmon_best {
 } tmon_best;
 
 void tmon_best_add(tmon_best *best, int64_t at, double value);
-double tmon_best_smoothed(const tmon_best *best); /* the debiased exponential mean; NaN: no finite value */
+void tmon_best_add_points(tmon_best *best, const tmon_point *points, size_t count); /* the same for points in order of arrival */
+double tmon_best_smoothed(const tmon_best *best);                                   /* the debiased exponential mean; NaN: no finite value */
 
 /* Eight columns: count, lowest, its place, highest, its place, latest, its place, smoothed. */
 enum { TMON_BEST_COLUMNS = 8 };

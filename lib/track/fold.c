@@ -62,7 +62,7 @@ static int extend_best(tmon_best *best, tmon_drain *drain, tmon_tx *tx, int64_t 
   result = tmon_row_step(row);
   if (result == TMON_OK) tmon_best_read(best, row, 0);
   tmon_row_reset(row);
-  for (size_t i = 0; i < count; i++) tmon_best_add(best, points[i].step, points[i].value);
+  if (result == TMON_OK || result == TMON_DONE) tmon_best_add_points(best, points, count);
   return result == TMON_DONE ? TMON_OK : result;
 }
 

@@ -180,7 +180,7 @@ static inline int calls_leaderboard(calls_env *env) {
   return result;
 }
 
-static inline int calls_rebuild(calls_env *env) { return tmon_leaderboard_rebuild(env->fresh, NULL); }
+static inline int calls_rebuild(calls_env *env) { return tmon_leaderboard_rebuild(env->fresh, env->rest); }
 
 static inline int calls_finish(calls_env *env) { return tmon_session_finish(env->session, TMON_STATUS_FAILED); }
 static inline int calls_flush(calls_env *env) { return tmon_session_flush(env->session); }

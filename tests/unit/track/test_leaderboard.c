@@ -225,7 +225,7 @@ START_TEST(the_view_has_the_order_of_final) {
   tmon_leaderboard_options options = {.size = sizeof options, .mode = TMON_RANK_FINAL, .limit = 50};
   for (int i = 0; i < 12; i++) {
     char id[37];
-    char name[8];
+    char name[16];
     (void)snprintf(name, sizeof name, "n%d", i);
     tmon_record_change change = {.size = sizeof change,
         .name = name,
