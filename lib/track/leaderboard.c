@@ -123,19 +123,23 @@ static member *find_member(const ranking *all, size_t *from, int64_t session) {
   return *from < all->count && all->members[*from].session == session ? &all->members[*from] : NULL;
 }
 
+#define EPOCHS_OF(value, at) "SELECT session, " value ", " at " FROM metric_bests WHERE name = ? ORDER BY session"
+
 static int take_epochs(ranking *all, tmon_tx *tx) {
   tmon_row *row = NULL;
   size_t from = 0;
-  int result = tmon_tx_prepare(&row, tx,
-      "SELECT session, count, lowest, lowest_epoch, highest, highest_epoch, latest, latest_epoch, smoothed FROM metric_bests WHERE name = ? ORDER BY session");
+  int result = all->options.mode == TMON_RANK_SMOOTHED ? tmon_tx_prepare(&row, tx, EPOCHS_OF("smoothed", "latest_epoch"))
+      : all->options.mode != TMON_RANK_BEST            ? tmon_tx_prepare(&row, tx, EPOCHS_OF("latest", "latest_epoch"))
+      : all->low                                       ? tmon_tx_prepare(&row, tx, EPOCHS_OF("lowest", "lowest_epoch"))
+                                                       : tmon_tx_prepare(&row, tx, EPOCHS_OF("highest", "highest_epoch"));
   if (result != TMON_OK) return result;
   tmon_bind_text(row, 1, all->column >= 0 ? tmon_epoch_columns[all->column] : all->options.metric);
   while ((result = tmon_row_step(row)) == TMON_OK) {
-    tmon_best best;
     member *one = find_member(all, &from, tmon_row_int(row, 0));
     if (one == NULL) continue;
-    tmon_best_read(&best, row, 1);
-    take(all, one, &best, SOURCE_EPOCHS);
+    one->source = SOURCE_EPOCHS;
+    one->value = tmon_row_double(row, 1);
+    one->at = tmon_row_int(row, 2);
   }
   tmon_row_reset(row);
   return result == TMON_DONE ? TMON_OK : result;
