@@ -10,6 +10,7 @@
 #include "error.h"
 #include "hardware.h"
 #include "image.h"
+#include "leaderboard.h"
 #include "record.h"
 #include "result.h"
 #include "series.h"

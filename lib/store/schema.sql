@@ -57,6 +57,9 @@ CREATE INDEX training_sessions_model ON training_sessions (model_type, created_a
 CREATE INDEX training_sessions_dataset ON training_sessions (dataset_name, created_at, key) WHERE dataset_name IS NOT NULL;
 CREATE INDEX training_sessions_parent ON training_sessions (parent_id, created_at, key) WHERE parent_id IS NOT NULL;
 CREATE INDEX training_sessions_leaders ON training_sessions (final_map50_95) WHERE status = 'completed' AND final_map50_95 IS NOT NULL;
+-- Whom a ranking is about, without reading the wide rows.
+CREATE INDEX training_sessions_ranked ON training_sessions (status, key, completed_at, model_type, dataset_name, final_map50, final_map50_95, final_precision,
+  final_recall, final_loss);
 
 CREATE TABLE training_metrics (
   id INTEGER PRIMARY KEY,
@@ -81,6 +84,23 @@ CREATE TABLE training_metrics (
   updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
   UNIQUE (session_id, epoch)
 ) STRICT;
+-- What ranking needs of the epoch rows, a row a session and name: a column of training_metrics, or a name in `extra`. The library keeps it with each epoch;
+-- rows that are changed from a shell are not seen (tmon_leaderboard_rebuild). By name first: a ranking reads one stretch.
+CREATE TABLE metric_bests (
+  name TEXT NOT NULL,
+  session INTEGER NOT NULL REFERENCES training_sessions (key) ON DELETE CASCADE,
+  count INTEGER NOT NULL,                           -- finite values
+  lowest REAL,
+  lowest_epoch INTEGER,
+  highest REAL,
+  highest_epoch INTEGER,
+  latest REAL,                                      -- NULL: was not finite
+  latest_epoch INTEGER NOT NULL,
+  smoothed REAL,                                    -- exponential mean in order of epoch, weight 0.6, debiased
+  PRIMARY KEY (name, session)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX metric_bests_session ON metric_bests (session);
+
 -- The best epoch is looked up at every epoch row: without these a session of n epochs would cost n * n.
 CREATE INDEX training_metrics_map ON training_metrics (session_id, map50_95 DESC, epoch) WHERE map50_95 IS NOT NULL;
 CREATE INDEX training_metrics_val ON training_metrics (session_id, val_loss, epoch) WHERE val_loss IS NOT NULL;
@@ -183,6 +203,7 @@ CREATE TABLE metric_keys (
   key TEXT NOT NULL,
   UNIQUE (session, key)
 ) STRICT;
+CREATE INDEX metric_keys_key ON metric_keys (key, session);
 
 CREATE TABLE writers (                              -- one row a ring
   id INTEGER PRIMARY KEY,
@@ -232,6 +253,14 @@ CREATE TABLE folded (                               -- deltas of `writer` up to 
   max_step INTEGER,
   min_time INTEGER,
   max_time INTEGER,
+  finite INTEGER NOT NULL DEFAULT 0,                -- as in metric_bests, of the points in chunks, in order of arrival
+  lowest REAL,
+  lowest_step INTEGER,
+  highest REAL,
+  highest_step INTEGER,
+  latest REAL,
+  latest_step INTEGER,
+  smoothed REAL,
   PRIMARY KEY (metric, writer)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX folded_writer ON folded (writer);
@@ -603,6 +632,6 @@ SELECT t.rank, t.id, t.session_name, t.model_type, t.dataset_name, t.final_map50
   b.avg_inference_ms, b.min_inference_ms, b.max_inference_ms, b.throughput_fps, b.device
 FROM (SELECT s.*, rank() OVER (ORDER BY s.final_map50_95 DESC) AS rank FROM training_sessions AS s
       WHERE s.status = 'completed' AND s.final_map50_95 IS NOT NULL
-      ORDER BY s.final_map50_95 DESC, s.completed_at, s.id LIMIT 50) AS t
+      ORDER BY s.final_map50_95 DESC, s.completed_at, s.key LIMIT 50) AS t
 LEFT JOIN model_benchmarks AS b ON b.id = (SELECT id FROM model_benchmarks WHERE session_id = t.id ORDER BY created_at DESC, id DESC LIMIT 1)
-ORDER BY t.rank, t.completed_at, t.id;
+ORDER BY t.rank, t.completed_at, t.key;

@@ -186,8 +186,10 @@ int tmon_alerts_point(tmon_alerts *alerts, size_t number, const char *key, const
 /* The name of the row, or one of the names that fill its column. */
 static bool watches_row(const tmon_alert_rule *rule, const char *name) {
   const char *alias = NULL;
+  size_t cursor = 0;
+  int column = tmon_epoch_column(name);
   if (tmon_alert_matches(rule->metric, name)) return true;
-  for (size_t i = 0; (alias = tmon_epoch_alias(name, i)) != NULL; i++) {
+  while (column >= 0 && (alias = tmon_epoch_alias(column, &cursor)) != NULL) {
     if (tmon_alert_matches(rule->metric, alias)) return true;
   }
   return false;

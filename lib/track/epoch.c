@@ -3,14 +3,14 @@
 /* Epoch rows: which column of `training_metrics` a name fills, and the upsert. Names that no alias knows go to the JSON column `extra`. */
 #include "track/epoch.h"
 
-#include "track/drain.h"
+#include "track/bests.h"
 
 #include "util/json.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { COLUMN_COUNT = 14 };
+enum { COLUMN_COUNT = TMON_EPOCH_COLUMNS };
 
 /* The order of the columns in the upsert below. Documented in docs/reference/metrics.md. */
 static const struct alias {
@@ -28,6 +28,7 @@ static const struct alias {
     {"train_loss", 3},
     {"train/loss", 3},
     {"loss/train", 3},
+    {"loss.train", 3},
     {"precision", 4},
     {"metrics/precision(B)", 4},
     {"recall", 5},
@@ -47,38 +48,41 @@ static const struct alias {
     {"val_loss", 11},
     {"val/loss", 11},
     {"loss/val", 11},
+    {"loss.val", 11},
     {"train_accuracy", 12},
     {"train/accuracy", 12},
     {"train_acc", 12},
     {"train/acc", 12},
     {"accuracy/train", 12},
+    {"accuracy.train", 12},
     {"accuracy", 12},
     {"val_accuracy", 13},
     {"val/accuracy", 13},
     {"val_acc", 13},
     {"val/acc", 13},
     {"accuracy/val", 13},
+    {"accuracy.val", 13},
 };
 
-static int find_column(const char *name) {
+int tmon_epoch_column(const char *name) {
   for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++) {
     if (strcmp(aliases[i].name, name) == 0) return aliases[i].column;
   }
   return -1;
 }
 
-static const char *const columns_by_number[COLUMN_COUNT] = {"box_loss", "cls_loss", "dfl_loss", "total_loss", "precision", "recall", "map50", "map50_95",
+const char *const tmon_epoch_columns[TMON_EPOCH_COLUMNS] = {"box_loss", "cls_loss", "dfl_loss", "total_loss", "precision", "recall", "map50", "map50_95",
     "learning_rate", "epoch_time_seconds", "gpu_memory_mb", "val_loss", "train_accuracy", "val_accuracy"};
 
 const char *tmon_epoch_name(const char *key) {
-  int column = find_column(key);
-  return column < 0 ? key : columns_by_number[column];
+  int column = tmon_epoch_column(key);
+  return column < 0 ? key : tmon_epoch_columns[column];
 }
 
-const char *tmon_epoch_alias(const char *name, size_t index) {
-  int column = find_column(name);
-  for (size_t i = 0; column >= 0 && i < sizeof aliases / sizeof *aliases; i++) {
-    if (aliases[i].column == column && index-- == 0) return aliases[i].name;
+const char *tmon_epoch_alias(int column, size_t *cursor) {
+  while (*cursor < sizeof aliases / sizeof *aliases) {
+    const struct alias *alias = &aliases[(*cursor)++];
+    if (alias->column == column) return alias->name;
   }
   return NULL;
 }
@@ -96,11 +100,11 @@ int tmon_best_metric_parse(char **out, const char *text) {
   if (length > 0 && (!named || !tmon_text_is_key(name))) {
     return tmon_error_set_field(TMON_EINVAL, "best_metric", "best_metric is \"%.64s\", expected the name of a metric, then :max or :min", text);
   }
-  int column = named ? find_column(name) : -1;
+  int column = named ? tmon_epoch_column(name) : -1;
   const char *direction = text + (named ? length - 4 : 0);
   tmon_buffer whole;
   tmon_buffer_init(&whole, sizeof name + 8);
-  tmon_buffer_append_text(&whole, !named ? "" : column >= 0 ? columns_by_number[column] : name);
+  tmon_buffer_append_text(&whole, !named ? "" : column >= 0 ? tmon_epoch_columns[column] : name);
   tmon_buffer_append_text(&whole, direction);
   *out = whole.error == TMON_OK ? tmon_strndup((const char *)whole.data, whole.size) : NULL;
   tmon_buffer_free(&whole);
@@ -112,6 +116,14 @@ static const char *nonfinite_name(double value) {
   return value > 0 ? "Infinity" : "-Infinity";
 }
 
+/* SQLite would keep both of two equal names of one patch. */
+static bool is_named_again(const tmon_epoch_entry *entries, size_t count, size_t index) {
+  for (size_t later = index + 1; later < count; later++) {
+    if (strcmp(entries[later].key, entries[index].key) == 0) return true;
+  }
+  return false;
+}
+
 /*
  * {"key": value, …, "nonfinite": {"key": "NaN"}}: what has no column, and what JSON and SQL can't hold as a number. It is a merge patch: null takes away
  * what an earlier call said of a name. Of several values of one name the last counts.
@@ -121,12 +133,13 @@ static int pack_extra(tmon_buffer *out, const tmon_epoch_entry *entries, size_t 
   tmon_json_begin(&json, out);
   tmon_json_open(&json, NULL, '{');
   for (size_t i = 0; i < count; i++) {
-    if (find_column(entries[i].key) >= 0 || strcmp(entries[i].key, "nonfinite") == 0) continue;
+    if (tmon_epoch_column(entries[i].key) >= 0 || strcmp(entries[i].key, "nonfinite") == 0 || is_named_again(entries, count, i)) continue;
     if (isfinite(entries[i].value)) tmon_json_put_double(&json, entries[i].key, entries[i].value);
     else tmon_json_put_raw(&json, entries[i].key, "null");
   }
   tmon_json_open(&json, "nonfinite", '{');
   for (size_t i = 0; i < count; i++) {
+    if (is_named_again(entries, count, i)) continue;
     if (isfinite(entries[i].value)) tmon_json_put_raw(&json, entries[i].key, "null");
     else tmon_json_put_text(&json, entries[i].key, nonfinite_name(entries[i].value));
   }
@@ -168,7 +181,7 @@ int tmon_epoch_write(tmon_tx *tx, const char *session_id, const tmon_epoch_entry
   tmon_row *row = NULL;
   for (int i = 0; i < COLUMN_COUNT; i++) columns[i] = NAN;
   for (size_t i = 0; i < count; i++) {
-    int column = find_column(entries[i].key);
+    int column = tmon_epoch_column(entries[i].key);
     if (column < 0) continue;
     named |= (int64_t)1 << column;
     columns[column] = isfinite(entries[i].value) ? entries[i].value : NAN;
@@ -185,5 +198,5 @@ int tmon_epoch_write(tmon_tx *tx, const char *session_id, const tmon_epoch_entry
     result = tmon_row_run(row);
   }
   tmon_buffer_free(&extra);
-  return result;
+  return result == TMON_OK ? tmon_bests_write(tx, session_id, entries, count) : result;
 }

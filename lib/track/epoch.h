@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* SPDX-FileCopyrightText: libtrainmon contributors */
-/* What decides the best epoch of a session, and the names of its values. */
+/* The columns of an epoch row, the names that fill them, and what decides the best epoch of a session. */
 #ifndef TRAINMON_TRACK_EPOCH_H
 #define TRAINMON_TRACK_EPOCH_H
 #include <stddef.h>
 
+/* The columns of training_metrics that hold values, in the order of the table. */
+enum { TMON_EPOCH_COLUMNS = 14 };
+extern const char *const tmon_epoch_columns[TMON_EPOCH_COLUMNS];
+int tmon_epoch_column(const char *name);                  /* the column that a name fills, by number; -1: none, it goes to `extra` */
+const char *tmon_epoch_name(const char *key);             /* the column that a name fills, else the name */
+const char *tmon_epoch_alias(int column, size_t *cursor); /* the names of a column, one a call from cursor 0 on; NULL: no more */
+
 /* Checks "NAME:max" or "NAME:min" and gives it as the store wants it, aliases of columns replaced by the columns (tmon_free). NULL gives NULL, "" gives "". */
 int tmon_best_metric_parse(char **out, const char *text);
-const char *tmon_epoch_name(const char *key);                 /* the column that a name fills, else the name */
-const char *tmon_epoch_alias(const char *name, size_t index); /* the names that fill the column of `name`; NULL: no more */
 #endif

@@ -5,7 +5,7 @@
  * happened. A delta row goes when all its points are folded. Slow metrics would keep rows alive for long, so rows are merged when their number has
  * doubled since the last merge: each point is rewritten a logarithmic number of times, whatever mix of rates a training has.
  */
-#include "track/drain.h"
+#include "track/bests.h"
 
 #include "series/cell.h"
 #include "util/buffer.h"
@@ -50,13 +50,32 @@ static int pack_cells(tmon_buffer *out, tmon_bucket cells[2], const tmon_point *
   return tmon_figures_encode(out, cells);
 }
 
-static int extend_folded(tmon_drain *drain, tmon_tx *tx, int64_t metric_row, const tmon_bucket cells[2]) {
+/* What the chunks before left, with these points added. */
+static int extend_best(tmon_best *best, tmon_drain *drain, tmon_tx *tx, int64_t metric_row, const tmon_point *points, size_t count) {
+  tmon_row *row = NULL;
+  memset(best, 0, sizeof *best);
+  int result = tmon_tx_prepare(
+      &row, tx, "SELECT finite, lowest, lowest_step, highest, highest_step, latest, latest_step, smoothed FROM folded WHERE metric = ? AND writer = ?");
+  if (result != TMON_OK) return result;
+  tmon_bind_int(row, 1, metric_row);
+  tmon_bind_int(row, 2, drain->writer);
+  result = tmon_row_step(row);
+  if (result == TMON_OK) tmon_best_read(best, row, 0);
+  tmon_row_reset(row);
+  if (result == TMON_OK || result == TMON_DONE) tmon_best_add_points(best, points, count);
+  return result == TMON_DONE ? TMON_OK : result;
+}
+
+static int extend_folded(tmon_drain *drain, tmon_tx *tx, int64_t metric_row, const tmon_bucket cells[2], const tmon_best *best) {
   tmon_row *row = NULL;
   int result = tmon_tx_prepare(&row, tx,
-      "INSERT INTO folded (metric, writer, seq, chunks, count, min_step, max_step, min_time, max_time) VALUES (?, ?, 0, 1, ?, ?, ?, ?, ?)"
+      "INSERT INTO folded (metric, writer, seq, chunks, count, min_step, max_step, min_time, max_time, finite, lowest, lowest_step, highest, highest_step,"
+      " latest, latest_step, smoothed) VALUES (?, ?, 0, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
       " ON CONFLICT (metric, writer) DO UPDATE SET chunks = chunks + 1, count = count + excluded.count,"
       " min_step = min(min_step, excluded.min_step), max_step = max(max_step, excluded.max_step),"
-      " min_time = min(min_time, excluded.min_time), max_time = max(max_time, excluded.max_time)");
+      " min_time = min(min_time, excluded.min_time), max_time = max(max_time, excluded.max_time), finite = excluded.finite, lowest = excluded.lowest,"
+      " lowest_step = excluded.lowest_step, highest = excluded.highest, highest_step = excluded.highest_step, latest = excluded.latest,"
+      " latest_step = excluded.latest_step, smoothed = excluded.smoothed");
   if (result != TMON_OK) return result;
   tmon_bind_int(row, 1, metric_row);
   tmon_bind_int(row, 2, drain->writer);
@@ -65,6 +84,7 @@ static int extend_folded(tmon_drain *drain, tmon_tx *tx, int64_t metric_row, con
   tmon_bind_int(row, 5, cells[0].last_x);
   tmon_bind_int(row, 6, cells[1].first_x);
   tmon_bind_int(row, 7, cells[1].last_x);
+  tmon_best_bind(row, 8, best);
   return tmon_row_run(row);
 }
 
@@ -72,6 +92,7 @@ int tmon_fold_add_chunk(tmon_drain *drain, tmon_tx *tx, tmon_drain_metric *metri
   tmon_buffer packed;
   tmon_buffer figures;
   tmon_bucket cells[2];
+  tmon_best best;
   tmon_row *row = NULL;
   memset(cells, 0, sizeof cells);
   tmon_buffer_init(&packed, CHUNK_BYTES_MAXIMUM);
@@ -95,7 +116,8 @@ int tmon_fold_add_chunk(tmon_drain *drain, tmon_tx *tx, tmon_drain_metric *metri
     tmon_bind_blob(row, 10, packed.data, packed.size);
     result = tmon_row_run(row);
   }
-  if (result == TMON_OK) result = extend_folded(drain, tx, metric->row, cells);
+  if (result == TMON_OK) result = extend_best(&best, drain, tx, metric->row, points, count);
+  if (result == TMON_OK) result = extend_folded(drain, tx, metric->row, cells, &best);
   tmon_buffer_free(&figures);
   tmon_buffer_free(&packed);
   if (result != TMON_OK) return result;

@@ -40,5 +40,7 @@ int bench_peer_query(char **arguments);
 int bench_live(char **arguments);
 int bench_exit(char **arguments);
 int bench_client(char **arguments);
+int bench_sessions_fill(char **arguments);
+int bench_sessions_group(char **arguments);
 
 #endif

@@ -21,6 +21,8 @@ static const struct {
     {"live", bench_live},
     {"exit", bench_exit},
     {"client", bench_client},
+    {"sessions-fill", bench_sessions_fill},
+    {"sessions-group", bench_sessions_group},
 };
 
 int main(int count, char **arguments) {

@@ -35,6 +35,8 @@ START_TEST(test_layout) {
   LAYOUT(tmon_record_change, 216, zero_is_said, 208);
   LAYOUT(tmon_epoch_value, 16, value, 8);
   LAYOUT(tmon_record, 344, children, 336);
+  LAYOUT(tmon_leaderboard_options, 64, offset, 56);
+  LAYOUT(tmon_compare_options, 32, width, 28);
   LAYOUT(tmon_server_options, 88, recipes_path, 80);
 }
 END_TEST
@@ -53,6 +55,8 @@ START_TEST(test_size_comes_first) {
   ck_assert_uint_eq(offsetof(tmon_record_change, size), 0);
   ck_assert_uint_eq(offsetof(tmon_server_options, size), 0);
   ck_assert_uint_eq(offsetof(tmon_hardware, size), 0);
+  ck_assert_uint_eq(offsetof(tmon_leaderboard_options, size), 0);
+  ck_assert_uint_eq(offsetof(tmon_compare_options, size), 0);
 }
 END_TEST
 

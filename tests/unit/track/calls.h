@@ -278,6 +278,28 @@ static inline int calls_tail(calls_env *env) {
   return tmon_series_tail(points, &count, env->fresh, env->id, "m");
 }
 
+static inline int calls_compare(calls_env *env) {
+  char *text = NULL;
+  const char *ids[] = {env->id, env->rest};
+  const char *keys[] = {"m", "loss"};
+  tmon_compare_options options = {.size = sizeof options, .keys = keys, .key_count = 2};
+  int result = tmon_compare_json(&text, env->fresh, ids, 2, &options);
+  ck_assert((result == TMON_OK) == (text != NULL));
+  tmon_text_free(text);
+  return result;
+}
+
+static inline int calls_leaderboard(calls_env *env) {
+  char *text = NULL;
+  tmon_leaderboard_options options = {.size = sizeof options, .metric = "loss", .any_status = true};
+  int result = tmon_leaderboard_json(&text, env->fresh, &options);
+  ck_assert((result == TMON_OK) == (text != NULL));
+  tmon_text_free(text);
+  return result;
+}
+
+static inline int calls_rebuild(calls_env *env) { return tmon_leaderboard_rebuild(env->fresh, env->rest); }
+
 static inline int calls_finish(calls_env *env) { return tmon_session_finish(env->session, TMON_STATUS_FAILED); }
 static inline int calls_flush(calls_env *env) { return tmon_session_flush(env->session); }
 
@@ -350,43 +372,7 @@ static inline int calls_store_open(calls_env *env) {
 
 static inline int calls_recover(calls_env *env) { return tmon_store_recover(env->fresh, 0, NULL); }
 
-static inline int calls_confusion_add(calls_env *env) {
-  static const char *const names[] = {"a", "b"};
-  static const char *const groups[] = {"g", NULL};
-  uint64_t counts[] = {1, (uint64_t)env->round, 0, 3};
-  tmon_confusion confusion = {.size = sizeof confusion, .epoch = 1, .class_count = 2, .class_names = names, .class_groups = groups, .counts = counts};
-  return tmon_confusion_add(NULL, env->fresh, env->rest, &confusion);
-}
-
-static inline int calls_result_add(calls_env *env) {
-  char text[400];
-  (void)snprintf(text, sizeof text,
-      "{\"session_id\":\"%s\",\"epoch\":%d,\"results\":[{\"class_name\":\"a\",\"recall\":1,\"x\":[1]},{\"class_name\":\"b\",\"extra\":{\"k\":2}}]}",
-      env->rest, env->round);
-  return tmon_result_add(NULL, env->fresh, TMON_RESULT_VALIDATION, text);
-}
-
-static inline int calls_result_add_matrix(calls_env *env) {
-  char text[400];
-  (void)snprintf(text, sizeof text,
-      "{\"session_id\":\"%s\",\"epoch\":%d,\"class_names\":[\"a\",\"b\"],\"class_groups\":[\"g\",null],\"matrix\":[[1,2],[0,3]],\"x\":{\"y\":1}}",
-      env->rest, env->round);
-  return tmon_result_add(NULL, env->fresh, TMON_RESULT_CONFUSION, text);
-}
-
-/* Given rows, rows that follow from a matrix, and the matrix. */
-static inline int calls_result_list(calls_env *env) {
-  char *text = NULL;
-  tmon_result_filter filter = {.size = sizeof filter, .session_id = env->rest, .latest = true};
-  int result = tmon_result_list_json(&text, env->fresh, TMON_RESULT_VALIDATION, &filter);
-  ck_assert((result == TMON_OK) == (text != NULL));
-  tmon_text_free(text);
-  text = NULL;
-  filter.latest = false;
-  if (result == TMON_OK) result = tmon_result_list_json(&text, env->fresh, TMON_RESULT_CONFUSION, &filter);
-  tmon_text_free(text);
-  return result;
-}
+#include "unit/track/calls_results.h"
 
 static const calls_entry calls_table[] = {
     {"tmon_confusion_add", calls_confusion_add, CALLS_ATOMIC},
@@ -403,6 +389,9 @@ static const calls_entry calls_table[] = {
     {"tmon_image_add", calls_image_add, CALLS_ATOMIC},
     {"tmon_image_list_json", calls_image_list, CALLS_READS},
     {"tmon_image_read", calls_image_read, CALLS_READS},
+    {"tmon_compare_json", calls_compare, CALLS_READS},
+    {"tmon_leaderboard_json", calls_leaderboard, CALLS_READS},
+    {"tmon_leaderboard_rebuild", calls_rebuild, CALLS_ATOMIC},
     {"tmon_log", calls_log, CALLS_DRAINER},
     {"tmon_log_batch", calls_log_batch, CALLS_DRAINER},
     {"tmon_log_series", calls_log_series, CALLS_DRAINER},
