@@ -115,11 +115,13 @@ test("a page of another origin reads nothing and changes nothing", async () => {
   for (const kind of ["application/x-www-form-urlencoded", "text/plain"]) {
     await page.goto(stranger);
     const answer = page.waitForResponse((reply) => reply.url().endsWith("/api/training/pause"));
+    const arrived = page.waitForURL(`${origin}/api/training/pause`); /* else the next goto would cut the form's own navigation short */
     await page.evaluate(([at, type]) => {
       document.body.innerHTML = `<form method="post" enctype="${type}" action="${at}/api/training/pause"><input name='{"a":"' value='"}'></form>`;
       document.forms[0].submit();
     }, [origin, kind]);
     assert.equal((await answer).status(), 403);
+    await arrived;
   }
   await unharmed();
 });
