@@ -42,3 +42,9 @@ test("an empty line and a single point", () => {
   assert.deepEqual(ema([], [], 0.9), []);
   assert.deepEqual(ema([3], [9], 0.9), [9]);
 });
+
+test("a constant stays exactly constant where points lie dense beside a long gap", () => {
+  const x = [...Array.from({ length: 500 }, (_, i) => i), 10_000_000];
+  const out = ema(x, x.map(() => 1.2e-7), 0.6);
+  assert.ok(out.every((value) => value === 1.2e-7), String(out.find((value) => value !== 1.2e-7)));
+});

@@ -16,7 +16,7 @@ export function ema(x: ArrayLike<number>, y: Values, weight: number): (number | 
   }
   const range = (x[n - 1] as number) - (x[0] as number);
   const spacing = range > 0 ? range / (n - 1) : 1;
-  let sum = 0;
+  let mean = 0;
   let mass = 0;
   let before = NaN;
   for (let i = 0; i < n; i++) {
@@ -26,12 +26,13 @@ export function ema(x: ArrayLike<number>, y: Values, weight: number): (number | 
       continue;
     }
     const at = x[i] as number;
-    const decay = Number.isNaN(before) ? weight : weight ** (Math.max(at - before, 0) / spacing);
-    sum = sum * decay + value * (1 - decay);
-    mass = mass * decay + (1 - decay);
+    // 1 - decay, without the digits that a subtraction loses where points lie dense.
+    const share = Number.isNaN(before) ? 1 - weight : -Math.expm1((Math.log(weight) * Math.max(at - before, 0)) / spacing);
+    mass = mass * (1 - share) + share;
     before = at;
-    // Two points at one x add no mass; the average so far stands.
-    out[i] = mass > 0 ? sum / mass : value;
+    // Moving the mean keeps a constant line exactly constant. Two points at one x add no mass; the average so far stands.
+    if (mass > 0) mean += ((value - mean) * share) / mass;
+    out[i] = mass > 0 ? mean : value;
   }
   return out;
 }
