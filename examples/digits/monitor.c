@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define CONFIG_BYTES 512
@@ -26,13 +27,27 @@ static const char *const metric_names[METRIC_COUNT] = {
     [METRIC_SECONDS] = "epoch_time_seconds",
 };
 
-/* Warns once: a full disk would else fill the terminal with one line a step. */
-static void check(monitor *of, int code, const char *what) {
+void monitor_check(monitor *of, int code, const char *what) {
   if (code == TMON_OK || of->warned) return;
   of->warned = true;
   /* A bar may stand in the line. */
   fprintf(stderr, "%strainmon-digits: warning: %s: %s (%s); the training goes on\n", isatty(STDERR_FILENO) == 1 ? "\n" : "", what, tmon_error_message(),
       tmon_error_name(code));
+}
+
+/* What every training should be watched for. `val_loss` is the value of the epoch; the points have the name `val/loss`. */
+static const char default_rules[] =
+    "[{\"name\":\"loss is no number\",\"type\":\"nonfinite\",\"metric\":\"train/loss\",\"severity\":\"critical\"},"
+    "{\"name\":\"no improvement\",\"type\":\"no_improvement\",\"metric\":\"val_loss\",\"points\":10,\"min_delta\":0.0001}]";
+
+/* Rules that somebody has set for all sessions of the store are left alone. */
+static void set_rules(monitor *to) {
+  char *present = NULL;
+  const char *id = tmon_session_id(to->session);
+  int code = tmon_alert_rules_json(&present, to->store, id);
+  if (code == TMON_OK && strcmp(present, "[]") == 0) code = tmon_alert_set_rules(to->store, id, default_rules, false);
+  tmon_text_free(present);
+  monitor_check(to, code, "the alert rules were not set");
 }
 
 static void write_config(char *out, const options *chosen) {
@@ -61,16 +76,17 @@ void monitor_open(monitor *out, const options *chosen, const dataset *data) {
       .hardware_period_ms = 1000};
   int code = tmon_store_open(&out->store, chosen->store, NULL);
   if (code == TMON_OK) code = tmon_session_start(&out->session, out->store, &about);
-  check(out, code, "this training is not recorded");
+  monitor_check(out, code, "this training is not recorded");
+  if (out->session != NULL) set_rules(out);
   for (size_t i = 0; out->session != NULL && i < METRIC_COUNT; i++)
-    check(out, tmon_session_metric(&out->metrics[i], out->session, metric_names[i], NULL), metric_names[i]);
+    monitor_check(out, tmon_session_metric(&out->metrics[i], out->session, metric_names[i], NULL), metric_names[i]);
 }
 
 void monitor_step(monitor *to, int64_t step, double loss, double rate) {
   if (to->session == NULL) return;
   const tmon_metric metrics[] = {to->metrics[METRIC_TRAIN_LOSS], to->metrics[METRIC_RATE]};
   const double values[] = {loss, rate};
-  check(to, tmon_log_batch(to->session, step, metrics, values, 2), "a point was not recorded");
+  monitor_check(to, tmon_log_batch(to->session, step, metrics, values, 2), "a point was not recorded");
 }
 
 void monitor_epoch(monitor *to, int64_t epoch, int64_t step, const epoch_result *result) {
@@ -84,9 +100,9 @@ void monitor_epoch(monitor *to, int64_t epoch, int64_t step, const epoch_result 
       [METRIC_SECONDS] = result->seconds,
   };
   /* Loss and rate have a point at this step already; those that only an epoch knows come after them. */
-  check(to, tmon_log_batch(to->session, step, to->metrics + METRIC_TRAIN_ACCURACY, values + METRIC_TRAIN_ACCURACY, 3), "a point was not recorded");
+  monitor_check(to, tmon_log_batch(to->session, step, to->metrics + METRIC_TRAIN_ACCURACY, values + METRIC_TRAIN_ACCURACY, 3), "a point was not recorded");
   const tmon_epoch row = {.size = sizeof(row), .count = METRIC_COUNT, .metrics = to->metrics, .values = values};
-  check(to, tmon_session_log_epoch(to->session, epoch, &row), "an epoch was not recorded");
+  monitor_check(to, tmon_session_log_epoch(to->session, epoch, &row), "an epoch was not recorded");
 }
 
 bool monitor_wants_view(monitor *to) {
@@ -122,11 +138,11 @@ void monitor_show(monitor *to, const monitor_view *view) {
       .label = label,
       .prediction = prediction,
       .score = view->probability};
-  check(to, tmon_session_log_image(to->session, &image), "an image was not shown");
+  monitor_check(to, tmon_session_log_image(to->session, &image), "an image was not shown");
 }
 
 void monitor_progress(monitor *to, const tmon_progress *now) {
-  if (to->session != NULL) check(to, tmon_session_report(to->session, now), "progress was not recorded");
+  if (to->session != NULL) monitor_check(to, tmon_session_report(to->session, now), "progress was not recorded");
 }
 
 tmon_control monitor_control(const monitor *from) { return from->session == NULL ? TMON_CONTROL_RUN : tmon_session_control(from->session); }
@@ -139,8 +155,8 @@ tmon_control monitor_wait(monitor *to, const volatile sig_atomic_t *signalled) {
 
 void monitor_close(monitor *to, tmon_status status, const char *error) {
   if (to->session != NULL) {
-    if (error != NULL) check(to, tmon_session_set_error(to->session, error), "the reason was not recorded");
-    check(to, tmon_session_finish(to->session, status), "the end was not recorded");
+    if (error != NULL) monitor_check(to, tmon_session_set_error(to->session, error), "the reason was not recorded");
+    monitor_check(to, tmon_session_finish(to->session, status), "the end was not recorded");
     uint64_t dropped = tmon_session_dropped(to->session);
     if (dropped != 0) fprintf(stderr, "trainmon-digits: warning: %" PRIu64 " points were dropped because the store could not keep up\n", dropped);
   }

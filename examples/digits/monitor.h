@@ -46,6 +46,9 @@ typedef struct monitor {
   bool warned;
 } monitor;
 
+/** Warns when `code` is an error, once: a full disk would else fill the terminal with one line a step. `what` says what was not done. */
+void monitor_check(monitor *of, int code, const char *what);
+
 /** Opens the store and starts the session; a warning on standard error when that fails. */
 void monitor_open(monitor *out, const options *chosen, const dataset *data);
 

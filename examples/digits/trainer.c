@@ -6,9 +6,11 @@
 #include "network.h"
 #include "progress.h"
 #include "random.h"
+#include "results.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define REPORT_BATCHES 16
 #define RATE_FLOOR 0.01
@@ -22,6 +24,7 @@ typedef struct trainer {
   network_real *images; /* one batch */
   uint8_t *labels;
   size_t *order;
+  confusion matrix; /* of the latest validation */
   size_t batch;
   size_t batches;
   size_t pixels;
@@ -41,14 +44,16 @@ static bool prepare(trainer *self) {
   self->net = network_create(&shape, self->chosen->seed);
   self->images = calloc(self->batch, self->pixels * sizeof(*self->images));
   self->labels = calloc(self->batch, 1);
+  self->matrix = (confusion){.counts = calloc(shape.classes * shape.classes, sizeof(uint64_t)), .classes = shape.classes};
   self->order = calloc(train->count, sizeof(*self->order));
-  if (self->net == NULL || self->images == NULL || self->labels == NULL || self->order == NULL) return false;
+  if (self->net == NULL || self->images == NULL || self->labels == NULL || self->order == NULL || self->matrix.counts == NULL) return false;
   for (size_t i = 0; i < train->count; i++) self->order[i] = i;
   progress_begin(&self->shown, self->chosen->quiet, self->chosen->epochs, self->batches);
   return true;
 }
 
 static void release(trainer *self) {
+  free(self->matrix.counts);
   free(self->order);
   free(self->labels);
   free(self->images);
@@ -139,13 +144,36 @@ static trainer_end train_epoch(trainer *self, size_t epoch, epoch_result *result
 static void validate(trainer *self, epoch_result *result) {
   const image_set *set = &self->data->validation;
   size_t right = 0;
+  size_t classes = self->matrix.classes;
+  memset(self->matrix.counts, 0, classes * classes * sizeof(*self->matrix.counts));
   for (size_t from = 0; from < set->count && *self->signalled == 0; from += self->batch) {
     size_t correct = 0;
     size_t count = fill_batch(self, set, NULL, from);
     result->validation_loss += network_evaluate(self->net, self->images, self->labels, count, &correct) * (double)count / (double)set->count;
+    for (size_t i = 0; i < count; i++) {
+      double probability = 0;
+      self->matrix.counts[self->labels[i] * classes + network_prediction(self->net, i, &probability)]++;
+    }
     right += correct;
   }
   result->validation_accuracy = (double)right / (double)set->count;
+}
+
+/* How fast the finished network is: the first batch of the validation images, again and again, after one run that warms up. */
+static void benchmark(trainer *self) {
+  double seconds[RESULTS_RUNS];
+  size_t correct = 0;
+  size_t runs = 0;
+  size_t parameters = 0;
+  size_t count = fill_batch(self, &self->data->validation, NULL, 0);
+  (void)network_parameters(self->net, &parameters);
+  (void)network_evaluate(self->net, self->images, self->labels, count, &correct);
+  while (runs < RESULTS_RUNS && *self->signalled == 0) {
+    double since = progress_clock();
+    (void)network_evaluate(self->net, self->images, self->labels, count, &correct);
+    seconds[runs++] = progress_clock() - since;
+  }
+  results_benchmark(self->watch, seconds, runs, count, parameters);
 }
 
 trainer_end trainer_run(double *accuracy, const options *chosen, const dataset *data, monitor *watch, const volatile sig_atomic_t *signalled) {
@@ -169,11 +197,13 @@ trainer_end trainer_run(double *accuracy, const options *chosen, const dataset *
     if (end != TRAINER_COMPLETED) break;
     result.seconds = progress_clock() - since - (self.paused_seconds - paused_before);
     monitor_epoch(watch, (int64_t)epoch + 1, self.step, &result);
+    results_epoch(watch, (int64_t)epoch + 1, &self.matrix);
     report(&self, epoch + 1, 0);
     progress_epoch(&self.shown, epoch, &result);
     *accuracy = result.validation_accuracy;
   }
   progress_clear(&self.shown);
+  if (end == TRAINER_COMPLETED) benchmark(&self);
 out:
   release(&self);
   return end;

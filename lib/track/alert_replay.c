@@ -185,6 +185,19 @@ static int replay_epochs(replay *run) {
   return result == TMON_OK ? end_series(run, 0) : result;
 }
 
+static int replay_class(void *payload, const char *key, const tmon_point *point) {
+  replay *run = payload;
+  return tmon_alerts_epoch(&run->alerts, key, point, &(tmon_alert_place){0, 0, 0});
+}
+
+static int replay_classes(replay *run) {
+  tmon_tx *tx = NULL;
+  int result = tmon_tx_begin(&tx, run->store->db, false, -1);
+  if (result == TMON_OK) result = tmon_class_points_all(tx, run->session_id, replay_class, run);
+  tmon_tx_abort(tx);
+  return result == TMON_OK ? end_series(run, 0) : result;
+}
+
 static int read_session(replay *run, const char *rules) {
   tmon_tx *tx = NULL;
   tmon_row *row = NULL;
@@ -252,6 +265,7 @@ int tmon_alert_replay_json(char **out, tmon_store *store, const char *session_id
   if (result == TMON_OK && run.alerts.rules.count > 0) {
     result = replay_points(&run);
     if (result == TMON_OK) result = replay_epochs(&run);
+    if (result == TMON_OK) result = replay_classes(&run);
   }
   if (result == TMON_OK) result = write_all(out, &run);
   tmon_alerts_free(&run.alerts);

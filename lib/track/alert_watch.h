@@ -78,7 +78,17 @@ int tmon_alerts_load(tmon_alerts *alerts, tmon_tx *tx, int64_t session, int64_t 
 int tmon_alerts_load_epochs(tmon_alerts *alerts, tmon_tx *tx, int64_t session); /* other writers judge epoch values too: the store's states count */
 int tmon_alerts_save(tmon_alerts *alerts, tmon_tx *tx, int64_t session);
 int tmon_alert_write(tmon_tx *tx, int64_t session, tmon_alert_event *event, const tmon_alert_place *place);
-/* Judges epoch values that come without a ring, in the transaction that writes them. */
+/* alert_rows.c: judges what comes without a ring, in the transaction that writes it. */
 struct tmon_epoch_entry;
 int tmon_alerts_epoch_rows(tmon_tx *tx, const char *session_id, const struct tmon_epoch_entry *entries, size_t count);
+/* The rows of validation_results, or the one of confusion_matrices, that were just written. */
+int tmon_alerts_result_rows(tmon_tx *tx, const char *session_id, const int64_t *ids, size_t count);
+int tmon_alerts_matrix_row(tmon_tx *tx, const char *session_id, int64_t id);
+
+/* class_points.c: the sensitivities in such a row, as points class/NAME/sensitivity. Their texts live until the call returns. */
+typedef int tmon_class_taker(void *payload, const char *key, const tmon_point *point);
+int tmon_class_points_of_result(tmon_tx *tx, int64_t id, tmon_class_taker *take, void *payload);
+int tmon_class_points_of_matrix(tmon_tx *tx, int64_t id, tmon_class_taker *take, void *payload);
+/* All of a session, in the order of epochs, rows of no epoch last. */
+int tmon_class_points_all(tmon_tx *tx, const char *session_id, tmon_class_taker *take, void *payload);
 #endif

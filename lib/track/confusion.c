@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* SPDX-FileCopyrightText: libtrainmon contributors */
 /* Confusion matrices: checked, packed, written. */
+#include "track/alert_watch.h"
 #include "track/result.h"
 
 #include "series/counts.h"
@@ -97,7 +98,11 @@ int tmon_confusion_write(int64_t *id, tmon_store *store, const char *session_id,
   if (result == TMON_OK && confusion->class_groups != NULL) result = pack_texts(&packed[1], confusion->class_groups, confusion->class_count);
   if (result == TMON_OK) result = tmon_counts_encode(&packed[2], confusion->counts, confusion->class_count);
   if (result == TMON_OK) result = tmon_result_begin(&tx, store, session_id);
-  if (result == TMON_OK) result = tmon_result_end(tx, write_row(id, tx, session_id, confusion, packed, extra));
+  if (result == TMON_OK) {
+    result = write_row(id, tx, session_id, confusion, packed, extra);
+    if (result == TMON_OK) result = tmon_alerts_matrix_row(tx, session_id, *id);
+    result = tmon_result_end(tx, result);
+  }
   for (int i = 0; i < 3; i++) tmon_buffer_free(&packed[i]);
   return result;
 }

@@ -19,7 +19,7 @@ static int write_control(tmon_tx *tx, const char *id, tmon_control control) {
 }
 
 /* Rank 0 reads and broadcasts, but a word in every ring that can be opened reaches trainers that do not broadcast. */
-static int signal_rings(tmon_tx *tx, const char *id, tmon_control control) {
+int tmon_control_signal(tmon_tx *tx, const char *id, tmon_control control) {
   tmon_row *row = NULL;
   int result = tmon_tx_prepare(&row, tx, "SELECT ring_path FROM writers WHERE closed = 0 AND session = (SELECT key FROM training_sessions WHERE id = ?)");
   if (result != TMON_OK) return result;
@@ -62,7 +62,7 @@ int tmon_record_request(tmon_store *store, const char *id, tmon_control control)
   result = tmon_tx_begin(&tx, store->db, true, -1);
   if (result == TMON_OK) result = check_live(tx, id);
   if (result == TMON_OK) result = write_control(tx, id, control);
-  if (result == TMON_OK) result = signal_rings(tx, id, control);
+  if (result == TMON_OK) result = tmon_control_signal(tx, id, control);
   if (result != TMON_OK) {
     tmon_tx_abort(tx);
     return result;

@@ -26,6 +26,9 @@ int tmon_record_patterns_make(tmon_record_patterns *out, const tmon_record_filte
 void tmon_record_patterns_free(tmon_record_patterns *patterns);
 enum { TMON_RECORD_TEXTS = 12, TMON_RECORD_KEY = 40, TMON_RECORD_LEASE = 41, TMON_RECORD_CHILDREN = 42 }; /* columns */
 
+/* control.c: the word in every ring of the session that can be opened */
+int tmon_control_signal(tmon_tx *tx, const char *id, tmon_control control);
+
 /* event.c */
 int tmon_event_write(tmon_tx *tx, const char *id, const char *kind, const char *level, const char *message); /* by this process, now */
 int tmon_status_event(tmon_tx *tx, const char *id, tmon_status before, tmon_status after);                   /* of a session without a ring */

@@ -3,12 +3,13 @@
 /*
  * Deleting a session. The rows below it are taken away first, in transactions of a few ten milliseconds, so that no trainer waits for the lock; the session's
  * own row goes last, and with it whatever is left. A deletion that is cut short leaves a session with a part of its rows: it is deleted by asking again.
- * The rings of dead writers are locked meanwhile, so that nobody adopts them, and removed at the end.
+ * The rings of dead writers are locked meanwhile, so that nobody adopts them, and removed at the end, as is the output of a recipe. Files of pictures go with the next recover.
  */
 #include "track/session.h"
 
 #include "util/file.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define LEASE_US 600000000
@@ -34,6 +35,8 @@ static const char *const statements[] = {
     ROWS("training_metrics", "session_id = ?1"),
     ROWS("validation_results", "session_id = ?1"),
     ROWS("confusion_matrices", "session_id = ?1"),
+    ROWS("model_benchmarks", "session_id = ?1"),
+    ROWS("hyperparameter_runs", "session_id = ?1"),
     ROWS("images", "session = ?2"),
     ROWS("alerts", "session = ?2"),
     ROWS("events", "session = ?2"),
@@ -166,6 +169,17 @@ static int delete_rows(tmon_store *store, const char *id, int64_t key) {
   return TMON_OK;
 }
 
+/* What a recipe's training printed. The session is gone already: a file that can't be removed now is nobody's loss. */
+static void remove_output(tmon_store *store, const char *id) {
+  char name[64];
+  char *folder = tmon_path_join(tmon_db_folder(store->db), "logs");
+  (void)snprintf(name, sizeof name, "session-%s.log", id);
+  char *path = folder == NULL ? NULL : tmon_path_join(folder, name);
+  if (path != NULL) (void)tmon_file_remove(path);
+  tmon_free(path);
+  tmon_free(folder);
+}
+
 int tmon_record_delete(tmon_store *store, const char *id) {
   dead_ring *rings = NULL;
   int64_t key = 0;
@@ -178,6 +192,7 @@ int tmon_record_delete(tmon_store *store, const char *id) {
   if (result == TMON_OK) result = begin(&rings, store, id, &key);
   if (result == TMON_OK) result = delete_rows(store, id, key);
   if (result == TMON_OK) result = delete_some(store, "DELETE FROM training_sessions WHERE id = ?1 AND key = ?2 AND ?3 = ?3", id, key, 1, &deleted);
+  if (result == TMON_OK) remove_output(store, id);
   free_rings(rings, result == TMON_OK);
   return result;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* SPDX-FileCopyrightText: libtrainmon contributors */
 /* Writing results: JSON objects as rows, each call one transaction. */
+#include "track/alert_watch.h"
 #include "track/result.h"
 
 #include <stdio.h>
@@ -57,6 +58,7 @@ static int name_exists(const tmon_result_table *table, const tmon_result_row *ro
 }
 
 static int add_one(int64_t *id, tmon_store *store, const tmon_result_table *table, const tmon_json *document) {
+  bool judged = table == tmon_result_table_of(TMON_RESULT_VALIDATION);
   tmon_result_row row;
   tmon_tx *tx = NULL;
   tmon_result_row_init(&row);
@@ -66,6 +68,7 @@ static int add_one(int64_t *id, tmon_store *store, const tmon_result_table *tabl
   if (result == TMON_OK) {
     result = tmon_result_row_write(id, tx, table, &row);
     if (result == TMON_EEXISTS && text_of(table, &row, "name") != NULL) result = name_exists(table, &row);
+    if (result == TMON_OK && judged) result = tmon_alerts_result_rows(tx, text_of(table, &row, "session_id"), id, 1);
     result = tmon_result_end(tx, result);
   }
   tmon_result_row_free(&row);
@@ -155,6 +158,7 @@ static int shared_of(tmon_json **out, const tmon_result_table *table, const tmon
 static int add_many(int64_t *id, tmon_store *store, const tmon_result_table *table, const tmon_json *outer) {
   tmon_json *shared = NULL;
   tmon_result_row *rows = NULL;
+  int64_t *ids = NULL;
   tmon_tx *tx = NULL;
   size_t wanted = 0;
   size_t count = 0;
@@ -166,18 +170,20 @@ static int add_many(int64_t *id, tmon_store *store, const tmon_result_table *tab
     goto out;
   }
   rows = tmon_alloc_zero(wanted, sizeof *rows);
-  result = rows == NULL ? tmon_error_no_memory() : read_many(rows, &count, table, outer, shared);
+  ids = tmon_alloc_zero(wanted, sizeof *ids);
+  result = rows == NULL || ids == NULL ? tmon_error_no_memory() : read_many(rows, &count, table, outer, shared);
   if (result == TMON_OK) result = tmon_result_begin(&tx, store, rows[0].values[0].text);
   if (result != TMON_OK) goto out;
   for (size_t i = 0; i < count && result == TMON_OK; i++) {
-    int64_t row_id = 0;
-    result = tmon_result_row_write(&row_id, tx, table, &rows[i]);
-    if (i == 0) *id = row_id;
+    result = tmon_result_row_write(&ids[i], tx, table, &rows[i]);
   }
+  if (result == TMON_OK) result = tmon_alerts_result_rows(tx, rows[0].values[0].text, ids, count);
+  *id = ids[0];
   result = tmon_result_end(tx, result);
 out:
   for (size_t i = 0; i < count; i++) tmon_result_row_free(&rows[i]);
   tmon_free(rows);
+  tmon_free(ids);
   tmon_json_free(shared);
   return result;
 }

@@ -85,15 +85,17 @@ static int insert_session(tmon_session *session, tmon_tx *tx, const tmon_session
   return result == TMON_OK ? tmon_alert_rules_copy(tx, session->key) : result;
 }
 
-static int reopen_session(tmon_session *session, tmon_tx *tx, int64_t attempt, const char *now) {
+/* What was asked of an attempt that is over does not bind the next; what was asked of one that had not begun does. */
+static int reopen_session(tmon_session *session, tmon_tx *tx, int64_t attempt, tmon_control control, const char *now) {
   tmon_row *row = NULL;
   int result = tmon_tx_prepare(&row, tx,
-      "UPDATE training_sessions SET status = 'running', completed_at = NULL, error_message = NULL, paused = 0, control = 0, attempts = ?, rest = 0,"
-      " started_at = coalesce(started_at, ?) WHERE key = ?");
+      "UPDATE training_sessions SET status = 'running', completed_at = NULL, error_message = NULL, paused = ?4 = 1, control = ?4, attempts = ?1, rest = 0,"
+      " started_at = coalesce(started_at, ?2) WHERE key = ?3");
   if (result != TMON_OK) return result;
   tmon_bind_int(row, 1, attempt);
   tmon_bind_text(row, 2, now);
   tmon_bind_int(row, 3, session->key);
+  tmon_bind_int(row, 4, control);
   return tmon_row_run(row);
 }
 
@@ -174,15 +176,17 @@ static int write_all(tmon_session *session, tmon_tx *tx, const tmon_session_opti
   if (result == TMON_OK) result = tmon_tags_parse(&tags, options->tags_json);
   if (result == TMON_OK) result = find_session(&there, session, tx);
   if (result != TMON_OK) goto out;
+  if (!there.joins && !there.waits) there.control = TMON_CONTROL_RUN;
   bool speaks = session->rank == 0 || !there.joins;
-  if (there.exists) attempt = there.attempts + (there.joins || there.waits ? 0 : 1);
+  /* One that waits has had no attempt, whatever a row that was written by hand says. */
+  if (there.exists && !there.waits) attempt = there.attempts + (there.joins ? 0 : 1);
   if (!there.exists) result = insert_session(session, tx, options, now);
-  else if (!there.joins) result = reopen_session(session, tx, attempt, now);
+  else if (!there.joins) result = reopen_session(session, tx, attempt, there.control, now);
   else if (speaks) result = describe_session(session, tx, options);
   if (result == TMON_OK && speaks) result = write_more(session, tx, options, best, tags);
   if (result == TMON_OK) result = insert_writer(session, tx, attempt, ring_id);
   if (result == TMON_OK) result = write_event(session, tx, there.joins, attempt);
-  if (result == TMON_OK && there.joins) tmon_ring_set_control(tmon_session_ring(session), there.control);
+  if (result == TMON_OK && there.exists) tmon_ring_set_control(tmon_session_ring(session), there.control);
 out:
   tmon_free(best);
   tmon_free(tags);

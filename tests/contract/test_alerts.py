@@ -139,6 +139,29 @@ class Alerts(unittest.TestCase):
             self.assertEqual(conditions["DR"], {"sensitivity": value, "threshold": 0.85, "status": status})
             self.assertIsNone(conditions["RAO"]["status"])
 
+    def test_validation_results_are_judged(self):
+        """A class below its floor: the alert, its message, the conditions; from rows and from a matrix."""
+        self.ask("POST", "/api/training/alert-rules", {"rules": [{**FLOOR, "name": "RAO", "class": "RAO", "threshold": 0.99, "actions": ["stop"]}]})
+        socket = WebSocket(self.server.port)
+        time.sleep(0.5)
+        for path, row in (("validation-results", {"class_name": "RAO", "sensitivity": 0.8}),
+                          ("confusion-matrices", {"class_names": ["RAO", "DR"], "matrix": [[8, 2], [0, 1]]})):
+            with self.subTest(path=path):
+                session = self.session()
+                status, reply = self.ask("POST", f"/api/training/{path}", {"session_id": session, "epoch": 3, **row})
+                self.assertEqual((status, reply["control"]), (201, "stop"), reply)
+                alert = socket.wait_for("alert", session)["alert"]
+                self.assertEqual((alert["severity"], alert["state"], alert["metric"], alert["step"], alert["value"]),
+                                 ("critical", "fired", "class/RAO/sensitivity", 3, 0.8))
+                metrics = self.ask("GET", f"/api/metrics/current?session_id={session}")[1]["metrics"]
+                self.assertEqual(metrics["critical_conditions"], {"RAO": {"sensitivity": 0.8, "threshold": 0.99, "status": "critical"}})
+                self.assertEqual(metrics["per_class"]["RAO"], 0.8)
+                alerts = self.ask("GET", f"/api/training/alerts?session_id={session}&severity=critical")[1]["alerts"]
+                self.assertEqual([(one["rule"], one["step"]) for one in alerts], [("RAO", 3)])
+                self.ask("POST", f"/api/training/{path}", {"session_id": session, "epoch": 3, **row})
+                self.assertEqual(self.ask("GET", f"/api/training/alerts?session_id={session}")[1]["count"], 1)
+        socket.close()
+
 
 if __name__ == "__main__":
     test_rest.PROGRAM = sys.argv.pop(1)

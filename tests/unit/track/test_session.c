@@ -174,6 +174,42 @@ START_TEST(progress_and_control) {
 }
 END_TEST
 
+/* A session that was made for a trainer to come: its attempt is the first, and what was asked meanwhile reaches the trainer. */
+START_TEST(who_takes_over_hears_what_was_asked) {
+  tmon_store *store = test_store();
+  tmon_session *session = NULL;
+  tmon_record record;
+  char id[37];
+  tmon_control asked = (tmon_control)(_i % 3);
+  tmon_record_change change = {.size = sizeof change, .name = "waits"};
+  ok(tmon_record_create(id, store, &change));
+  if (asked != TMON_CONTROL_RUN) ok(tmon_record_request(store, id, asked));
+  tmon_session_options options = {.size = sizeof options, .id = id, .no_drainer = _i < 3};
+  ok(tmon_session_start(&session, store, &options));
+  ck_assert_int_eq(tmon_session_control(session), asked);
+  ok(tmon_log(session, test_metric(session, "m"), 1, 1)); /* starts the drainer, which reads the row too */
+  if (_i >= 3) tmon_clock_sleep_us(200000);
+  ck_assert_int_eq(tmon_session_control(session), asked);
+  tmon_record_list *list = test_record(&record, store, id);
+  ck_assert_int_eq(record.attempts, 1);
+  ck_assert_int_eq(record.status, TMON_STATUS_RUNNING);
+  ck_assert_int_eq(record.control, asked);
+  ck_assert_int_eq(record.paused, asked == TMON_CONTROL_PAUSE);
+  tmon_record_list_free(list);
+  ok(tmon_session_finish(session, TMON_STATUS_CANCELLED));
+  tmon_session_free(session);
+  /* The next attempt is asked for nothing. */
+  ok(tmon_session_start(&session, store, &options));
+  ck_assert_int_eq(tmon_session_control(session), TMON_CONTROL_RUN);
+  list = test_record(&record, store, id);
+  ck_assert_int_eq(record.attempts, 2);
+  ck_assert(!record.paused);
+  tmon_record_list_free(list);
+  tmon_session_free(session);
+  tmon_store_free(store);
+}
+END_TEST
+
 START_TEST(with_a_drainer_points_arrive_by_themselves) {
   tmon_store *store = test_store();
   tmon_session *session = NULL;
@@ -261,6 +297,7 @@ int main(void) {
   tcase_add_test(tests, a_dead_trainer_can_be_resumed_at_once);
   tcase_add_test(tests, after_finish_nothing_is_allowed);
   tcase_add_test(tests, progress_and_control);
+  tcase_add_loop_test(tests, who_takes_over_hears_what_was_asked, 0, 6);
   tcase_add_test(tests, with_a_drainer_points_arrive_by_themselves);
   tcase_add_test(tests, an_end_that_takes_long_keeps_nobody);
   tcase_add_test(tests, forked_child_touches_nothing);

@@ -18,10 +18,38 @@ interface ErrorBody {
   error?: { code?: string; message?: string; field?: string | null };
 }
 
+const RETRY_SECONDS_MAX = 30;
+
+/** Waits, or throws what ended the wait. */
+function sleep(seconds: number, signal: AbortSignal | null | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => {
+      clearTimeout(timer);
+      reject(new DOMException("The call was given up", "AbortError"));
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", abort);
+      resolve();
+    }, seconds * 1000);
+    if (signal?.aborted) abort();
+    else signal?.addEventListener("abort", abort, { once: true });
+  });
+}
+
+/** Refused for being too frequent, nothing was done: the call is made once more when the server says it may be. */
+async function fetchPatiently(path: string, init: RequestInit): Promise<Response> {
+  const reply = await fetch(path, init);
+  const seconds = Number(reply.headers.get("Retry-After") ?? "x");
+  if (reply.status !== 429 || !(seconds >= 0 && seconds <= RETRY_SECONDS_MAX)) return reply;
+  await reply.body?.cancel();
+  await sleep(seconds, init.signal);
+  return fetch(path, init);
+}
+
 async function request<T>(path: string, init: RequestInit = {}): Promise<T> {
   let reply: Response;
   try {
-    reply = await fetch(path, { credentials: "same-origin", cache: "no-store", ...init });
+    reply = await fetchPatiently(path, { credentials: "same-origin", cache: "no-store", ...init });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new ApiError(0, "unreachable", "The server does not answer", null);
