@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* SPDX-FileCopyrightText: libtrainmon contributors */
 /* Objects that say a name twice: readers disagree on which of the two counts, so a body with one is refused. */
-#include "serve/reply.h"
 #include "trainmon/error.h"
 #include "util/alloc.h"
 #include "util/error.h"
+#include "util/json.h"
 
 #include <stdlib.h>
 #include <string.h>
