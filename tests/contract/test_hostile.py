@@ -160,6 +160,8 @@ def broken_bodies(right):
     for word in (b"null", b"true", b"5", b'"a"'):
         yield word.decode(), word, JSON, 400, None
     yield "depth 100", member + b'"a": ' + b"[" * 100 + b"]" * 100 + b"}", JSON, 400, None
+    # What is stored stands within rows and lists when it is read.
+    yield "depth 33", member + b'"deep": ' + b"[" * 32 + b"]" * 32 + b"}", JSON, 400, ("deep",)
     yield "objects of depth 100", member + b'"a": ' + b'{"a": ' * 100 + b"1" + b"}" * 101, JSON, 400, None
     yield "open brackets", b"[" * 10000, JSON, 400, None
     value = encode(right.get(first, 1))

@@ -145,6 +145,7 @@ static const struct {
     {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"extra\":[]}", "extra", TMON_EINVAL},
     {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"mine\":[{\"a\":1,\"a\":2}]}", "a", TMON_EINVAL},
     {TMON_RESULT_TRIAL, "{\"experiment_name\":\"e\",\"parameters\":{\"b\":{\"a\":1,\"a\":2}}}", "a", TMON_EINVAL},
+    {TMON_RESULT_DATASET, "{\"name\":\"n\",\"mine\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}", "mine", TMON_EINVAL},
     {TMON_RESULT_CONFUSION, "{\"session_id\":\"$\",\"class_names\":[\"x\"],\"matrix\":[[1]],\"mine\":{\"a\":1,\"a\":2}}", "a", TMON_EINVAL},
     {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"class_name\":\"\"}", "class_name", TMON_EINVAL},
     {TMON_RESULT_VALIDATION, "{\"session_id\":\"$\",\"class_name\":\"a\\nb\"}", "class_name", TMON_EINVAL},
