@@ -34,6 +34,7 @@ typedef struct tmon_server_options {
   bool read_only;              /**< no control, no writes, no log files */
   const char *read_token;      /**< a second token, which gives the right to read only; at least 32 characters, needs `token`; NULL means none */
   const char *recipes_path;    /**< file of the commands that may be started; NULL means none (docs/reference/recipes.md) */
+  bool debug;                  /**< logs/monitoring.log has a line for each read too */
 } tmon_server_options;
 
 /**
