@@ -183,6 +183,7 @@ class Monitor(unittest.TestCase):
         self.assertEqual(blank["metrics"]["critical_conditions"], {name: {"sensitivity": None, "threshold": floor, "status": None} for name, floor in FLOORS.items()})
         self.assertEqual((blank["metrics"]["per_class"], blank["metrics"]["f1_score"], blank["metrics"]["loss"]), ({}, None, {"train": None, "val": None}))
 
+        websocket.wait_for("training_started", session)  # what came before that is read over REST
         values = {"train/loss": 0.5, "val_loss": 0.75, "accuracy": 0.875, "val_accuracy": 0.8125, "auc_roc_macro": 0.96875, "auc_roc_weighted": 0.984375,
                   "f1_score": 0.75, "learning_rate": 0.001, "gpu_usage": 87.5, "gpu_memory": 50, "gpu_memory_mb": 8432, "gpu_temp": 71, "ram_usage": 42}
         # At its threshold, below it by the margin, below it by more.
