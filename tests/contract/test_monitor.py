@@ -159,9 +159,9 @@ class Monitor(unittest.TestCase):
         # The paths without an id mean the only live one.
         self.assertEqual(self.post(server, "/api/training/pause"), {"success": True, "session_id": started, "control": "pause"})
         self.until(lambda: self.get(server, "/api/status")["active_sessions"][0]["paused"])
-        held = self.get(server, "/api/metrics/current")
-        time.sleep(0.5)
-        self.assertEqual(self.get(server, "/api/metrics/current")["points"]["train/loss"]["step"], held["points"]["train/loss"]["step"])
+        def step():
+            return self.get(server, "/api/metrics/current")["points"]["train/loss"]["step"]
+        self.until(lambda: (lambda held, _: step() == held)(step(), time.sleep(0.5)), 10)  # some may be on their way yet
         self.assertEqual(self.get(server, "/api/status")["is_training"], True)
         self.assertEqual(self.post(server, "/api/training/stop")["control"], "stop")
         self.assertEqual(trainer.wait(20), 0)
@@ -263,7 +263,9 @@ class Environment(unittest.TestCase):
 
     def start(self, *arguments, **variables):
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("MONITORING_", "WS_"))}
-        return subprocess.Popen([test_rest.PROGRAM, *arguments], cwd=self.folder, env=inherited | variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        program = subprocess.Popen([test_rest.PROGRAM, *arguments], cwd=self.folder, env=inherited | variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(program.kill)
+        return program
 
     def test_the_documents_values(self):
         port = free_port()

@@ -140,7 +140,7 @@ class Commands(unittest.TestCase):
         started = self.type("start_training.sh")
         session = started["sessionId"]
         self.assertEqual((started["success"], started["recipe"], started["session"]["model_type"]), (True, "randomforest", "randomforest"))
-        if self.forest is None:
+        if not self.forest:
             self.until(lambda: self.type("training_data.sh")["activeCount"] == 0)
             self.assertEqual([one["id"] for one in self.type("training_data.sh")["trainingHistory"]], [session])
             return
