@@ -56,7 +56,8 @@ static const char usage[] =
     "                    permessage-deflate on WebSockets; on when another address than loopback is listened on, since there it saves more than it costs\n"
     "  --help, --version\n"
     "\n"
-    "Also read: MONITORING_CACHE_SIZE (points of /api/metrics/history), WS_MAX_CONNECTIONS, WS_UPDATE_FREQUENCY (updates a second).\n"
+    "Also read: MONITORING_CACHE_SIZE (points of /api/metrics/history), WS_MAX_CONNECTIONS, WS_UPDATE_FREQUENCY (updates a second),\n"
+    "MONITORING_DEBUG (true: logs/monitoring.log has the reads too).\n"
     "Options win over the environment.\n";
 
 static bool number(const char *what, const char *text, unsigned long maximum, unsigned long *out) {
@@ -98,6 +99,21 @@ static bool environment_number(const char *name, unsigned long maximum, uint32_t
   return true;
 }
 
+static bool environment_switch(const char *name, bool *out) {
+  static const char *const words[] = {"", "0", "false", "no", "off", "1", "true", "yes", "on"};
+  const char *text = getenv(name);
+  size_t i = 0;
+  while (text != NULL && i < sizeof words / sizeof words[0] && strcasecmp(words[i], text) != 0) {
+    i++;
+  }
+  if (i == sizeof words / sizeof words[0]) {
+    fprintf(stderr, "trainmon-dashboard: %s is \"%s\", expected true or false\n", name, text);
+    return false;
+  }
+  *out = text != NULL && i > 4;
+  return true;
+}
+
 static bool read_environment(settings *to) {
   const char *port = getenv("MONITORING_PORT");
   to->server.host = getenv("MONITORING_HOST");
@@ -106,7 +122,7 @@ static bool read_environment(settings *to) {
     to->server.recipes_path = recipes;
   }
   to->store = to->store != NULL ? to->store : getenv("MONITORING_DB_PATH");
-  return environment_number("MONITORING_CACHE_SIZE", 100000, &to->server.window) &&
+  return environment_switch("MONITORING_DEBUG", &to->server.debug) && environment_number("MONITORING_CACHE_SIZE", 100000, &to->server.window) &&
       environment_number("WS_MAX_CONNECTIONS", 400, &to->server.max_websockets) &&
       environment_number("WS_UPDATE_FREQUENCY", 60, &to->server.updates_per_second) &&
       (to->port_count > 0 || port == NULL || port[0] == '\0' || add_port(to, "MONITORING_PORT", port));

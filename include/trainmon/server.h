@@ -32,6 +32,7 @@ typedef struct tmon_server_options {
   uint32_t window;             /**< latest points a metric in /api/metrics/history, 0 means 1,000 */
   bool compress_websocket;     /**< permessage-deflate */
   bool read_only;              /**< no control, no writes, no log files */
+  bool debug;                  /**< logs/monitoring.log has a line for each read too */
   const char *read_token;      /**< a second token, which gives the right to read only; at least 32 characters, needs `token`; NULL means none */
   const char *recipes_path;    /**< file of the commands that may be started; NULL means none (docs/reference/recipes.md) */
 } tmon_server_options;

@@ -158,6 +158,7 @@ void tmon_latest_init(tmon_latest *latest) {
 
 void tmon_latest_free(tmon_latest *latest) {
   tmon_free(latest->classes);
+  tmon_free(latest->epoch_row);
   tmon_latest_init(latest);
 }
 

@@ -41,6 +41,8 @@ typedef struct tmon_latest {
   size_t class_count;
   size_t class_capacity;
   tmon_class_value *classes;
+  char *epoch_row;    /* the epoch row that was taken last, as JSON */
+  int64_t epoch_time; /* its time, which is that of the fields it filled */
 } tmon_latest;
 
 tmon_field tmon_alias_field(const char *key);  /* without regard to case */

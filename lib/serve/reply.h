@@ -51,8 +51,6 @@ extern const char *const tmon_reply_headers[];
 /* Begins {"success": true; write members through response->json, then tmon_reply_end. */
 tmon_json_writer *tmon_reply_begin(tmon_response *response, unsigned status);
 void tmon_reply_end(tmon_response *response); /* a reply that ran out of memory or size becomes an error */
-/* json_keys.c: TMON_EINVAL with its name as the field when an object at any depth says a name twice. */
-int tmon_json_check_names(const tmon_json *value);
 /* {"success": false, "error": {"code", "message", "field"}}. `code` NULL: the usual one of the status. `field` NULL: no field is at fault. */
 void tmon_reply_error(tmon_response *response, unsigned status, const char *code, const char *field, const char *format, ...)
     __attribute__((format(printf, 5, 6)));

@@ -252,14 +252,15 @@ static int check_body(tmon_request *request, tmon_response *response) {
   return 0;
 }
 
-/* Writes only, and after the rules: who is refused before can't fill the disk. */
+/* Writes only, unless debugging, and after the rules: who is refused before can't fill the disk. */
 static void note_write(tmon_server *server, const tmon_request *request, const tmon_response *response) {
   static const char *const rights[] = {[TMON_RIGHT_NONE] = "none", [TMON_RIGHT_READ] = "read", [TMON_RIGHT_WRITE] = "write"};
-  static const char *const methods[] = {[TMON_METHOD_POST] = "POST", [TMON_METHOD_PATCH] = "PATCH", [TMON_METHOD_DELETE] = "DELETE"};
+  static const char *const methods[] = {
+      [TMON_METHOD_GET] = "GET", [TMON_METHOD_POST] = "POST", [TMON_METHOD_PATCH] = "PATCH", [TMON_METHOD_DELETE] = "DELETE"};
   char path[4 * TMON_REQUEST_PATH_BYTES + 1];
   tmon_log_file_escape(path, sizeof path, request->path);
-  tmon_log_file_line(&server->writes, "write peer=%s right=%s method=%s path=\"%s\" status=%u", request->peer, rights[request->right],
-      methods[request->method], path, response->status);
+  tmon_log_file_line(&server->writes, "%s peer=%s right=%s method=%s path=\"%s\" status=%u", request->method == TMON_METHOD_GET ? "read" : "write",
+      request->peer, rights[request->right], methods[request->method], path, response->status);
 }
 
 void tmon_serve_respond(tmon_request *request, tmon_response *response, void *server) {
@@ -268,7 +269,7 @@ void tmon_serve_respond(tmon_request *request, tmon_response *response, void *se
   }
   tmon_json_free(request->json);
   request->json = NULL;
-  if (request->method != TMON_METHOD_GET) {
+  if (request->method != TMON_METHOD_GET || ((tmon_server *)server)->debug) {
     note_write(server, request, response);
   }
 }

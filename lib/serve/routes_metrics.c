@@ -57,7 +57,11 @@ static bool collect(const tmon_json *object, tmon_epoch_value *values, size_t *c
     if (kind == TMON_JSON_NULL || strcmp(key, "session_id") == 0 || strcmp(key, "epoch") == 0) {
       continue;
     }
-    if (kind == TMON_JSON_OBJECT && strcmp(key, "extra") == 0) {
+    if (strcmp(key, "extra") == 0) {
+      if (kind != TMON_JSON_OBJECT) {
+        tmon_reply_error(response, 400, NULL, key, "extra must be an object of numbers");
+        return false;
+      }
       if (!collect(item, values, count, response)) {
         return false;
       }
@@ -65,6 +69,11 @@ static bool collect(const tmon_json *object, tmon_epoch_value *values, size_t *c
     }
     if (kind != TMON_JSON_NUMBER || !tmon_text_is_key(key)) {
       tmon_reply_error(response, 400, NULL, key, "%.100s must be a number under a name of 1 to 250 bytes", key);
+      return false;
+    }
+    /* 1e999 is JSON, but no number that was measured. */
+    if (!isfinite(tmon_json_number(item, (double)NAN))) {
+      tmon_reply_error(response, 400, NULL, key, "%.100s is out of the range of numbers", key);
       return false;
     }
     if (*count == VALUES) {

@@ -142,6 +142,7 @@ int tmon_server_open(tmon_server **out, tmon_store *store, const tmon_server_opt
   server->updates_per_second = options->updates_per_second != 0 ? options->updates_per_second : 10;
   server->window = options->window != 0 ? options->window : 1000;
   server->read_only = options->read_only;
+  server->debug = options->debug;
   server->run = tmon_clock_now_us();
   server->started_us = tmon_clock_monotonic_us();
   code = tmon_access_init(&server->access, host, options->token, options->read_token, options->allowed_hosts, options->allowed_host_count);

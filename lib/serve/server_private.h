@@ -47,6 +47,7 @@ struct tmon_server {
   uint32_t updates_per_second;
   uint32_t window;
   bool read_only;
+  bool debug;           /* reads are logged too */
   int64_t run;          /* tells the entity tags of this run from those of others, whose store may have been another */
   int64_t started_us;   /* monotonic */
   int64_t swept_us;     /* monotonic, of the last look for event streams that were left */

@@ -16,7 +16,8 @@ void tmon_json_put_time(tmon_json_writer *json, const char *key, int64_t time_us
 void tmon_session_json(tmon_json_writer *json, const char *key, const tmon_record *record, bool full, int64_t now_us);
 /* The fields of metrics_update except type, points and session. `conditions`: of tmon_alert_conditions_json, NULL where it failed. */
 void tmon_metrics_json(tmon_json_writer *json, const tmon_record *record, const tmon_latest *latest, const char *conditions, int64_t now_us);
-/* Fills the classes from the latest validation results; asks only for what changed after `*since` (0: all), which becomes `cursor`. True: there was any. */
+/* Fills the classes from the latest validation results and fields without a point from the latest epoch row; asks only for what changed after `*since`
+ * (0: all), which becomes `cursor`. True: there was any. */
 bool tmon_latest_take_results(tmon_latest *latest, tmon_store *store, const char *id, int64_t *since, int64_t cursor);
 
 /* A change read from a body; texts are borrowed from the body, JSON texts are kept here. */

@@ -224,7 +224,9 @@ static int read_all(tmon_alert_rules *out, const tmon_json *list) {
     int result = read_rule(&out->rule[index], item, index);
     for (size_t i = 0; result == TMON_OK && i < index; i++) {
       if (strcmp(out->rule[i].name, out->rule[index].name) != 0) continue;
-      result = tmon_error_set_field(TMON_EINVAL, "name", "rules[%zu].name \"%s\" is that of another rule", index, out->rule[index].name);
+      char field[40];
+      (void)snprintf(field, sizeof field, "rules[%zu].name", index);
+      result = tmon_error_set_field(TMON_EINVAL, field, "%s \"%s\" is that of another rule", field, out->rule[index].name);
     }
     if (result != TMON_OK) return result;
   }

@@ -182,6 +182,7 @@ int tmon_confusion_add_json(int64_t *id, tmon_store *store, const char *text, si
   int result = tmon_json_check(text, length);
   if (result == TMON_OK) result = find_matrix(&matrix, text);
   if (result == TMON_OK) result = parse_rest(&document, text, length, &matrix);
+  if (result == TMON_OK) result = tmon_json_check_names(document);
   if (result == TMON_OK) result = tmon_result_row_read(&row, table, document, "");
   if (result == TMON_OK) result = tmon_result_row_complete(&row, table, "");
   if (result != TMON_OK) goto out;

@@ -140,6 +140,7 @@ static int read_value(tmon_result_value *out, const tmon_result_column *column, 
     (void)snprintf(where, sizeof where, "%s.", field);
     int result = tmon_result_check_members(value, OBJECT_MEMBERS, where);
     if (result != TMON_OK) return result;
+    if ((result = tmon_json_check_names(value)) != TMON_OK) return result;
     if (!is_finite(value)) return tmon_error_set_field(TMON_EINVAL, field, "%s holds a number that is out of range", field);
     return keep_json(out, value);
   }
@@ -151,6 +152,8 @@ static int read_value(tmon_result_value *out, const tmon_result_column *column, 
 
 static int add_extra(tmon_result_row *row, const tmon_json *item, const char *field) {
   tmon_json_writer json = {&row->extra, row->extra.size > 1};
+  int result = tmon_json_check_names(item);
+  if (result != TMON_OK) return result;
   if (!is_finite(item)) return tmon_error_set_field(TMON_EINVAL, field, "%s holds a number that is out of range", field);
   if (row->extra.size == 0) tmon_buffer_append(&row->extra, "{", 1);
   char *text = tmon_json_print(item);

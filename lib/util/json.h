@@ -24,6 +24,7 @@ bool tmon_json_int(const tmon_json *value, int64_t *out); /* false unless a whol
 bool tmon_json_bool(const tmon_json *value, bool otherwise);
 char *tmon_json_print(const tmon_json *value);        /* compact text, tmon_free; NULL: no memory */
 int tmon_json_check(const char *text, size_t length); /* strict RFC 8259, what tmon_json_parse accepts; makes nothing */
+int tmon_json_check_names(const tmon_json *value);    /* json_keys.c: TMON_EINVAL with the field when a name is said twice or it is deeper than 32 */
 /* Called by tmon_allocator_set alone: cJSON's hooks belong to the whole process, so they are touched only when the host set an allocator. */
 void tmon_json_allocator_changed(bool custom);
 

@@ -60,7 +60,7 @@ class Alerts(unittest.TestCase):
         command = {"name": "c", "type": "nonfinite", "metric": "m", "actions": ["command"], "command": ["/bin/true"]}
         self.refused(self.ask("POST", path, {"rules": [command]}), 403, "command")
         self.refused(self.ask("POST", path, {"rules": [{"name": "c", "type": "nonfinite"}]}), 400, "rules[0].metric")
-        self.refused(self.ask("POST", path, {"rules": [FLOOR, FLOOR]}), 400, "name")
+        self.refused(self.ask("POST", path, {"rules": [FLOOR, FLOOR]}), 400, "rules[1].name")
         self.refused(self.ask("POST", path, {"rules": [HIGH] * 101}), 400, "rules")
         self.refused(self.ask("POST", path, {"rules": 7}), 400, "rules")
         self.refused(self.ask("POST", path, {}), 400, "rules")

@@ -2,14 +2,16 @@
 # SPDX-License-Identifier: MIT
 # SPDX-FileCopyrightText: libtrainmon contributors
 """
-The snippets of the training documents, run as they are written (tests/contract/snippets): Python with requests, JSON bodies with curl, SQL in the sqlite3
-shell, against a real server on the port that they name. Usage: test_snippets.py PROGRAM
+The snippets of the training documents, run as they are written (tests/contract/snippets): Python with requests, JSON bodies and commands with curl, SQL in the
+sqlite3 shell, against a real server on the port that they name. Usage: test_snippets.py PROGRAM
 """
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
+import time
 import unittest
 
 import test_rest
@@ -108,6 +110,51 @@ class Snippets(unittest.TestCase):
         sent = json.loads((SNIPPETS / "finish_session.json").read_text())
         self.assertEqual(done.pop("completed_at"), sent.pop("completed_at").replace("Z", ".000000Z"))
         self.assertEqual({key: done[key] for key in sent}, sent)
+
+
+@unittest.skipUnless(shutil.which("curl"), "curl is not installed")
+class Commands(unittest.TestCase):
+    """What the document of the visualization says to type, with the recipes of examples/forest on port 8000."""
+
+    def setUp(self):
+        # The forest itself where its requirements are installed; else its recipe starts a program that ends at once, and the replies are the same.
+        self.forest = os.environ.get("TRAINMON_FOREST_PYTHON")
+        recipes = pathlib.Path(__file__).parents[2] / "examples/forest/recipes.json"
+        path = f"{os.path.dirname(self.forest)}:{os.environ['PATH']}" if self.forest else os.environ["PATH"]
+        self.server = test_rest.Server("--port", "8000", "--recipes", str(recipes), environment={"PATH": path})
+        self.server.port = 8000
+        self.addCleanup(self.server.close)
+
+    def type(self, name):
+        return json.loads(run(["bash", "-ec", (SNIPPETS / name).read_text()]))
+
+    def until(self, check, seconds=60):
+        end = time.monotonic() + seconds
+        while not check():
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.1)
+
+    def test_commands(self):
+        empty = self.type("training_data.sh")
+        self.assertEqual((empty["success"], empty["activeTrainings"], empty["trainingHistory"]), (True, [], []))
+        started = self.type("start_training.sh")
+        session = started["sessionId"]
+        self.assertEqual((started["success"], started["recipe"], started["session"]["model_type"]), (True, "randomforest", "randomforest"))
+        if not self.forest:
+            self.until(lambda: self.type("training_data.sh")["activeCount"] == 0)
+            self.assertEqual([one["id"] for one in self.type("training_data.sh")["trainingHistory"]], [session])
+            return
+        self.until(lambda: any(one["currentEpoch"] >= 2 for one in self.type("training_data.sh")["activeTrainings"]))
+        active = self.type("training_data.sh")["activeTrainings"][0]
+        self.assertEqual((active["id"], active["modelType"], active["status"], active["totalEpochs"]), (session, "randomforest", "training", 40))
+        self.assertTrue(0 < active["progress"] < 100 and 0 < active["metrics"]["accuracy"] <= 1, active)
+        updates = self.type("real_time_updates.sh")
+        self.assertEqual([(one["type"], one["sessionId"]) for one in updates["updates"]], [("training_progress", session)])
+        self.assertTrue(updates["success"] and isinstance(updates["cursor"], int), updates)
+        self.assertEqual(self.server.ask("POST", f"/api/ml/stop-training/{session}")[0], 200)
+        self.until(lambda: self.type("training_data.sh")["activeCount"] == 0)
+        ended = self.type("training_data.sh")["trainingHistory"][0]
+        self.assertEqual((ended["id"], ended["status"], ended["error"]), (session, "cancelled", None))
 
 
 if __name__ == "__main__":

@@ -135,7 +135,7 @@ static const struct {
     {"[{\"name\":\"a\",\"type\":\"nonfinite\",\"metric\":\"m\",\"actions\":[\"command\"]}]", "rules[0].command"},
     {"[{\"name\":\"a\",\"type\":\"nonfinite\",\"metric\":\"m\",\"command\":[\"/bin/true\"]}]", "rules[0].command"},
     {"[{\"name\":\"a\",\"type\":\"nonfinite\",\"metric\":\"m\",\"actions\":[\"command\"],\"command\":[\"true\"]}]", "rules[0].command"},
-    {"[{\"name\":\"a\",\"type\":\"nonfinite\",\"metric\":\"m\"},{\"name\":\"a\",\"type\":\"nonfinite\",\"metric\":\"n\"}]", "name"},
+    {"[{\"name\":\"a\",\"type\":\"nonfinite\",\"metric\":\"m\"},{\"name\":\"a\",\"type\":\"nonfinite\",\"metric\":\"n\"}]", "rules[1].name"},
 };
 
 START_TEST(what_is_refused_is_named) {

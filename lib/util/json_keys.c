@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* SPDX-FileCopyrightText: libtrainmon contributors */
-/* Objects that say a name twice: readers disagree on which of the two counts, so a body with one is refused. */
-#include "serve/reply.h"
+/* What is refused of JSON from outside although it is JSON: objects that say a name twice, of which readers disagree which of the two counts, and nesting
+ * that leaves no room for the replies around it: what is stored is parsed again, inside of lists and rows. */
 #include "trainmon/error.h"
 #include "util/alloc.h"
 #include "util/error.h"
+#include "util/json.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+enum { DEPTH = 32 };
 
 static int compare(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
 
@@ -25,14 +28,17 @@ static int check_names(const tmon_json *object, size_t count) {
   return result;
 }
 
-/* The depth is bounded by tmon_json_parse. */
-int tmon_json_check_names(const tmon_json *value) {
+/* `name`: of the outermost member that `value` is in. */
+static int check(const tmon_json *value, int depth, const char *name) {
   bool object = tmon_json_type(value) == TMON_JSON_OBJECT;
   size_t count = 0;
   int result = TMON_OK;
+  if (depth > DEPTH) return tmon_error_set_field(TMON_EINVAL, name, "%.100s is nested deeper than %d", name != NULL ? name : "the text", DEPTH);
   for (const tmon_json *item = tmon_json_first(value); result == TMON_OK && item != NULL; item = tmon_json_next(item), count++) {
     tmon_json_kind kind = tmon_json_type(item);
-    if (kind == TMON_JSON_OBJECT || kind == TMON_JSON_ARRAY) result = tmon_json_check_names(item);
+    if (kind == TMON_JSON_OBJECT || kind == TMON_JSON_ARRAY) result = check(item, depth + 1, name != NULL ? name : tmon_json_key(item));
   }
   return result == TMON_OK && object && count > 1 ? check_names(value, count) : result;
 }
+
+int tmon_json_check_names(const tmon_json *value) { return check(value, 1, tmon_json_key(value)); }
