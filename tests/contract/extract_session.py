@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # SPDX-FileCopyrightText: libtrainmon contributors
-"""A session with many points and what tmon_extract makes of it: extract_session.py LIBRARY STORE POINTS [FORMAT…]. Prints the session's id, then for each format
-the SHA-256, size and number of lines of tmon_extract's output."""
+"""A session with many points and what tmon_extract makes of it: extract_session.py LIBRARY STORE POINTS [FORMAT[=FILE]…]. Prints the session's id, then for each
+format the SHA-256, size and number of lines of tmon_extract's output; FILE receives it."""
 import ctypes
 import hashlib
 import sys
@@ -34,17 +34,23 @@ for name in (b"train/loss", b"=odd,\"name\"", b"val/loss"):
 assert library.tmon_session_finish(session, 2) == 0
 for form in sys.argv[4:]:
     digest, size, lines = hashlib.sha256(), 0, 0
+    form, _, path = form.partition("=")
+    file = open(path, "wb") if path else None
 
     def write(data, length, _):
         global size, lines
         piece = ctypes.string_at(data, length)
         digest.update(piece)
+        if file:
+            file.write(piece)
         size += length
         lines += piece.count(b"\n")
         return 0
 
     options = Options(size=ctypes.sizeof(Options), format=int(form))
     assert library.tmon_extract(store, identity, ctypes.byref(options), WRITE(write), None) == 0
+    if file:
+        file.close()
     print(digest.hexdigest(), size, lines, flush=True)
 library.tmon_session_free(session)
 library.tmon_store_free(store)
