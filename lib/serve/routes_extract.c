@@ -73,13 +73,13 @@ static bool read_choice(const tmon_request *request, tmon_response *response, co
 
 static bool read_options(const tmon_request *request, tmon_response *response, tmon_extract_options *options, const char *keys[KEYS]) {
   static const char *const formats[] = {[TMON_EXTRACT_CSV] = "csv", [TMON_EXTRACT_JSONL] = "jsonl", [TMON_EXTRACT_TENSORBOARD] = "tensorboard"};
-  static const char *const whats[] = {[TMON_EXTRACT_POINTS] = "points", [TMON_EXTRACT_EPOCHS] = "epochs"};
+  static const char *const kinds[] = {[TMON_EXTRACT_POINTS] = "points", [TMON_EXTRACT_EPOCHS] = "epochs"};
   static const char *const truths[] = {"false", "true"};
   int format = 0;
   int what = 0;
   int exact = 0;
   size_t count = 0;
-  if (!read_choice(request, response, "format", formats, 3, &format) || !read_choice(request, response, "what", whats, 2, &what) ||
+  if (!read_choice(request, response, "format", formats, 3, &format) || !read_choice(request, response, "what", kinds, 2, &what) ||
       !read_choice(request, response, "exact", truths, 2, &exact)) {
     return false;
   }
