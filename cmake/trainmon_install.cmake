@@ -9,6 +9,7 @@ if(TARGET trainmon-serve)
   list(APPEND installed trainmon-serve)
 endif()
 install(TARGETS ${installed} EXPORT trainmon)
+install(TARGETS trainmon-sqlite EXPORT trainmon LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}/trainmon")
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/trainmon" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.h")
 install(EXPORT trainmon NAMESPACE trainmon:: FILE trainmon-targets.cmake DESTINATION "${package_folder}")
 

@@ -8,6 +8,7 @@
 #include "allocator.h"
 #include "confusion.h"
 #include "error.h"
+#include "extract.h"
 #include "hardware.h"
 #include "image.h"
 #include "leaderboard.h"

@@ -38,6 +38,7 @@ typedef struct tmon_http_connection {
   bool close_after;
   size_t sent;
   int64_t deadline_us; /* monotonic: body or reply must be through by then; 0: no hurry */
+  int64_t credit_us;   /* of a stream: how much of its patience the client has left while we make the next piece */
   size_t held;         /* bytes of `response` that count in `http->held` */
   size_t promised;     /* bytes of a large body that count in `http->promised` */
   tmon_buffer body;
@@ -75,6 +76,9 @@ int tmon_http_lws_confirm_upgrade(tmon_http_connection *connection);
 void tmon_http_lws_forget(tmon_http_connection *connection); /* frees what the request needed */
 int tmon_http_lws_overdue(tmon_http_connection *connection);
 int tmon_http_lws_ready(tmon_http_connection *connection); /* sends a reply that is complete, or queues the work that is left of it */
+/* http_lws_stream.c: a reply of kind TMON_RESPONSE_STREAM, once its head is on the way. */
+int tmon_http_lws_write_stream(tmon_http_connection *connection);
+void tmon_http_lws_patience(tmon_http_connection *connection, int64_t delay_us); /* the client must have taken what it gets by then, or it is left */
 /* http_lws_work.c */
 void tmon_http_lws_queue(tmon_http_connection *connection);
 bool tmon_http_lws_hold(tmon_http_connection *connection); /* false: no room for it among the other replies; `response` says so now */

@@ -109,6 +109,11 @@ static bool copy_request(tmon_http_connection *connection, tmon_request *request
       request->port = http->ports[i];
     }
   }
+  char version[16] = "";
+  if (lws_hdr_copy(wsi, version, sizeof version, WSI_TOKEN_HTTP) < 0) {
+    version[0] = '\0';
+  }
+  request->old = strcmp(version, "HTTP/1.1") != 0;
   (void)lws_get_peer_simple(wsi, request->peer, sizeof request->peer);
   copy_header(request, wsi, WSI_TOKEN_HOST, request->host, sizeof request->host, "Host");
   copy_header(request, wsi, WSI_TOKEN_ORIGIN, request->origin, sizeof request->origin, "Origin");
@@ -164,6 +169,10 @@ static unsigned char *put_head(tmon_http_connection *connection, unsigned char *
   failed = failed || (!cached && add(connection, "cache-control:", "no-store", &at, end) != 0);
   if (response->kind == TMON_RESPONSE_EVENTS) {
     failed = failed || add(connection, "connection:", "close", &at, end) != 0;
+  } else if (response->kind == TMON_RESPONSE_STREAM) {
+    connection->close_after = connection->close_after || connection->request->old;
+    failed = failed || (!connection->request->old && add(connection, "transfer-encoding:", "chunked", &at, end) != 0);
+    failed = failed || (connection->close_after && add(connection, "connection:", "close", &at, end) != 0);
   } else {
     char length[24];
     (void)snprintf(length, sizeof length, "%zu", body_size(response));
@@ -175,10 +184,13 @@ static unsigned char *put_head(tmon_http_connection *connection, unsigned char *
 }
 
 /* libwebsockets starts its own time-outs again with every byte, so a client that trickles could hold its place for days. */
+void tmon_http_lws_patience(tmon_http_connection *connection, int64_t delay_us) {
+  connection->deadline_us = tmon_clock_monotonic_us() + delay_us;
+  lws_set_timer_usecs(connection->wsi, delay_us + 1000);
+}
+
 static void be_patient(tmon_http_connection *connection, size_t bytes) {
-  int64_t delay = (int64_t)(TMON_HTTP_PATIENCE_S + bytes / TMON_HTTP_SLOWEST_BYTES_S) * 1000000;
-  connection->deadline_us = tmon_clock_monotonic_us() + delay;
-  lws_set_timer_usecs(connection->wsi, delay + 1000);
+  tmon_http_lws_patience(connection, (int64_t)(TMON_HTTP_PATIENCE_S + bytes / TMON_HTTP_SLOWEST_BYTES_S) * 1000000);
 }
 
 /* The timer is not taken back when a request is through, so it may come in vain. */
@@ -206,7 +218,12 @@ static int send_head(tmon_http_connection *connection) {
 int tmon_http_lws_ready(tmon_http_connection *connection) {
   tmon_http *http = connection->http;
   tmon_response *response = &connection->response;
-  if (tmon_http_lws_hold(connection) && response->work.left == 0 && !connection->finished) {
+  bool streams = response->kind == TMON_RESPONSE_STREAM;
+  /* The first piece comes before the head: what fails there is still an error reply. */
+  if (streams && (response->body.size > 0 || response->work.left == 0 || connection->request->head)) {
+    return send_head(connection);
+  }
+  if (!streams && tmon_http_lws_hold(connection) && response->work.left == 0 && !connection->finished) {
     connection->finished = true;
     http->handlers.finish(connection->request, response, http->handlers.payload);
     (void)tmon_http_lws_hold(connection);
@@ -305,6 +322,9 @@ int tmon_http_lws_write(tmon_http_connection *connection) {
     return 0;
   }
   tmon_response *response = &connection->response;
+  if (response->kind == TMON_RESPONSE_STREAM) {
+    return tmon_http_lws_write_stream(connection);
+  }
   size_t size = connection->request->head || response->status == 304 ? 0 : body_size(response);
   const unsigned char *data = response->fixed != NULL ? response->fixed : response->body.data;
   size_t chunk = size - connection->sent;

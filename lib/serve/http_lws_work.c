@@ -27,7 +27,7 @@ static size_t held_by_others(const tmon_http_connection *connection, size_t *of_
 bool tmon_http_lws_hold(tmon_http_connection *connection) {
   tmon_response *response = &connection->response;
   connection->held = response->body.capacity;
-  if (connection->held <= TMON_HTTP_HELD_SMALL) {
+  if (connection->held <= TMON_HTTP_HELD_SMALL || connection->answered) {
     return true;
   }
   size_t of_peer = 0;
@@ -66,7 +66,7 @@ static void take_turn(lws_sorted_usec_list_t *turn) {
   }
   (void)tmon_text_copy(http->served, sizeof http->served, connection->request->peer);
   tmon_response_work(&connection->response);
-  if (!tmon_http_lws_hold(connection) || connection->response.work.left == 0) {
+  if (!tmon_http_lws_hold(connection) || connection->response.work.left == 0 || connection->response.kind == TMON_RESPONSE_STREAM) {
     connection->queued = false;
     connection->resumes = true;
     /* A connection can be closed from its own callbacks only, so the reply goes on from there. */

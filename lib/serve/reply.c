@@ -62,11 +62,12 @@ void tmon_response_header(tmon_response *response, const char *name, const char 
   memcpy(header->value, value, strlen(value) + 1);
 }
 
-/* A tag and leave to keep it belong to what was asked for, not to the error that came instead. */
+/* A tag, leave to keep it and a file name belong to what was asked for, not to the error that came instead. */
 static void drop_tag(tmon_response *response) {
   size_t kept = 0;
   for (size_t i = 0; i < response->header_count; i++) {
-    if (strcmp(response->headers[i].name, "etag:") != 0 && strcmp(response->headers[i].name, "cache-control:") != 0) {
+    if (strcmp(response->headers[i].name, "etag:") != 0 && strcmp(response->headers[i].name, "cache-control:") != 0 &&
+        strcmp(response->headers[i].name, "content-disposition:") != 0) {
       response->headers[kept++] = response->headers[i];
     }
   }
@@ -78,6 +79,8 @@ static tmon_json_writer *start(tmon_response *response, unsigned status, bool su
     drop_tag(response);
   }
   response->status = status;
+  response->kind = TMON_RESPONSE_BODY;
+  response->content_type = success ? response->content_type : "application/json; charset=utf-8";
   response->fixed = NULL;
   tmon_buffer_clear(&response->body);
   tmon_json_begin(&response->json, &response->body);

@@ -16,7 +16,8 @@ typedef struct tmon_header {
   char value[160];
 } tmon_header;
 
-typedef enum tmon_response_kind { TMON_RESPONSE_BODY, TMON_RESPONSE_WEBSOCKET, TMON_RESPONSE_EVENTS } tmon_response_kind;
+/* A stream has no length: its body is one piece, and when that was sent its work makes the next one. Nothing but pieces is ever held of it. */
+typedef enum tmon_response_kind { TMON_RESPONSE_BODY, TMON_RESPONSE_WEBSOCKET, TMON_RESPONSE_EVENTS, TMON_RESPONSE_STREAM } tmon_response_kind;
 
 struct tmon_response;
 
@@ -30,6 +31,7 @@ typedef struct tmon_work {
 
 typedef struct tmon_response {
   tmon_response_kind kind;
+  bool broken; /* of a stream: what follows can't be had; the connection ends, so that nobody takes a part for the whole */
   unsigned status;
   const char *content_type;
   const void *fixed; /* not NULL: the body, static; else it is in `body` */

@@ -25,6 +25,7 @@ typedef struct tmon_parameter {
 typedef struct tmon_request {
   tmon_method method;
   bool head;     /* a GET whose body is not sent */
+  bool old;      /* HTTP/1.0: knows no chunks */
   bool upgrade;  /* asks to become a WebSocket */
   uint16_t port; /* of the listener it came to */
   char peer[64]; /* address of the client */

@@ -18,6 +18,7 @@ static const tmon_route routes[] = {
     {TMON_METHOD_GET, "/api/training/sessions/{id}", TMON_RIGHT_READ, 0, tmon_route_session},
     {TMON_METHOD_PATCH, "/api/training/sessions/{id}", TMON_RIGHT_WRITE, BODY, tmon_route_session_change},
     {TMON_METHOD_DELETE, "/api/training/sessions/{id}", TMON_RIGHT_WRITE, 0, tmon_route_session_delete},
+    {TMON_METHOD_GET, "/api/training/sessions/{id}/export", TMON_RIGHT_READ, 0, tmon_route_export},
     {TMON_METHOD_GET, "/api/training/leaderboard", TMON_RIGHT_READ, 0, tmon_route_leaderboard},
     {TMON_METHOD_GET, "/api/training/compare", TMON_RIGHT_READ, 0, tmon_route_compare},
     {TMON_METHOD_GET, "/api/training/active", TMON_RIGHT_READ, 0, tmon_route_active},

@@ -37,6 +37,7 @@ tmon_handler tmon_route_alerts, tmon_route_alert_acknowledge, tmon_route_alert_r
 tmon_handler tmon_route_images, tmon_route_image, tmon_route_image_add;
 tmon_handler tmon_route_start, tmon_route_recipes, tmon_route_output;
 tmon_handler tmon_route_ml_stop, tmon_route_ml_data, tmon_route_ml_session, tmon_route_ml_metrics, tmon_route_ml_updates;
+tmon_handler tmon_route_export;
 tmon_handler tmon_route_leaderboard, tmon_route_compare;
 tmon_handler tmon_route_websocket, tmon_route_events, tmon_route_asset;
 

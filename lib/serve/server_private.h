@@ -40,6 +40,7 @@ struct tmon_server {
   tmon_recipes *recipes; /* NULL: no file was named */
   tmon_children *children;
   tmon_client *clients;
+  struct tmon_export *exports; /* those that are being sent (routes_extract.c) */
   size_t websocket_count;
   size_t client_count;
   uint64_t clients_seen;

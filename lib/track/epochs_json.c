@@ -1,27 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* SPDX-FileCopyrightText: libtrainmon contributors */
 /* The epoch rows of a session as JSON. */
+#include "track/epoch.h"
 #include "track/track.h"
 
 #include "util/json.h"
 
-#include <math.h>
-
 #define EPOCHS_BYTES_MAXIMUM (256u << 20)
 
-static const char *const columns[] = {"box_loss", "cls_loss", "dfl_loss", "total_loss", "precision", "recall", "map50", "map50_95", "learning_rate",
-    "epoch_time_seconds", "gpu_memory_mb", "val_loss", "train_accuracy", "val_accuracy"};
-enum { COLUMN_COUNT = sizeof columns / sizeof *columns };
+enum { COLUMN_COUNT = TMON_EPOCH_COLUMNS };
 
-#define SELECT_ROWS                                                                                                                                       \
-  "SELECT epoch, box_loss, cls_loss, dfl_loss, total_loss, precision, recall, map50, map50_95, learning_rate, epoch_time_seconds, gpu_memory_mb,"         \
-  " val_loss, train_accuracy, val_accuracy, extra, created_at FROM training_metrics WHERE session_id = ? "
-
-static void put_row(tmon_json_writer *json, tmon_row *row, const char *id) {
+void tmon_epoch_put_row(tmon_json_writer *json, tmon_row *row, const char *id) {
   tmon_json_open(json, NULL, '{');
   tmon_json_put_text(json, "session_id", id);
   tmon_json_put_int(json, "epoch", tmon_row_int(row, 0));
-  for (int i = 0; i < COLUMN_COUNT; i++) tmon_json_put_double(json, columns[i], tmon_row_double(row, 1 + i));
+  for (int i = 0; i < COLUMN_COUNT; i++) tmon_json_put_double(json, tmon_epoch_columns[i], tmon_row_double(row, 1 + i));
   tmon_json_put_raw(json, "extra", tmon_row_text(row, 1 + COLUMN_COUNT));
   tmon_json_put_text(json, "created_at", tmon_row_text(row, 2 + COLUMN_COUNT));
   tmon_json_close(json, '}');
@@ -30,12 +23,12 @@ static void put_row(tmon_json_writer *json, tmon_row *row, const char *id) {
 static int write_latest(tmon_buffer *out, tmon_tx *tx, const char *id) {
   tmon_row *row = NULL;
   tmon_json_writer json;
-  int result = tmon_tx_prepare(&row, tx, SELECT_ROWS "ORDER BY epoch DESC LIMIT 1");
+  int result = tmon_tx_prepare(&row, tx, TMON_EPOCH_SELECT "ORDER BY epoch DESC LIMIT 1");
   if (result != TMON_OK) return result;
   tmon_bind_text(row, 1, id);
   tmon_json_begin(&json, out);
   result = tmon_row_step(row);
-  if (result == TMON_OK) put_row(&json, row, id);
+  if (result == TMON_OK) tmon_epoch_put_row(&json, row, id);
   else if (result == TMON_DONE) tmon_json_put_null(&json, NULL);
   tmon_row_reset(row);
   if (result != TMON_OK && result != TMON_DONE) return result;
@@ -45,13 +38,13 @@ static int write_latest(tmon_buffer *out, tmon_tx *tx, const char *id) {
 static int write_rows(tmon_buffer *out, tmon_tx *tx, const char *id, int64_t after) {
   tmon_row *row = NULL;
   tmon_json_writer json;
-  int result = tmon_tx_prepare(&row, tx, SELECT_ROWS "AND epoch > ? ORDER BY epoch");
+  int result = tmon_tx_prepare(&row, tx, TMON_EPOCH_SELECT "AND epoch > ? ORDER BY epoch");
   if (result != TMON_OK) return result;
   tmon_bind_text(row, 1, id);
   tmon_bind_int(row, 2, after);
   tmon_json_begin(&json, out);
   tmon_json_open(&json, NULL, '[');
-  while ((result = tmon_row_step(row)) == TMON_OK) put_row(&json, row, id);
+  while ((result = tmon_row_step(row)) == TMON_OK) tmon_epoch_put_row(&json, row, id);
   tmon_json_close(&json, ']');
   tmon_row_reset(row);
   if (result != TMON_DONE) return result;

@@ -35,6 +35,8 @@ read -ra flags < <(pkg-config --cflags --libs trainmon)
 cc -std=c11 -Wall -Wextra -Werror examples/minimal/main.c -o "$work/by-pkg-config-program" "${flags[@]}"
 run "$work/by-pkg-config-program" by-pkg-config
 
+[ -f "$library/trainmon/trainmon_sqlite.so" ] || { echo "the SQLite extension is not installed"; exit 1; }
+
 version=$(sed -nE 's/^#define TMON_VERSION_(MAJOR|MINOR|PATCH) ([0-9]+)$/\2/p' include/trainmon/version.h | paste -sd.)
 [ "$(pkg-config --modversion trainmon)" = "$version" ] || { echo "trainmon.pc does not say $version"; exit 1; }
 

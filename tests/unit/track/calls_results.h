@@ -40,4 +40,46 @@ static inline int calls_result_list(calls_env *env) {
   tmon_text_free(text);
   return result;
 }
+
+static inline int calls_take(const void *data, size_t size, void *payload) {
+  (void)data;
+  *(size_t *)payload += size;
+  return 0;
+}
+
+/* Points in each form, then epoch rows. */
+static inline int calls_extract(calls_env *env) {
+  size_t bytes = 0;
+  int result = TMON_OK;
+  for (int format = 0; result == TMON_OK && format < 3; format++) {
+    tmon_extract_options options = {.size = sizeof options, .format = (tmon_extract_format)format};
+    result = tmon_extract(env->fresh, env->id, &options, calls_take, &bytes);
+    options.what = TMON_EXTRACT_EPOCHS;
+    if (result == TMON_OK) result = tmon_extract(env->fresh, env->rest, &options, calls_take, &bytes);
+  }
+  return result;
+}
+
+static inline int calls_extract_open(calls_env *env) {
+  tmon_extract_reader *reader = NULL;
+  const char *keys[] = {"m"};
+  tmon_extract_options options = {.size = sizeof options, .keys = keys, .key_count = 1};
+  int result = tmon_extract_reader_open(&reader, env->fresh, env->id, &options);
+  ck_assert((result == TMON_OK) == (reader != NULL));
+  tmon_extract_reader_free(reader);
+  return result;
+}
+
+/* After an error the same error, after the end the end. */
+static inline int calls_extract_next(calls_env *env) {
+  tmon_extract_reader *reader = NULL;
+  const void *data = NULL;
+  size_t size = 0;
+  int result = tmon_extract_reader_open(&reader, env->fresh, env->id, NULL);
+  if (result != TMON_OK) return result;
+  while ((result = tmon_extract_reader_next(reader, &data, &size)) == TMON_OK) ck_assert(data != NULL && size > 0);
+  ck_assert_int_eq(tmon_extract_reader_next(reader, &data, &size), result);
+  tmon_extract_reader_free(reader);
+  return result;
+}
 #endif

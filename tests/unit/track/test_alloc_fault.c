@@ -12,6 +12,7 @@ static const char *const infallible[] = {
     "tmon_error_field",
     "tmon_error_message",
     "tmon_error_name",
+    "tmon_extract_reader_free",
     "tmon_follow_free",
     "tmon_follow_key",
     "tmon_hardware_sample",
