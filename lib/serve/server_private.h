@@ -7,6 +7,7 @@
 #include "serve/child.h"
 #include "serve/http.h"
 #include "serve/log_file.h"
+#include "serve/metrics_log.h"
 #include "serve/subscription.h"
 #include "serve/update_log.h"
 #include "trainmon/record.h"
@@ -31,6 +32,9 @@ typedef struct tmon_client {
   int64_t sent_us;   /* monotonic; for the keep-alive of event streams */
 } tmon_client;
 
+/* Of status, by its first digit. */
+enum { TMON_REPLY_CLASSES = 6 };
+
 struct tmon_server {
   tmon_store *store;
   tmon_http *http;
@@ -38,6 +42,7 @@ struct tmon_server {
   tmon_access access;
   tmon_log_file writes;  /* logs/monitoring.log: a line for each write that was let in */
   tmon_log_file streams; /* logs/websocket.log */
+  tmon_metrics_log metrics;
   tmon_recipes *recipes; /* NULL: no file was named */
   tmon_children *children;
   tmon_client *clients;
@@ -45,6 +50,7 @@ struct tmon_server {
   size_t websocket_count;
   size_t client_count;
   uint64_t clients_seen;
+  uint64_t replies[TMON_REPLY_CLASSES];
   uint32_t max_websockets;
   uint32_t updates_per_second;
   uint32_t window;
