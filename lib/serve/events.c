@@ -46,13 +46,18 @@ static bool put_subscription(const tmon_request *request, tmon_response *respons
   }
   tmon_json_close(json, ']');
   tmon_json_close(json, '}');
-  if (response->body.error != TMON_OK ||
-      tmon_subscription_read(&wanted, (const char *)response->body.data, response->body.size) != TMON_SUBSCRIPTION_GOOD) {
-    const char *field = tmon_error_field();
+  const char *text = response->body.error == TMON_OK ? (const char *)response->body.data : "";
+  tmon_subscription_kind kind = tmon_subscription_read(&wanted, text, strlen(text));
+  if (kind != TMON_SUBSCRIPTION_GOOD) {
+    const char *field = kind == TMON_SUBSCRIPTION_WRONG ? tmon_error_field() : NULL;
     char message[512];
     (void)snprintf(message, sizeof message, "%s", tmon_error_message());
     tmon_buffer_clear(&response->body);
-    tmon_reply_error(response, 400, NULL, field == NULL || strcmp(field, "table") == 0 ? "tables" : field, "%s", message);
+    if (field == NULL) {
+      tmon_reply_failure(response, TMON_ENOMEM, NULL); /* the message is our own, so nothing else can be wrong with it */
+    } else {
+      tmon_reply_error(response, 400, NULL, strcmp(field, "table") == 0 ? "tables" : field, "%s", message);
+    }
     return false;
   }
   tmon_subscription_free(&wanted);

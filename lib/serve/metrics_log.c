@@ -6,6 +6,7 @@
 #include "trainmon/error.h"
 #include "trainmon/record.h"
 #include "util/alloc.h"
+#include "util/error.h"
 #include "util/json.h"
 #include "util/text.h"
 
@@ -19,7 +20,7 @@ int tmon_metrics_log_open(tmon_metrics_log *log, const char *folder) {
   int code = tmon_log_file_open(&log->file, folder, "metrics.log");
   if (code == TMON_OK && folder != NULL) {
     log->open = tmon_alloc_zero(TMON_METRICS_LOG_OPEN, sizeof *log->open);
-    code = log->open != NULL ? TMON_OK : TMON_ENOMEM;
+    code = log->open != NULL ? TMON_OK : tmon_error_no_memory();
   }
   return code;
 }

@@ -59,6 +59,7 @@ static const tmon_route routes[] = {
     {TMON_METHOD_GET, "/api/metrics/current", TMON_RIGHT_READ, 0, tmon_route_current},
     {TMON_METHOD_GET, "/api/metrics/history", TMON_RIGHT_READ, 0, tmon_route_history},
     {TMON_METHOD_GET, "/api/series", TMON_RIGHT_READ, 0, tmon_route_series},
+    {TMON_METHOD_GET, "/openapi.json", TMON_RIGHT_NONE, 0, tmon_route_asset},
     {TMON_METHOD_GET, "/metrics", TMON_RIGHT_READ, 0, tmon_route_prometheus},
     {TMON_METHOD_GET, "/ws", TMON_RIGHT_READ, 0, tmon_route_websocket},
     {TMON_METHOD_GET, "/events", TMON_RIGHT_READ, 0, tmon_route_events},
