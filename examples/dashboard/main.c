@@ -13,12 +13,13 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-enum { PORTS = 8, NAMES = 32, TOKEN = 258 };
+enum { PORTS = 8, NAMES = 32, TOKEN = 258, RULES = 1 << 20 };
 
 typedef struct settings {
   const char *store;
   const char *token_file;
   const char *read_token_file;
+  const char *alert_rules;
   char token[TOKEN];
   char read_token[TOKEN];
   uint16_t ports[PORTS];
@@ -38,7 +39,7 @@ static void stop(int signal_number) {
 
 static const char usage[] =
     "usage: trainmon-dashboard STORE [--host H] [--port N ...] [--token-file F] [--read-token-file F] [--allow-host NAME ...] [--recipes FILE]\n"
-    "                          [--read-only] [--ws-compression | --no-ws-compression]\n"
+    "                          [--alert-rules FILE] [--read-only] [--ws-compression | --no-ws-compression]\n"
     "\n"
     "Serves the page, REST (/api/...), WebSocket (/ws) and server-sent events (/events) of a store.\n"
     "\n"
@@ -51,6 +52,9 @@ static const char usage[] =
     "                    the same with a second token, which gives the right to read only; needs --token-file\n"
     "  --allow-host NAME further name accepted in the Host header, NAME or NAME:PORT; up to 32 times\n"
     "  --recipes FILE    commands that may be started from the page and over REST, as JSON (MONITORING_RECIPES); see docs/reference/recipes.md\n"
+    "  --alert-rules FILE\n"
+    "                    the rules that each new session begins with, as JSON, commands included (MONITORING_ALERT_RULES); they replace those of the\n"
+    "                    store; see docs/reference/alerts.md\n"
     "  --read-only       no control and no writes\n"
     "  --ws-compression, --no-ws-compression\n"
     "                    permessage-deflate on WebSockets; on when another address than loopback is listened on, since there it saves more than it costs\n"
@@ -121,6 +125,10 @@ static bool read_environment(settings *to) {
   if (to->server.recipes_path == NULL && recipes != NULL && recipes[0] != '\0') {
     to->server.recipes_path = recipes;
   }
+  const char *rules = getenv("MONITORING_ALERT_RULES");
+  if (to->alert_rules == NULL && rules != NULL && rules[0] != '\0') {
+    to->alert_rules = rules;
+  }
   to->store = to->store != NULL ? to->store : getenv("MONITORING_DB_PATH");
   return environment_switch("MONITORING_DEBUG", &to->server.debug) && environment_number("MONITORING_CACHE_SIZE", 100000, &to->server.window) &&
       environment_number("WS_MAX_CONNECTIONS", 400, &to->server.max_websockets) &&
@@ -130,7 +138,7 @@ static bool read_environment(settings *to) {
 
 /* 1: an option with a value was read; 0: it is none; -1: wrong, said so. */
 static int read_option(settings *to, const char *name, const char *value, const char **host) {
-  static const char *const known[] = {"--host", "--port", "--token-file", "--read-token-file", "--allow-host", "--recipes"};
+  static const char *const known[] = {"--host", "--port", "--token-file", "--read-token-file", "--allow-host", "--recipes", "--alert-rules"};
   size_t i = 0;
   while (i < sizeof known / sizeof known[0] && strcmp(known[i], name) != 0) {
     i++;
@@ -148,6 +156,7 @@ static int read_option(settings *to, const char *name, const char *value, const 
   case 2: to->token_file = value; return 1;
   case 3: to->read_token_file = value; return 1;
   case 5: to->server.recipes_path = value; return 1;
+  case 6: to->alert_rules = value; return 1;
   default: break;
   }
   if (to->name_count == NAMES) {
@@ -246,12 +255,42 @@ static void announce(const settings *from, const tmon_server *server) {
   (void)fflush(stdout);
 }
 
+/* Whoever may name a file on this machine's command line may also say what runs on it, so commands are allowed. */
+static bool set_rules(tmon_store *store, const char *path) {
+  static char text[RULES];
+  FILE *file = fopen(path, "re");
+  size_t size = file != NULL ? fread(text, 1, sizeof text, file) : 0;
+  bool good = file != NULL && ferror(file) == 0 && size < sizeof text && memchr(text, '\0', size) == NULL;
+  if (!good) {
+    bool large = file != NULL && ferror(file) == 0;
+    fprintf(stderr, "trainmon-dashboard: can't read the alert rules %s: %s\n", path, large ? "not text, or more than 1 MiB" : strerror(errno));
+  }
+  if (file != NULL) {
+    (void)fclose(file);
+  }
+  if (!good) {
+    return false;
+  }
+  text[size] = '\0';
+  if (tmon_alert_set_rules(store, NULL, text, true) != TMON_OK) {
+    const char *field = tmon_error_field();
+    bool named = field == NULL || strstr(tmon_error_message(), field) != NULL;
+    fprintf(stderr, "trainmon-dashboard: %s: %s%s%s\n", path, named ? "" : field, named ? "" : ": ", tmon_error_message());
+    return false;
+  }
+  return true;
+}
+
 static int serve(settings *from) {
   tmon_store *store = NULL;
   tmon_server *server = NULL;
   tmon_store_options options = {.size = sizeof options, .read_only = from->server.read_only};
   struct sigaction action = {.sa_handler = stop};
   int code = tmon_store_open(&store, from->store, &options);
+  if (code == TMON_OK && from->alert_rules != NULL && !set_rules(store, from->alert_rules)) {
+    tmon_store_free(store);
+    return 2;
+  }
   if (code == TMON_OK) {
     code = tmon_server_open(&server, store, &from->server);
   }

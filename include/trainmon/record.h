@@ -237,6 +237,29 @@ TMON_API int tmon_store_change_cursor(int64_t *out, tmon_store *store);
  */
 TMON_API int tmon_store_changes_json(char **out, tmon_store *store, int64_t after);
 
+/** Which changes tmon_store_rows_json reads. Zero is all defaults but for the tables. */
+typedef struct tmon_rows_query {
+  uint32_t size;             /**< sizeof(tmon_rows_query) */
+  const char *const *tables; /**< names of tables; borrowed for the call */
+  size_t table_count;        /**< how many; none: nothing is read but the cursor */
+  int64_t after;             /**< "cursor" of the call before, or of tmon_store_change_cursor; 0: all that the feed still knows */
+  int64_t after_image;       /**< "image_cursor" of the call before, for the table images; -1: from now on, 0: all there are */
+  int64_t limit;             /**< rows at most; 0: 100, at most 1,000 */
+} tmon_rows_query;
+
+/**
+ * Reads which rows changed after a cursor, as JSON text: {"changes": [{"table", "eventType" (INSERT, UPDATE, DELETE), "at", "new", "old", "whole"}, …],
+ * "cursor", "image_cursor", "behind", "resync", "more"}. A row is named once, with what it holds now: "new" is an object of its columns (JSON columns as
+ * JSON, times as ISO 8601), empty for a DELETE; "old" has its id, empty for an INSERT. A row over 64 KiB is given by its id, and "whole" is false. Pictures are
+ * told when they come, not when they go. "resync": changes after `after` are forgotten already, or it is no cursor of this store; then go on from "cursor".
+ * "behind": changes after "cursor"; "more": ask again at once. Free with tmon_text_free. Any thread.
+ * TMON_EINVAL: no such table (field "tables"), a bad limit or cursor. TMON_EIO, TMON_ENOMEM, TMON_EFORKED. Since 0.1.
+ */
+TMON_API int tmon_store_rows_json(char **out, tmon_store *store, const tmon_rows_query *query);
+
+/** Returns the name of a column of a table that tmon_store_rows_json reads, from 0; NULL when there is none or no such table. Static. Any thread. Since 0.1. */
+TMON_API const char *tmon_table_column(const char *table, size_t index);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # SPDX-FileCopyrightText: libtrainmon contributors
 # Makes asset_table.c and asset_data.S from the files of the built page. Two ways to run it: included from lib/serve.cmake it adds the build
-# rule and sets asset_sources; as a script (cmake -DPAGE=… -DOUT=… -DNOT_BUILT=… -P assets.cmake) it writes the two files.
+# rule and sets asset_sources; as a script (cmake -DPAGE=… -DOUT=… -DNOT_BUILT=… -DOPENAPI=… -P assets.cmake) it writes the two files.
 cmake_minimum_required(VERSION 3.25)
 if(NOT CMAKE_SCRIPT_MODE_FILE)
   set(page_folder "${PROJECT_SOURCE_DIR}/examples/dashboard/dist")
@@ -10,8 +10,10 @@ if(NOT CMAKE_SCRIPT_MODE_FILE)
   set(asset_sources "${asset_folder}/asset_table.c" "${asset_folder}/asset_data.S")
   add_custom_command(OUTPUT ${asset_sources}
     COMMAND "${CMAKE_COMMAND}" "-DPAGE=${page_folder}" "-DOUT=${asset_folder}" "-DNOT_BUILT=${CMAKE_CURRENT_LIST_DIR}/not_built.html"
+            "-DOPENAPI=${CMAKE_CURRENT_LIST_DIR}/openapi.json"
             -P "${CMAKE_CURRENT_LIST_DIR}/assets.cmake"
     DEPENDS ${page_files} "${CMAKE_CURRENT_LIST_DIR}/assets.cmake" "${CMAKE_CURRENT_LIST_DIR}/not_built.html"
+            "${CMAKE_CURRENT_LIST_DIR}/openapi.json"
     COMMENT "Embedding the page" VERBATIM)
   return()
 endif()
@@ -38,6 +40,10 @@ if(NOT "index.html" IN_LIST files)
   set(PAGE "${OUT}")
 endif()
 
+# The description of the routes is served beside the page, whatever the page is.
+list(REMOVE_ITEM files openapi.json)
+list(APPEND files openapi.json)
+
 set(declarations "")
 set(rows "")
 set(data "/* Made by assets.cmake. */\n  .section .note.GNU-stack,\"\",%progbits\n  .section .rodata\n")
@@ -48,16 +54,20 @@ foreach(file IN LISTS files)
   if(NOT DEFINED "type_${extension}")
     continue()
   endif()
+  set(place "${PAGE}/${file}")
+  if(file STREQUAL "openapi.json")
+    set(place "${OPENAPI}")
+  endif()
   set(hashed false)
   if(file MATCHES "^assets/.*-[A-Za-z0-9_-]+\\.[a-z0-9]+$")
     set(hashed true)
   endif()
-  file(SHA256 "${PAGE}/${file}" tag)
+  file(SHA256 "${place}" tag)
   string(SUBSTRING "${tag}" 0 32 tag)
   set(packed "")
   if(gzip AND extension MATCHES "^(html|js|css|svg|json|webmanifest|txt)$")
     set(packed "${OUT}/${number}.gz")
-    execute_process(COMMAND "${gzip}" -9nc "${PAGE}/${file}" OUTPUT_FILE "${packed}" RESULT_VARIABLE failed)
+    execute_process(COMMAND "${gzip}" -9nc "${place}" OUTPUT_FILE "${packed}" RESULT_VARIABLE failed)
     if(failed)
       message(FATAL_ERROR "gzip could not pack ${file}")
     endif()
@@ -68,7 +78,7 @@ foreach(file IN LISTS files)
       "extern const unsigned char ${name}_end[] __attribute__((visibility(\"hidden\")));\n")
     string(APPEND data "  .globl ${name}\n  .hidden ${name}\n  .globl ${name}_end\n  .hidden ${name}_end\n  .balign 16\n${name}:\n")
     if(kind STREQUAL "plain")
-      string(APPEND data "  .incbin \"${PAGE}/${file}\"\n")
+      string(APPEND data "  .incbin \"${place}\"\n")
     elseif(packed)
       string(APPEND data "  .incbin \"${packed}\"\n")
     endif()

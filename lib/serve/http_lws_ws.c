@@ -16,6 +16,10 @@ int tmon_http_lws_open_stream(tmon_http_connection *connection, bool websocket) 
   stream->closing = false;
   stream->context = http->handlers.opened(stream, websocket, http->handlers.payload);
   stream->open = stream->context != NULL;
+  const tmon_buffer *said = &connection->response.body;
+  if (stream->open && !websocket && said->size > 0) {
+    http->handlers.message(stream->context, (const char *)said->data, said->size, http->handlers.payload); /* the query's subscription */
+  }
   if (stream->open) {
     (void)lws_callback_on_writable(connection->wsi);
   }

@@ -60,6 +60,8 @@ static const tmon_route routes[] = {
     {TMON_METHOD_GET, "/api/metrics/current", TMON_RIGHT_READ, 0, tmon_route_current},
     {TMON_METHOD_GET, "/api/metrics/history", TMON_RIGHT_READ, 0, tmon_route_history},
     {TMON_METHOD_GET, "/api/series", TMON_RIGHT_READ, 0, tmon_route_series},
+    {TMON_METHOD_GET, "/openapi.json", TMON_RIGHT_NONE, 0, tmon_route_asset},
+    {TMON_METHOD_GET, "/metrics", TMON_RIGHT_READ, 0, tmon_route_prometheus},
     {TMON_METHOD_GET, "/ws", TMON_RIGHT_READ, 0, tmon_route_websocket},
     {TMON_METHOD_GET, "/events", TMON_RIGHT_READ, 0, tmon_route_events},
 };
@@ -165,8 +167,13 @@ bool tmon_route_afford(tmon_server *server, const tmon_request *request, tmon_re
   return wait == 0 || refuse_rate(response, wait, "costly queries (keys x width)", TMON_ACCESS_COST_RATE) == 0;
 }
 
-int tmon_serve_check(tmon_request *request, tmon_response *response, void *payload) {
-  tmon_server *server = payload;
+static void count(tmon_server *server, const tmon_response *response) {
+  if (response->status / 100 < TMON_REPLY_CLASSES) {
+    server->replies[response->status / 100]++;
+  }
+}
+
+static int check(tmon_server *server, tmon_request *request, tmon_response *response) {
   if (request->refused != NULL) {
     tmon_reply_error(response, 400, NULL, request->refused, "%s is too long or not valid text", request->refused);
     return -1;
@@ -204,6 +211,14 @@ int tmon_serve_check(tmon_request *request, tmon_response *response, void *paylo
     return -1;
   }
   return 0;
+}
+
+int tmon_serve_check(tmon_request *request, tmon_response *response, void *server) {
+  int refused = check(server, request, response);
+  if (refused != 0) {
+    count(server, response);
+  }
+  return refused;
 }
 
 /* A tree takes some 64 bytes a value, however short its text. Commas and brackets inside texts count too: it is a bound, not a count. */
@@ -276,6 +291,6 @@ void tmon_serve_respond(tmon_request *request, tmon_response *response, void *se
 }
 
 void tmon_serve_finish(const tmon_request *request, tmon_response *response, void *server) {
-  (void)server;
+  count(server, response);
   tmon_gzip_reply(request, response);
 }

@@ -29,7 +29,7 @@ void tmon_serve_respond(tmon_request *request, tmon_response *response, void *se
 tmon_handler tmon_route_sessions, tmon_route_session_create, tmon_route_session, tmon_route_session_change, tmon_route_session_delete, tmon_route_active;
 tmon_handler tmon_route_metrics, tmon_route_metrics_add, tmon_route_current, tmon_route_history;
 tmon_handler tmon_route_series, tmon_route_pause, tmon_route_resume, tmon_route_stop, tmon_route_status, tmon_route_login;
-tmon_handler tmon_route_hardware;
+tmon_handler tmon_route_hardware, tmon_route_prometheus;
 tmon_handler tmon_route_validation, tmon_route_validation_add, tmon_route_confusion, tmon_route_confusion_add, tmon_route_benchmarks,
     tmon_route_benchmark_add;
 tmon_handler tmon_route_datasets, tmon_route_dataset_add, tmon_route_trials, tmon_route_trial_add;

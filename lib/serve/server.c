@@ -22,6 +22,7 @@ static void tick(void *payload) {
   int64_t now = tmon_clock_monotonic_us();
   tmon_log_file_flush(&server->writes, now, false);
   tmon_log_file_flush(&server->streams, now, false);
+  tmon_metrics_log_tick(&server->metrics, server->store, now);
   if (!server->read_only && now - server->recovered_us >= RECOVER_US) {
     /* Trainers that were killed become "interrupted", silent REST sessions expire. A busy store is tried again in a second. */
     (void)tmon_store_recover(server->store, 0, NULL);
@@ -114,6 +115,9 @@ static int open_logs(tmon_server *server) {
   if (code == TMON_OK) {
     code = tmon_log_file_open(&server->streams, folder, "websocket.log");
   }
+  if (code == TMON_OK) {
+    code = tmon_metrics_log_open(&server->metrics, folder);
+  }
   return code;
 }
 
@@ -194,6 +198,7 @@ void tmon_server_free(tmon_server *server) {
   tmon_children_free(server->children); /* while the store is there to take their end */
   tmon_recipes_free(server->recipes);
   tmon_updates_free(server->updates);
+  tmon_metrics_log_close(&server->metrics, server->store);
   tmon_log_file_close(&server->streams);
   tmon_log_file_close(&server->writes);
   tmon_access_free(&server->access);

@@ -7,6 +7,8 @@
 #include "serve/child.h"
 #include "serve/http.h"
 #include "serve/log_file.h"
+#include "serve/metrics_log.h"
+#include "serve/subscription.h"
 #include "serve/update_log.h"
 #include "trainmon/record.h"
 #include "trainmon/server.h"
@@ -21,14 +23,17 @@ typedef struct tmon_client {
   char peer[64];
   bool websocket;
   bool greeted;
-  bool lost;   /* stood still for too long; is being closed */
-  bool chosen; /* a subscription was sent: only the sessions in `ids` */
-  char (*ids)[37];
-  size_t id_count;
+  bool lost;     /* stood still for too long; is being closed */
+  unsigned slot; /* its bit in the messages that are for some only */
+  tmon_subscription wanted;
+  char *notice; /* the answer to its last subscription, until it is sent */
   tmon_cursor cursor;
   uint64_t pictured; /* up to this change it has the pictures */
   int64_t sent_us;   /* monotonic; for the keep-alive of event streams */
 } tmon_client;
+
+/* Of status, by its first digit. */
+enum { TMON_REPLY_CLASSES = 6 };
 
 struct tmon_server {
   tmon_store *store;
@@ -37,13 +42,16 @@ struct tmon_server {
   tmon_access access;
   tmon_log_file writes;  /* logs/monitoring.log: a line for each write that was let in */
   tmon_log_file streams; /* logs/websocket.log */
+  tmon_metrics_log metrics;
   tmon_recipes *recipes; /* NULL: no file was named */
   tmon_children *children;
   tmon_client *clients;
   struct tmon_export *exports; /* those that are being sent (routes_extract.c) */
+  tmon_update_readers slots;   /* that are taken */
   size_t websocket_count;
   size_t client_count;
   uint64_t clients_seen;
+  uint64_t replies[TMON_REPLY_CLASSES];
   uint32_t max_websockets;
   uint32_t updates_per_second;
   uint32_t window;
@@ -63,14 +71,13 @@ void tmon_client_close(void *client, void *server);
 void tmon_clients_wake(tmon_server *server);
 void tmon_clients_keep_alive(tmon_server *server, int64_t now_us);
 int tmon_events_frame(tmon_buffer *out, const char *text, size_t size);
-/* The sessions of a subscribe message. False: not such a message. `ids` NULL with true: all. Exposed for the fuzzer. */
-bool tmon_subscription_parse(const char *text, size_t size, char (**ids)[37], size_t *count);
 
 /* updates.c */
 int tmon_updates_make(tmon_updates **out, tmon_server *server);
 void tmon_updates_free(tmon_updates *updates);
 void tmon_updates_poll(tmon_updates *updates, int64_t now_us);
-void tmon_updates_forget(tmon_updates *updates); /* nobody listens: follows nothing until the next poll */
+void tmon_updates_follow_tables(tmon_updates *updates); /* a client asks for a table: what changes from now on is told */
+void tmon_updates_forget(tmon_updates *updates);        /* nobody listens: follows nothing until the next poll */
 const tmon_update_log *tmon_updates_log(const tmon_updates *updates);
 const struct tmon_pictures_shown *tmon_updates_pictures(const tmon_updates *updates);
 #endif

@@ -25,8 +25,16 @@ void tmon_update_log_add(tmon_update_log *log, const char *session, bool data, c
   update->data = data;
   update->size = size;
   update->text = text;
+  update->addressed = false;
   (void)tmon_text_copy(update->session, sizeof update->session, session);
   log->bytes += size;
+}
+
+void tmon_update_log_add_for(tmon_update_log *log, const tmon_update_readers *readers, char *text, size_t size) {
+  tmon_update_log_add(log, "", false, text, size);
+  tmon_update *update = &log->items[(log->next - 1) % TMON_UPDATE_LOG_ITEMS];
+  update->addressed = true;
+  update->readers = *readers;
 }
 
 void tmon_update_log_clear(tmon_update_log *log) {

@@ -10,9 +10,17 @@
 /* A client that lags more skips what can be read again by REST. The log is longer than the lag, so that endings still reach it. */
 enum { TMON_UPDATE_LOG_ITEMS = 1024, TMON_UPDATE_LOG_BYTES = 4 << 20, TMON_UPDATE_LAG_ITEMS = 256, TMON_UPDATE_LAG_BYTES = 1 << 20 };
 
+/* A bit a client, by its slot. */
+enum { TMON_UPDATE_SLOTS = 512 };
+typedef struct tmon_update_readers {
+  uint64_t bits[TMON_UPDATE_SLOTS / 64];
+} tmon_update_readers;
+
 typedef struct tmon_update {
   uint64_t offset; /* bytes published before it */
   bool data;       /* points and progress: may be skipped; others are always delivered */
+  bool addressed;  /* for `readers` alone, and about no session */
+  tmon_update_readers readers;
   char session[37];
   size_t size;
   char *text;
@@ -35,6 +43,8 @@ typedef enum tmon_step { TMON_STEP_NOTHING, TMON_STEP_MESSAGE, TMON_STEP_RESYNC,
 
 /* Takes `text` (tmon_free) also on its way out. */
 void tmon_update_log_add(tmon_update_log *log, const char *session, bool data, char *text, size_t size);
+/* The same for a message that is for some clients only. */
+void tmon_update_log_add_for(tmon_update_log *log, const tmon_update_readers *readers, char *text, size_t size);
 void tmon_update_log_clear(tmon_update_log *log);
 tmon_cursor tmon_update_log_end(const tmon_update_log *log);
 /* The client stood still so long that the log went by. */

@@ -7,6 +7,7 @@
 #include "serve/pictures.h"
 #include "serve/server_private.h"
 #include "serve/session_json.h"
+#include "serve/table_changes.h"
 
 #include "trainmon/alert.h"
 #include "trainmon/error.h"
@@ -32,6 +33,8 @@ struct tmon_updates {
   char newest[37]; /* the newest session that is known, and when it was made */
   int64_t newest_us;
   int64_t alerted; /* revision of the last alert that was told */
+  tmon_table_changes tables;
+  bool more; /* of them */
   int64_t looked_us;
   int64_t round_us;
 };
@@ -53,6 +56,7 @@ void tmon_updates_forget(tmon_updates *updates) {
   updates->listening = false;
   updates->newest[0] = '\0';
   updates->newest_us = 0;
+  updates->tables.followed = false;
   tmon_update_log_clear(&updates->log);
   tmon_pictures_clear(&updates->pictures);
 }
@@ -68,6 +72,8 @@ void tmon_updates_free(tmon_updates *updates) {
 const tmon_update_log *tmon_updates_log(const tmon_updates *updates) { return &updates->log; }
 
 const tmon_pictures_shown *tmon_updates_pictures(const tmon_updates *updates) { return &updates->pictures; }
+
+void tmon_updates_follow_tables(tmon_updates *updates) { tmon_table_changes_begin(&updates->tables, updates->server); }
 
 static void publish(tmon_updates *updates, const char *id, bool data, tmon_buffer *buffer) {
   size_t size = buffer->size;
@@ -307,6 +313,7 @@ static void run_round(tmon_updates *updates) {
   tmon_record_list *list = NULL;
   tmon_record record;
   int code = meet_fresh(updates, 1);
+  updates->more = tmon_table_changes_tell(&updates->tables, updates->server, &updates->log);
   if (code != TMON_OK || tmon_record_list_open(&list, updates->server->store, &filter) != TMON_OK) {
     tmon_record_list_free(list);
     return; /* a busy store: the next round tries again, points stay pending */
@@ -328,7 +335,7 @@ static void run_round(tmon_updates *updates) {
 }
 
 void tmon_updates_poll(tmon_updates *updates, int64_t now_us) {
-  bool wanted = !updates->listening;
+  bool wanted = !updates->listening || updates->more;
   int64_t interval = 1000000 / (int64_t)updates->server->updates_per_second;
   for (size_t i = 0; i < updates->count; i++) {
     (void)tmon_followed_drain(&updates->followed[i]);

@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-enum { SUBSCRIPTION_IDS = 1000, KEEP_ALIVE_US = 15000000, SWEEP_US = 1000000 };
+enum { KEEP_ALIVE_US = 15000000, SWEEP_US = 1000000 };
 
 void tmon_route_websocket(tmon_server *server, const tmon_request *request, tmon_response *response) {
   if (!request->upgrade) {
@@ -29,10 +29,16 @@ void tmon_route_websocket(tmon_server *server, const tmon_request *request, tmon
 
 void *tmon_client_open(tmon_http_stream *stream, bool websocket, void *payload) {
   tmon_server *server = payload;
-  tmon_client *client = tmon_alloc_zero(1, sizeof *client);
+  unsigned slot = 0;
+  while (slot < TMON_UPDATE_SLOTS && (server->slots.bits[slot / 64] >> slot % 64 & 1) != 0) {
+    slot++;
+  }
+  tmon_client *client = slot < TMON_UPDATE_SLOTS ? tmon_alloc_zero(1, sizeof *client) : NULL;
   if (client == NULL) {
     return NULL;
   }
+  client->slot = slot;
+  server->slots.bits[slot / 64] |= UINT64_C(1) << slot % 64;
   client->stream = stream;
   client->websocket = websocket;
   client->cursor = tmon_update_log_end(tmon_updates_log(server->updates));
@@ -61,75 +67,64 @@ void tmon_client_close(void *context, void *payload) {
   tmon_log_file_line(&server->streams, "disconnect peer=%s number=%llu", client->peer, (unsigned long long)client->number);
   server->client_count--;
   server->websocket_count -= client->websocket;
-  tmon_free(client->ids);
+  server->slots.bits[client->slot / 64] &= ~(UINT64_C(1) << client->slot % 64);
+  tmon_subscription_free(&client->wanted);
+  tmon_free(client->notice);
   tmon_free(client);
 }
 
-bool tmon_subscription_parse(const char *text, size_t size, char (**ids)[37], size_t *count) {
-  tmon_json *document = NULL;
-  bool good = false;
-  *ids = NULL;
-  *count = 0;
-  if (tmon_json_parse(&document, text, size) != TMON_OK) {
-    return false;
+/* What it asked for, or what is wrong with it; said to those only who asked for tables, as who does not never was told. */
+static void answer(tmon_client *client, bool good) {
+  tmon_buffer buffer;
+  tmon_json_writer json;
+  tmon_buffer_init(&buffer, 4096);
+  tmon_json_begin(&json, &buffer);
+  tmon_json_open(&json, NULL, '{');
+  tmon_json_put_text(&json, "type", good ? "subscribed" : "error");
+  if (good) {
+    tmon_json_put_int(&json, "tables", (int64_t)client->wanted.wish_count);
+  } else {
+    tmon_json_open(&json, "error", '{');
+    tmon_json_put_text(&json, "code", "bad_request");
+    tmon_json_put_text(&json, "message", tmon_error_message());
+    tmon_json_put_text(&json, "field", tmon_error_field());
+    tmon_json_close(&json, '}');
   }
-  const char *type = tmon_json_text(tmon_json_get(document, "type"));
-  const tmon_json *sessions = tmon_json_get(document, "sessions");
-  if (type == NULL || strcmp(type, "subscribe") != 0) {
-    goto out;
-  }
-  if (tmon_json_text(sessions) != NULL) {
-    good = strcmp(tmon_json_text(sessions), "all") == 0;
-    goto out;
-  }
-  if (tmon_json_type(sessions) != TMON_JSON_ARRAY) {
-    goto out;
-  }
-  *ids = tmon_alloc_zero(SUBSCRIPTION_IDS, sizeof **ids);
-  if (*ids == NULL) {
-    goto out;
-  }
-  good = true;
-  for (const tmon_json *item = tmon_json_first(sessions); item != NULL && good; item = tmon_json_next(item)) {
-    const char *id = tmon_json_text(item);
-    good = id != NULL && tmon_id_is_valid(id) && *count < SUBSCRIPTION_IDS;
-    if (good) {
-      (void)tmon_text_copy((*ids)[(*count)++], sizeof **ids, id);
-    }
-  }
-  if (!good) {
-    tmon_free(*ids);
-    *ids = NULL;
-    *count = 0;
-  }
-out:
-  tmon_json_free(document);
-  return good;
+  tmon_json_close(&json, '}');
+  tmon_free(client->notice);
+  client->notice = buffer.error == TMON_OK ? tmon_buffer_take(&buffer) : NULL;
+  tmon_buffer_free(&buffer);
 }
 
-void tmon_client_message(void *context, const char *text, size_t size, void *server) {
+void tmon_client_message(void *context, const char *text, size_t size, void *payload) {
   tmon_client *client = context;
-  char(*ids)[37] = NULL;
-  size_t count = 0;
-  (void)server;
+  tmon_server *server = payload;
+  tmon_subscription said;
   /* Messages of kinds that are not known are left for later versions. */
-  if (tmon_subscription_parse(text, size, &ids, &count)) {
-    tmon_free(client->ids);
-    client->chosen = ids != NULL;
-    client->ids = ids;
-    client->id_count = count;
-    client->pictured = 0; /* the newest pictures of what it follows now go at once */
-    tmon_http_stream_want(client->stream);
+  tmon_subscription_kind kind = tmon_subscription_read(&said, text, size);
+  if (kind == TMON_SUBSCRIPTION_NOT_ONE) {
+    return;
   }
+  bool about_tables = said.tables_said || kind == TMON_SUBSCRIPTION_WRONG;
+  if (kind == TMON_SUBSCRIPTION_GOOD) {
+    if (said.sessions_said) {
+      client->pictured = 0; /* the newest pictures of what it follows now go at once */
+    }
+    tmon_subscription_merge(&client->wanted, &said);
+  }
+  if (client->wanted.wish_count > 0) {
+    tmon_updates_follow_tables(server->updates);
+  }
+  if (about_tables) {
+    answer(client, kind == TMON_SUBSCRIPTION_GOOD);
+  }
+  tmon_http_stream_want(client->stream);
 }
 
-static bool wants(const tmon_client *client, const char *session) {
-  for (size_t i = 0; client->chosen && i < client->id_count; i++) {
-    if (strcmp(client->ids[i], session) == 0) {
-      return true;
-    }
-  }
-  return !client->chosen;
+static bool wants(const tmon_client *client, const char *session) { return tmon_subscription_wants_session(&client->wanted, session); }
+
+static bool is_for(const tmon_client *client, const tmon_update *update) {
+  return update->addressed ? (update->readers.bits[client->slot / 64] >> client->slot % 64 & 1) != 0 : wants(client, update->session);
 }
 
 /* Skips those of sessions that it does not follow. */
@@ -202,6 +197,13 @@ void tmon_client_writable(void *context, void *payload) {
     tmon_http_stream_want(client->stream);
     return;
   }
+  if (client->notice != NULL) {
+    (void)send_text(client, client->notice, strlen(client->notice));
+    tmon_free(client->notice);
+    client->notice = NULL;
+    tmon_http_stream_want(client->stream);
+    return;
+  }
   for (;;) {
     tmon_step step = tmon_update_log_step(log, &client->cursor, &update);
     if (step == TMON_STEP_NOTHING) {
@@ -223,7 +225,7 @@ void tmon_client_writable(void *context, void *payload) {
       tmon_http_stream_close(client->stream);
       return;
     }
-    if (wants(client, update->session)) {
+    if (is_for(client, update)) {
       if (step == TMON_STEP_RESYNC) {
         say_resync(client, update->session);
         tmon_log_file_line(&server->streams, "resync peer=%s number=%llu session=%s", client->peer, (unsigned long long)client->number, update->session);

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: MIT
 # SPDX-FileCopyrightText: libtrainmon contributors
 """Tokens, rates and log files of a real server. Usage: test_access.py PROGRAM [unittest arguments]"""
+import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -88,6 +90,40 @@ class Access(unittest.TestCase):
             self.assertEqual(websocket.status, 101, right)
             websocket.close()
         self.assertEqual(WebSocket(server.port).status, 401)
+
+    def test_metrics_log(self):
+        server = self.serve()
+        _, reply = server.ask("POST", "/api/training/sessions", SESSION | {"session_name": 'my "one"'})
+        session = reply["session"]["id"]
+        time.sleep(1.2) # the server has seen that it runs
+        for epoch in (1, 2):
+            body = {"session_id": session, "epoch": epoch, "val_loss": 0.5, "kappa score": epoch}
+            self.assertEqual(server.ask("POST", "/api/training/metrics", body)[0], 201)
+        self.assertEqual(server.ask("PATCH", f"/api/training/sessions/{session}", {"status": "completed", "final_loss": 0.25})[0], 200)
+        lines = self.log(server, "metrics.log", 3)
+        head = f'session={session} name="my\\x20\\x22one\\x22"'
+        self.assertEqual(lines[0], f"epoch {head} epoch=1 val_loss=0.5 kappa\\x20score=1")
+        self.assertEqual(lines[1], f"epoch {head} epoch=2 val_loss=0.5 kappa\\x20score=2")
+        self.assertRegex(lines[2], "^" + re.escape(f"finished {head} status=completed best_epoch=1 ") + ".*final_loss=0.25$")
+        self.assertEqual(server.ask("PATCH", f"/api/training/sessions/{session}", {"notes": "seen"})[0], 200)
+        self.assertEqual(server.ask("POST", "/api/training/sessions", SESSION | {"status": "failed"})[0], 201)
+        self.assertIn("status=failed", self.log(server, "metrics.log", 4)[3])
+
+    def test_alert_rules_of_a_file(self):
+        rules = [{"name": "high", "type": "threshold", "metric": "val_loss", "above": 2, "actions": ["command"], "command": ["/bin/true"]}]
+        with tempfile.NamedTemporaryFile("w", delete=False) as file:
+            json.dump(rules, file)
+        self.addCleanup(os.unlink, file.name)
+        for server in (self.serve("--alert-rules", file.name), self.serve(environment={"MONITORING_ALERT_RULES": file.name})):
+            self.assertEqual([rule["name"] for rule in server.ask("GET", "/api/training/alert-rules")[1]["rules"]], ["high"])
+        folder = tempfile.mkdtemp(prefix="trainmon-rest-")
+        with open(file.name, "w", encoding="utf-8") as out:
+            json.dump([rules[0] | {"hold": "long"}], out)
+        for path, words in ((file.name, (file.name, "hold")), ("/nowhere/rules.json", ("/nowhere/rules.json", "No such file"))):
+            done = subprocess.run([test_rest.PROGRAM, folder, "--port", "0", "--alert-rules", path], capture_output=True, text=True, timeout=20)
+            self.assertEqual(done.returncode, 2)
+            for word in words:
+                self.assertIn(word, done.stderr)
 
     def test_bad_tokens_are_refused_at_start(self):
         folder = tempfile.mkdtemp(prefix="trainmon-rest-")

@@ -84,10 +84,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (at < end && tmon_json_parse(&document, at, (size_t)(end - at)) == 0) {
     tmon_json_free(document);
   }
-  char(*ids)[37] = NULL;
-  size_t count = 0;
-  if (at < end && tmon_subscription_parse(at, (size_t)(end - at), &ids, &count)) {
-    tmon_free(ids);
+  tmon_subscription wanted = {0};
+  if (at < end && tmon_subscription_read(&wanted, at, (size_t)(end - at)) == TMON_SUBSCRIPTION_GOOD) {
+    (void)tmon_subscription_wants_row(&wanted, "training_sessions", "INSERT", NULL);
+    tmon_subscription_free(&wanted);
   }
   check_rules(&request);
   return 0;

@@ -57,6 +57,21 @@ START_TEST(a_slow_client_gets_one_resync_a_session_and_every_ending) {
 }
 END_TEST
 
+START_TEST(some_messages_are_for_some) {
+  const tmon_update *update = NULL;
+  tmon_update_readers readers = {.bits = {[1] = UINT64_C(1) << 6}};
+  tmon_cursor cursor = tmon_update_log_end(&updates);
+  char *text = tmon_alloc_zero(2, 1);
+  tmon_update_log_add_for(&updates, &readers, text, 1);
+  add("a", true, 10);
+  ck_assert_int_eq(tmon_update_log_step(&updates, &cursor, &update), TMON_STEP_MESSAGE);
+  ck_assert(update->addressed && update->readers.bits[1] == UINT64_C(1) << 6);
+  ck_assert_int_eq(tmon_update_log_step(&updates, &cursor, &update), TMON_STEP_MESSAGE);
+  ck_assert(!update->addressed);
+  tmon_update_log_clear(&updates);
+}
+END_TEST
+
 START_TEST(bytes_count_as_lag_too) {
   const tmon_update *update = NULL;
   tmon_cursor cursor = tmon_update_log_end(&updates);
@@ -144,6 +159,7 @@ int main(void) {
   TCase *tests = tcase_create("all");
   tcase_add_test(tests, a_client_gets_what_comes_after_it);
   tcase_add_test(tests, a_slow_client_gets_one_resync_a_session_and_every_ending);
+  tcase_add_test(tests, some_messages_are_for_some);
   tcase_add_test(tests, bytes_count_as_lag_too);
   tcase_add_test(tests, the_log_is_bounded);
   tcase_add_test(tests, names_fill_fields);

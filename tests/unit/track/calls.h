@@ -351,6 +351,16 @@ static inline int calls_changes(calls_env *env) {
   return result;
 }
 
+static inline int calls_rows(calls_env *env) {
+  static const char *const names[] = {"training_sessions", "training_metrics", "images"};
+  tmon_rows_query query = {.size = sizeof query, .tables = names, .table_count = 3};
+  char *text = NULL;
+  int result = tmon_store_rows_json(&text, env->fresh, &query);
+  ck_assert((result == TMON_OK) == (text != NULL));
+  tmon_text_free(text);
+  return result;
+}
+
 static inline int calls_info(calls_env *env) {
   tmon_store_info info;
   return tmon_store_get_info(&info, env->fresh);
@@ -429,6 +439,7 @@ static const calls_entry calls_table[] = {
     {"tmon_session_start", calls_start, CALLS_ATOMIC},
     {"tmon_store_change_cursor", calls_cursor, CALLS_READS},
     {"tmon_store_changes_json", calls_changes, CALLS_READS},
+    {"tmon_store_rows_json", calls_rows, CALLS_READS},
     {"tmon_store_get_info", calls_info, CALLS_READS},
     {"tmon_store_open", calls_store_open, CALLS_MANY},
     {"tmon_store_recover", calls_recover, 0},

@@ -30,6 +30,7 @@ static const char *const infallible[] = {
     "tmon_session_on_alert",
     "tmon_session_wait_while_paused",
     "tmon_store_free",
+    "tmon_table_column",
     "tmon_text_free",
     "tmon_version",
     "tmon_version_number",
