@@ -59,13 +59,16 @@ static void start(tmon_metrics_log *log, tmon_store *store) {
 static void put(char *out, size_t *used, size_t *left_out, const char *key, const char *value) {
   char name[NAME_BYTES];
   tmon_log_file_escape(name, sizeof name, key);
-  size_t size = strlen(name) + strlen(value) + 2;
-  if (*used + size >= FIGURES_BYTES) {
+  const char *const parts[] = {" ", name, "=", value};
+  if (*used + strlen(name) + strlen(value) + 2 >= FIGURES_BYTES) {
     ++*left_out;
     return;
   }
-  (void)snprintf(out + *used, FIGURES_BYTES - *used, " %s=%s", name, value);
-  *used += size;
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+    size_t size = strlen(parts[i]);
+    memcpy(out + *used, parts[i], size + 1);
+    *used += size;
+  }
 }
 
 /* The numbers of `from` that are known, and those of its `extra`, as " key=value". */
