@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* SPDX-FileCopyrightText: libtrainmon contributors */
 /* /api/metrics/history: the latest points of several metrics, one metric a piece of work. */
+#include "serve/history_epochs.h"
 #include "serve/router.h"
 #include "serve/server_private.h"
 
@@ -11,16 +12,16 @@
 #include "util/text.h"
 
 /* What one request may cost: keys, points of one, and points of all together. */
-enum { KEYS = 64, KEY_BYTES = 256, LIMIT = 100000, POINTS = 500000 };
+enum { KEYS = TMON_HISTORY_KEYS, KEY_BYTES = TMON_HISTORY_KEY_BYTES, LIMIT = 100000, POINTS = 500000 };
 
 typedef struct history_work {
   tmon_server *server;
   char id[37];
-  size_t keys;
+  bool rest;
   size_t key; /* the one whose turn it is */
   size_t limit;
   tmon_point *points; /* `limit` of them */
-  char names[KEYS][KEY_BYTES];
+  tmon_history_names names;
 } history_work;
 
 static void drop(void *state) {
@@ -34,18 +35,18 @@ static int find_keys(history_work *work, const tmon_request *request) {
   const char *key = NULL;
   tmon_metric_list *metrics = NULL;
   tmon_metric_info info;
-  while (work->keys < KEYS && (key = tmon_request_parameter(request, "key", work->keys)) != NULL) {
-    if (!tmon_text_copy(work->names[work->keys], KEY_BYTES, key)) {
+  while (work->names.count < KEYS && (key = tmon_request_parameter(request, "key", work->names.count)) != NULL) {
+    if (!tmon_text_copy(work->names.keys[work->names.count], KEY_BYTES, key)) {
       return tmon_error_set_field(TMON_EINVAL, "key", "a key has at most 250 bytes");
     }
-    work->keys++;
+    work->names.count++;
   }
-  if (work->keys > 0) {
+  if (work->names.count > 0 || work->rest) {
     return TMON_OK;
   }
   int code = tmon_metric_list_open(&metrics, work->server->store, work->id);
-  while (code == TMON_OK && work->keys < KEYS && (code = tmon_metric_list_next(metrics, &info)) == TMON_OK) {
-    (void)tmon_text_copy(work->names[work->keys++], KEY_BYTES, info.key);
+  while (code == TMON_OK && work->names.count < KEYS && (code = tmon_metric_list_next(metrics, &info)) == TMON_OK) {
+    (void)tmon_text_copy(work->names.keys[work->names.count++], KEY_BYTES, info.key);
   }
   tmon_metric_list_free(metrics);
   return code == TMON_DONE ? TMON_OK : code;
@@ -54,14 +55,22 @@ static int find_keys(history_work *work, const tmon_request *request) {
 static size_t step(void *state, tmon_response *response) {
   history_work *work = state;
   tmon_json_writer *json = &response->json;
-  if (work->key < work->keys) {
+  if (work->rest) {
+    int code = tmon_history_epochs(json, work->server->store, work->id, &work->names, work->limit);
+    if (code != TMON_OK) {
+      tmon_reply_failure(response, code, NULL);
+      return 0;
+    }
+    work->key = work->names.count;
+  }
+  if (work->key < work->names.count) {
     size_t count = work->limit;
-    int code = tmon_series_tail(work->points, &count, work->server->store, work->id, work->names[work->key]);
+    int code = tmon_series_tail(work->points, &count, work->server->store, work->id, work->names.keys[work->key]);
     if (code != TMON_OK) {
       tmon_reply_failure(response, code, code == TMON_ENOTFOUND || code == TMON_EINVAL ? "key" : NULL);
       return 0;
     }
-    tmon_json_open(json, work->names[work->key], '[');
+    tmon_json_open(json, work->names.keys[work->key], '[');
     for (size_t i = 0; i < count; i++) {
       tmon_json_open(json, NULL, '{');
       tmon_json_put_int(json, "step", work->points[i].step);
@@ -72,12 +81,12 @@ static size_t step(void *state, tmon_response *response) {
     tmon_json_close(json, ']');
     work->key++;
   }
-  if (work->key == work->keys) {
+  if (work->key == work->names.count) {
     tmon_json_close(json, '}');
     tmon_reply_end(response);
     return 0;
   }
-  return work->keys - work->key;
+  return work->names.count - work->key;
 }
 
 /* False: `response` says why. */
@@ -87,14 +96,15 @@ static bool prepare(history_work *work, const tmon_request *request, tmon_respon
     tmon_reply_failure(response, code, NULL);
     return false;
   }
-  if (work->keys * work->limit > POINTS) {
+  if (work->names.count * work->limit > POINTS) {
     if (tmon_request_parameter(request, "limit", 0) != NULL) {
-      tmon_reply_error(response, 400, NULL, "limit", "%zu keys of %zu points are over the limit of %d points", work->keys, work->limit, (int)POINTS);
+      tmon_reply_error(
+          response, 400, NULL, "limit", "%zu keys of %zu points are over the limit of %d points", work->names.count, work->limit, (int)POINTS);
       return false;
     }
-    work->limit = POINTS / work->keys; /* the window of the server, not what the client asked for */
+    work->limit = POINTS / work->names.count; /* the window of the server, not what the client asked for */
   }
-  if (!tmon_route_afford(work->server, request, response, work->keys, work->limit)) {
+  if (!tmon_route_afford(work->server, request, response, work->rest ? KEYS : work->names.count, work->rest ? 1 : work->limit)) {
     return false;
   }
   work->points = tmon_alloc_zero(work->limit, sizeof *work->points);
@@ -121,6 +131,7 @@ void tmon_route_history(tmon_server *server, const tmon_request *request, tmon_r
     return;
   }
   bool over = tmon_route_is_over(&record);
+  bool rest = record.rest;
   tmon_record_list_free(list);
   if (over && tmon_route_unchanged(server, request, response, id)) {
     return;
@@ -131,6 +142,7 @@ void tmon_route_history(tmon_server *server, const tmon_request *request, tmon_r
     return;
   }
   work->server = server;
+  work->rest = rest;
   work->limit = (size_t)limit;
   (void)tmon_text_copy(work->id, sizeof work->id, id);
   if (!prepare(work, request, response)) {
@@ -140,5 +152,5 @@ void tmon_route_history(tmon_server *server, const tmon_request *request, tmon_r
   tmon_json_writer *json = tmon_reply_begin(response, 200);
   tmon_json_put_text(json, "session_id", id);
   tmon_json_open(json, "history", '{');
-  response->work = (tmon_work){work->keys + 1, step, drop, work};
+  response->work = (tmon_work){work->names.count + 1, step, drop, work};
 }

@@ -207,6 +207,20 @@ class Monitor(unittest.TestCase):
             self.assertEqual(system, {"gpu_usage": 87.5, "gpu_memory": 50, "gpu_memory_mb": 8432, "gpu_temp": 71, "ram_usage": 42})
         websocket.close()
 
+    def test_history_of_a_trainer_over_rest(self):
+        server = self.serve()
+        session = self.post(server, "/api/training/sessions", {"session_name": "r", "status": "running"}, 201)["session"]["id"]
+        for epoch in range(5):
+            self.post(server, "/api/training/metrics", {"session_id": session, "epoch": epoch, "total_loss": 1 / (epoch + 1), "mine": epoch}, 201)
+        history = self.get(server, f"/api/metrics/history?session_id={session}&limit=3")["history"]
+        self.assertEqual([(point["step"], point["value"]) for point in history["total_loss"]], [(2, 1 / 3), (3, 1 / 4), (4, 1 / 5)])
+        self.assertEqual([point["value"] for point in history["mine"]], [2, 3, 4])
+        self.assertTrue(all(point["time"] > 1e15 for point in history["mine"]))
+        one = self.get(server, f"/api/metrics/history?session_id={session}&key=mine")["history"]
+        self.assertEqual((list(one), len(one["mine"])), (["mine"], 5))
+        status, reply = server.ask("GET", f"/api/metrics/history?session_id={session}&key=nothing")
+        self.assertEqual((status, reply["error"]["field"]), (404, "key"))
+
     def test_several_live_ones_are_not_guessed(self):
         server = self.serve()
         made = {self.post(server, "/api/training/sessions", {"session_name": name, "status": "running"}, 201)["session"]["id"] for name in "ab"}
