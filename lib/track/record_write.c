@@ -296,10 +296,12 @@ int tmon_record_update(tmon_store *store, const char *id, const tmon_record_chan
   return result;
 }
 
+/* A row stands for a completed epoch. Counting rows is right for trainers that count from 0, the highest number for those that leave epochs out. */
 static int touch_session(tmon_tx *tx, const char *id, int64_t epoch) {
   tmon_row *row = NULL;
   int result = tmon_tx_prepare(&row, tx,
-      "UPDATE training_sessions SET lease_at = ?2, progress_epoch = max(coalesce(progress_epoch, 0), CASE WHEN rest = 1 THEN ?3 ELSE 0 END),"
+      "UPDATE training_sessions SET lease_at = ?2, progress_epoch = max(coalesce(progress_epoch, 0), CASE WHEN rest = 1 THEN"
+      " max(?3, (SELECT count(*) FROM training_metrics WHERE session_id = ?1)) ELSE 0 END),"
       " completed_at = CASE WHEN rest = 1 AND status = 'interrupted' THEN NULL ELSE completed_at END,"
       " status = CASE WHEN rest = 1 AND status IN ('interrupted', 'pending') THEN 'running' ELSE status END WHERE id = ?1");
   if (result != TMON_OK) return result;

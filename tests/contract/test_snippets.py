@@ -30,9 +30,9 @@ epochs = 3
 class OnPort(test_rest.Server):
     """The server of the other tests, on the port of the documents."""
 
-    def __init__(self):
-        super().__init__("--port", str(PORT))
-        self.port = PORT
+    def __init__(self, port=PORT):
+        super().__init__("--port", str(port))
+        self.port = port
 
 
 def run(program, **options):
@@ -93,6 +93,17 @@ class Snippets(unittest.TestCase):
         self.assertAlmostEqual(efficiency["efficiency_score"], 0.754 / 2.5)
         models = {row["model_type"]: row for row in self.sql("models.sql")}["yolov8s"]
         self.assertEqual((models["avg_map"], models["avg_duration"], models["training_runs"]), (0.754, 9000, 1))
+
+    def test_readme(self):
+        server = OnPort(8000)
+        self.addCleanup(server.close)
+        text = (pathlib.Path(__file__).parents[2] / "README.md").read_text()
+        program = text.partition("```python\n")[2].partition("```")[0]
+        run([sys.executable, "-c", program], env={k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")})
+        session, = server.ask("GET", "/api/training/sessions")[1]["sessions"]
+        self.assertEqual((session["status"], session["progress"]["percent"]), ("completed", 100))
+        rows = server.ask("GET", f"/api/training/metrics?session_id={session['id']}")[1]["metrics"]
+        self.assertEqual([row["total_loss"] for row in rows], [1, 1 / 2, 1 / 3])
 
     def test_bodies(self):
         made = self.curl("POST", "/api/training/sessions", "create_session.json")
