@@ -5,6 +5,7 @@
 
 #include "util/alloc.h"
 #include "util/error.h"
+#include "util/text.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -151,12 +152,14 @@ static int listen_on(tmon_http *http, const tmon_http_options *options, const ch
     return code;
   }
   struct lws_context_creation_info info;
-  char name[16];
   memset(&info, 0, sizeof info);
-  (void)snprintf(name, sizeof name, "%zu", index);
-  info.vhost_name = name;
+  (void)snprintf(http->names[index], sizeof http->names[index], "%zu", index);
+  if (!tmon_text_copy(http->addresses[index], sizeof http->addresses[index], host)) {
+    return tmon_error_set(TMON_EINVAL, "the address %.80s is too long", host);
+  }
+  info.vhost_name = http->names[index];
   info.port = *port;
-  info.iface = host;
+  info.iface = http->addresses[index];
   info.protocols = http->protocols;
   info.options = LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND | LWS_SERVER_OPTION_VALIDATE_UTF8;
   if (strchr(host, ':') == NULL) {

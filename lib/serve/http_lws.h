@@ -50,6 +50,8 @@ typedef struct tmon_http_connection {
 struct tmon_http {
   struct lws_context *context;
   struct lws_vhost *vhosts[2 * TMON_HTTP_PORTS]; /* of the first address, then of the second; NULL where there is none */
+  char names[2 * TMON_HTTP_PORTS][16];           /* of the vhosts: libwebsockets keeps the pointers, as it does those to the addresses */
+  char addresses[2 * TMON_HTTP_PORTS][64];
   uint16_t ports[TMON_HTTP_PORTS];
   size_t port_count;
   tmon_http_handlers handlers;
