@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # SPDX-FileCopyrightText: libtrainmon contributors
-# Starts trainings from recipes over REST. The real forest of examples/forest is trained where its requirements can be installed.
+# Starts trainings from recipes over REST. The real forest of examples/forest is trained, in a virtual environment below the build folder.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 build=${BUILD:-build/dev}
@@ -10,10 +10,9 @@ program=$build/examples/dashboard/trainmon-dashboard
 python3 tests/contract/test_recipes.py "$program"
 environment=$build/contract-venv
 if ! "$environment/bin/python" -c 'import sklearn' 2>/dev/null; then
-  python3 -m venv "$environment" && "$environment/bin/pip" install --quiet -r examples/forest/requirements.txt || echo "scikit-learn could not be installed"
+  python3 -m venv "$environment"
+  "$environment/bin/pip" install --quiet -r examples/forest/requirements.txt
 fi
-if "$environment/bin/python" -c 'import sklearn' 2>/dev/null; then
-  export TRAINMON_FOREST_PYTHON=$PWD/$environment/bin/python
-  case $build in /*) TRAINMON_FOREST_PYTHON=$environment/bin/python ;; esac
-fi
+TRAINMON_FOREST_PYTHON=$(realpath -s "$environment")/bin/python
+export TRAINMON_FOREST_PYTHON
 exec python3 tests/contract/test_ml.py "$program"
