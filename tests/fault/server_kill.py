@@ -43,7 +43,7 @@ def pester(port, session, over, answers):
         events.request("GET", "/events")
         while not over.is_set():
             answers[0] += ask(port, "GET", f"/api/series?session_id={session}&key=m0&width=1000")[0] == 200
-            status, reply = ask(port, "POST", "/api/training/sessions", {"session_name": "beside", "model_type": "none", "status": "running"})
+            status, reply = ask(port, "POST", "/api/training/sessions", {"session_name": "beside", "model_type": "none", "status": "completed"})
             if status == 201:
                 answers[1].append(json.loads(reply)["session"]["id"])
     except (OSError, http.client.HTTPException):
