@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#define EXIT_US 75000 /* of the 100 ms that an exit may take */
+#define EXIT_US 60000 /* of the 100 ms that an exit may take */
 
 /* Guarded by `busy`, a spin flag: the list changes a few times in a training. */
 static tmon_session *live;

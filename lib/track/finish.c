@@ -2,7 +2,7 @@
 /* SPDX-FileCopyrightText: libtrainmon contributors */
 /*
  * Ending a session. The final status goes into the ring before anything else, so that a kill at any later instant still leaves a clean end; then the
- * drainer thread commits what is left, and the caller waits for it at most 75 ms, which leaves the rest of 100 ms to the exit itself. A disk that takes longer
+ * drainer thread commits what is left, and the caller waits for it at most 60 ms, which leaves the rest of 100 ms to the exit itself. A disk that takes longer
  * keeps the thread and not the caller: the thread ends its work and frees the session, or dies with the process, and then the next process that opens the store
  * adopts the ring. Without a drainer (no_drainer) the caller commits itself, and a write under way takes as long as it takes.
  */
@@ -11,7 +11,7 @@
 #include "util/file.h"
 
 /* Of the 100 ms that are promised: the rest is for the wait that ends late and the process. */
-#define FINISH_US 75000
+#define FINISH_US 60000
 
 static int close_rows(tmon_session *session, int64_t timeout_us) {
   tmon_tx *tx = NULL;

@@ -16,7 +16,7 @@
 #include <string.h>
 
 #define PATH_BYTES 4097
-#define STOP_US 20000     /* of the 75 ms that an end may take */
+#define STOP_US 20000     /* of the 60 ms that an end may take */
 #define FILL_MAXIMUM 0.75 /* beyond it the room is the training's */
 #define MEGABYTE 1048576.0
 #define GIGABYTE 1073741824.0

@@ -140,7 +140,7 @@ START_TEST(live_and_replay_agree) {
   }
   ok(tmon_session_finish(session, TMON_STATUS_COMPLETED));
   tmon_session_free(session);
-  ok(tmon_store_recover(store, 0, NULL)); /* on a slow machine the end may not be through in its 75 ms */
+  ok(tmon_store_recover(store, 0, NULL)); /* on a slow machine the end may not be through in its 60 ms */
   char *made = live(store, ID);
   check_all(made);
   ck_assert_str_eq(made, replay(store, ID));
