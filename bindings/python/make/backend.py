@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+# SPDX-FileCopyrightText: libtrainmon contributors
+"""The build backend: says in one message what the machine lacks, then leaves the work to scikit-build-core."""
+
+import shutil
+import subprocess
+import sys
+
+from scikit_build_core import build as scikit
+
+PROGRAMS = {"cc": "build-essential", "pkg-config": "pkg-config"}
+LIBRARIES = {
+    "sqlite3": "libsqlite3-dev",
+    "libcjson": "libcjson-dev",
+    "libwebsockets": "libwebsockets-dev",
+    "libcap": "libcap-dev",
+    "zlib": "zlib1g-dev",
+}
+
+
+def missing_packages() -> list[str]:
+    """Gives the Debian packages of what is needed to build and is not there."""
+    missing = [package for program, package in PROGRAMS.items() if shutil.which(program) is None]
+    if shutil.which("pkg-config") is None:
+        return missing + list(LIBRARIES.values())
+    for library, package in LIBRARIES.items():
+        if subprocess.run(["pkg-config", "--exists", library], check=False).returncode:
+            missing.append(package)
+    return missing
+
+
+def require_packages() -> None:
+    """Ends the build with one clear message when something is missing."""
+    missing = missing_packages()
+    if missing:
+        sys.exit(f"trainmon: to build it, this machine lacks {', '.join(missing)}\n"
+                 f"On Debian and Ubuntu:  sudo apt-get install {' '.join(missing)}")
+
+
+def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
+    """PEP 517."""
+    require_packages()
+    return scikit.build_wheel(wheel_directory, config_settings, metadata_directory)
+
+
+def build_editable(wheel_directory, config_settings=None, metadata_directory=None):
+    """PEP 660."""
+    require_packages()
+    return scikit.build_editable(wheel_directory, config_settings, metadata_directory)
+
+
+def get_requires_for_build_wheel(config_settings=None):
+    """PEP 517."""
+    return scikit.get_requires_for_build_wheel(config_settings)
+
+
+def get_requires_for_build_editable(config_settings=None):
+    """PEP 660."""
+    return scikit.get_requires_for_build_editable(config_settings)
+
+
+def build_sdist(sdist_directory, config_settings=None):
+    """PEP 517; the C sources lie outside this folder."""
+    sys.exit("trainmon: there is no source distribution; build a wheel from the repository:  pip wheel ./bindings/python")

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT
+# SPDX-FileCopyrightText: libtrainmon contributors
+"""The settings and the summary of a run: mappings that also answer by attribute and are written to the store when they change."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Any
+
+
+class Config(MutableMapping):
+    """A mapping of names to values: `config["lr"]`, `config.lr`, `config.update({...})`."""
+
+    def __init__(self, values: Any = None, on_change: Callable[[], None] | None = None) -> None:
+        """Takes a mapping, an argparse.Namespace or another object with attributes, or None."""
+        object.__setattr__(self, "_values", to_dict(values))
+        object.__setattr__(self, "_on_change", on_change)
+
+    def _changed(self) -> None:
+        if self._on_change is not None:
+            self._on_change()
+
+    def __getitem__(self, name: str) -> Any:
+        """Gives a value; KeyError when there is none."""
+        return self._values[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        """Sets a value and writes it to the store."""
+        self._values[name] = value
+        self._changed()
+
+    def __delitem__(self, name: str) -> None:
+        """Takes a value away."""
+        del self._values[name]
+        self._changed()
+
+    def __getattr__(self, name: str) -> Any:
+        """Gives a value; AttributeError when there is none."""
+        try:
+            return self._values[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Sets a value."""
+        self[name] = value
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterates over the names."""
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        """Counts the values."""
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        """Shows the values."""
+        return repr(self._values)
+
+    def update(self, values: Any = None, allow_val_change: bool = True, **more: Any) -> None:
+        """Sets several values with one write."""
+        self._values.update(to_dict(values), **more)
+        self._changed()
+
+    def setdefaults(self, values: Mapping[str, Any]) -> None:
+        """Sets those values that are not there yet."""
+        self.update({name: value for name, value in values.items() if name not in self._values})
+
+    def as_dict(self) -> dict[str, Any]:
+        """Gives a copy as a plain dict."""
+        return dict(self._values)
+
+
+def to_dict(values: Any) -> dict[str, Any]:
+    """Gives a mapping or the attributes of an object as a dict with text keys."""
+    if values is None:
+        return {}
+    if not hasattr(values, "items"):
+        values = vars(values)
+    return {str(name): value for name, value in values.items()}

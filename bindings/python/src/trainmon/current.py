@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: MIT
+# SPDX-FileCopyrightText: libtrainmon contributors
+"""The run of this process, for scripts that call `trainmon.init` and `trainmon.log`."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import sys
+
+from trainmon import _run as runs
+from trainmon import ranks
+from trainmon import values as conversion
+from trainmon._config import to_dict
+from trainmon._native import new_struct
+from trainmon.disabled import DisabledRun
+from trainmon.errors import InvalidError, NotFoundError, TrainmonError
+from trainmon.store import Store, project_tag
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+logger = logging.getLogger("trainmon")
+
+MODES = ("online", "offline", "shared", "disabled")
+RESUME = {None: "allow", False: "never", True: "allow", "auto": "allow", "allow": "allow", "must": "must", "never": "never"}
+UUID_LENGTH = 36
+
+_run: Any = None
+_live: set[Any] = set()  # runs that are to be ended when the process ends
+_uncaught: BaseException | None = None
+
+
+def init(project: str | None = None, *, name: str | None = None, config: Any = None, dir: Any = None, id: str | None = None, resume: Any = None,
+         tags: Any = (), notes: str | None = None, group: str | None = None, job_type: str | None = None, mode: str | None = None, reinit: Any = None,
+         model_type: str | None = None, dataset_name: str | None = None, dataset_size: int = 0, epochs: int = 0, batch_size: int = 0, img_size: int = 0,
+         learning_rate: float = 0.0, best_metric: str | None = None, parent_id: str | None = None, alert_rules: Any = None, hardware: float = 5.0,
+         rank: int | None = None, dashboard: Any = False, **unused: Any) -> Any:
+    """Starts a run and makes it the one of this process, which `trainmon.log` means.
+
+    The history lies in the folder `dir`, else $TRAINMON_DIR, else ./trainmon. `config`: hyper-parameters, a dict or an object with attributes. `id`: the id of
+    an ended run resumes it, any other text names a run by itself; `resume` "must" or "never" insists. `mode` "disabled" (or $TRAINMON_MODE) records nothing.
+    `project`, `group` and `job_type` become tags. `hardware`: seconds between figures of the machine, 0 for none. `alert_rules`: docs/reference/alerts.md.
+    `reinit`: an unfinished run of this process is finished first; False or "return_previous" gives it back instead, "create_new" leaves it alone.
+    `dashboard=True` also serves the page from a process of its own; a number is its port.
+
+    A wrong argument raises. If the store can't be used (full disk, no permission), a warning says why and the training goes on unrecorded.
+    """
+    global _run  # noqa: PLW0603 (the module is about it)
+    for key in unused:
+        logger.debug("init: %s means nothing here", key)
+    mode = mode or os.environ.get("TRAINMON_MODE") or "online"
+    if mode not in MODES:
+        raise InvalidError(f"mode is {mode!r}, expected one of {', '.join(MODES)}")
+    if _run is not None and not _run.finished and reinit != "create_new":
+        if reinit is False or reinit == "return_previous":
+            return _run
+        _run.finish()
+    rank = ranks.current_rank() if rank is None else rank
+    if mode == "disabled" or (rank > 0 and ranks.RUN_VARIABLE not in os.environ):
+        _run = DisabledRun(config)
+        return _run
+    marks = [project_tag(project)] if project else []
+    marks += [f"group:{group}"[:64]] if group else []
+    marks += [f"job:{job_type}"[:64]] if job_type else []
+    id, resume = _identity(id, rank), RESUME.get(resume, "allow")
+    values = to_dict(config)
+    options = new_struct("tmon_session_options", id=id, name=name, model_type=model_type, dataset_name=dataset_name, config_json=conversion.to_json(values),
+                      dataset_size=int(dataset_size), epochs=int(epochs), batch_size=int(batch_size), img_size=int(img_size), learning_rate=float(learning_rate),
+                      rank=rank, parent_id=parent_id, tags_json=conversion.to_json([*marks, *dict.fromkeys(map(str, tags or ()))]) if marks or tags else None,
+                      notes=notes, best_metric=best_metric, hardware_period_ms=max(100, int(hardware * 1000)) if hardware and rank == 0 else 0)
+    try:
+        _run = _start(options, dir, id=id, resume=resume, name=name, values=values)
+    except InvalidError:
+        raise
+    except (TrainmonError, MemoryError, OSError) as error:
+        if resume != "allow" and isinstance(error, NotFoundError | ExistsError):
+            raise
+        logger.warning("this training is not recorded: %s", error)
+        _run = DisabledRun(config)
+        return _run
+    if rank == 0:
+        os.environ[ranks.RUN_VARIABLE] = _run.id
+    if alert_rules is not None:
+        _run.set_alert_rules(alert_rules)
+    if dashboard:
+        _serve(_run, 8000 if dashboard is True else int(dashboard))
+    return _run
+
+
+class ExistsError(TrainmonError):
+    """A run of this id is there already, and resume is "never"."""
+
+
+def _identity(id: str | None, rank: int) -> str | None:
+    """Gives the id of the run: that of rank 0, of the recipe that started this process, or what the caller said, made a UUID."""
+    if rank > 0:
+        return os.environ[ranks.RUN_VARIABLE]
+    if id is None:
+        return os.environ.pop("TRAINMON_SESSION_ID", None)
+    if len(id) == UUID_LENGTH and id.count("-") == 4:
+        return id.lower()
+    import uuid  # slow to import, seldom needed
+
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"trainmon:{id}"))
+
+
+def _start(options: Any, folder: Any, *, id: str | None, resume: str, name: str | None, values: dict[str, Any]) -> Any:
+    store = Store(folder)
+    earlier = None
+    if id is not None:
+        try:
+            earlier = store.run(id)
+        except NotFoundError:
+            if resume == "must":
+                raise
+    if earlier is not None and resume == "never":
+        raise ExistsError(f"run {id} is there already, and resume is \"never\"", field="id")
+    started = runs.start(store, options, name=name or (earlier.name if earlier else None), config={**((earlier and earlier.config) or {}), **values})
+    if earlier is not None:
+        started.continue_steps()
+    _live.add(started)
+    return started
+
+
+def _serve(started: Any, port: int) -> None:
+    from trainmon.server import Dashboard  # only where it is used
+
+    try:
+        started.dashboard = Dashboard(started.store.path, port=port)
+        print(f"trainmon: {started.dashboard.url}", file=sys.stderr)
+    except OSError as error:
+        logger.warning("%s", error)
+
+
+def active() -> Any:
+    """Gives the run of this process; one that records nothing when there is none."""
+    global _run  # noqa: PLW0603
+    if _run is None:
+        logger.warning("trainmon.init was not called: nothing is recorded")
+        _run = DisabledRun()
+    return _run
+
+
+def peek() -> Any:
+    """Gives the run of this process as it is, or None."""
+    return _run
+
+
+def log(data: Any, step: int | None = None, commit: bool = True) -> None:
+    """Logs to the run of this process; see Run.log."""
+    (_run or active()).log(data, step, commit)
+
+
+def finish(exit_code: int | None = None, quiet: bool | None = None) -> None:
+    """Ends the run of this process; see Run.finish."""
+    global _run  # noqa: PLW0603
+    if _run is not None:
+        _run.finish(exit_code, quiet)
+        _run = None
+
+
+def adopt(started: Any) -> None:
+    """Has a run ended with the process if nobody ends it before."""
+    _live.add(started)
+
+
+def _remember(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    global _uncaught  # noqa: PLW0603
+    _uncaught = error
+    _previous_hook(kind, error, trace)
+
+
+def _finish_all() -> None:
+    for started in list(_live):
+        started.finish(**runs.outcome(_uncaught))
+    _live.clear()
+
+
+def _forget_in_child() -> None:
+    """A forked child has no run: what it logs is not part of its parent's."""
+    global _run  # noqa: PLW0603
+    if _run is not None:
+        _run = DisabledRun(_run.config.as_dict())
+    _live.clear()
+
+
+_previous_hook = sys.excepthook
+sys.excepthook = _remember
+atexit.register(_finish_all)
+os.register_at_fork(after_in_child=_forget_in_child)

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: MIT
+# SPDX-FileCopyrightText: libtrainmon contributors
+"""What every adapter does around a framework's loop: open a run, log values read seldom, report progress, obey, end.
+
+Values that lie on a device are not read when they come, which would make the host wait for the device at each step: they are kept as they are, with step
+and time, and read together every `seconds`. Values of the host are logged at once. Nothing here raises into the loop.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import time
+
+from trainmon import current
+from trainmon import values as conversion
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+logger = logging.getLogger("trainmon")
+
+MAX_PENDING = 4_096
+MARGIN = 0.02  # below a critical threshold by so much is a warning, by more critical
+
+
+class Loop:
+    """One training of a framework. `run` is given by the caller, or opened by `open` with what the framework knows and the caller's `init` arguments."""
+
+    def __init__(self, run: Any = None, *, seconds: float = 0.1, pause: bool = True, stop: bool = True, critical: Mapping[str, float] | None = None,
+                 groups: Mapping[str, str] | None = None, **init: Any) -> None:
+        """`seconds`: how often device values and progress are read; `critical`: least sensitivity of classes; `groups`: group of each class."""
+        self.run = run
+        self.seconds = seconds
+        self.critical = dict(critical or {})
+        self.groups = dict(groups or {})
+        self.paused_seconds = 0.0
+        self.stop_asked = False
+        self._owned = False
+        self._pause, self._stop = pause, stop
+        self._init = init
+        self._pending: list[tuple[int, int, dict[str, Any]]] = []
+        self._next_read = 0.0
+        self._progress: dict[str, Any] = {}
+
+    @property
+    def live(self) -> bool:
+        """True while there is a run that records."""
+        return self.run is not None and not self.run.finished and not self.run.disabled
+
+    def open(self, **facts: Any) -> Any:
+        """Gives the run: the one that was given, the unfinished one of `trainmon.init`, or a new one of `facts` and the caller's arguments (which win)."""
+        if self.run is not None and not self.run.finished:
+            self.update(facts)
+        elif (script := current.peek()) is not None and not script.finished and not self._init:
+            self.run = script
+            self.update(facts)
+        else:
+            known = {name: value for name, value in facts.items() if value is not None}
+            config = {**(known.pop("config", None) or {}), **conversion.to_plain(dict(self._init.get("config") or {}))}
+            self.run = current.init(**{"reinit": "create_new", **known, **self._init, "config": config})
+            self._owned = True
+        self._set_critical()
+        return self.run
+
+    def update(self, facts: Mapping[str, Any]) -> None:
+        """Adds what the framework knows to a run that is there already; what the run has is kept."""
+        config = facts.get("config") or {}
+        missing = {name: value for name, value in config.items() if name not in self.run.config}
+        if missing:
+            self.run.config.update(missing)
+        row = {name: value for name, value in facts.items() if name not in ("config", "name") and value}
+        if row:
+            self.run.update(**row)
+
+    def _set_critical(self) -> None:
+        if self.critical and self.live:
+            self.run.set_alert_rules([{"name": f"critical {name}", "type": "class_floor", "class": name, "threshold": float(threshold), "margin": MARGIN}
+                                      for name, threshold in self.critical.items()])
+
+    # Values
+
+    def log(self, step: int, values: Mapping[str, Any]) -> None:
+        """Logs values of a step; device values are kept and read with those of other steps."""
+        if any(_on_device(value) for value in values.values()):
+            self._pending.append((step, time.time_ns() // 1000, {name: _detached(value) for name, value in values.items()}))
+            if len(self._pending) >= MAX_PENDING:
+                self.read()
+        else:
+            self.run.log(values, step)
+
+    def read(self) -> None:
+        """Reads what waits on the device and logs it with the steps and times at which it came."""
+        pending, self._pending = self._pending, []
+        columns: dict[str, tuple[list[int], list[int], list[float]]] = {}
+        for step, at, values in pending:
+            for name, value in values.items():
+                number = conversion.to_number(value)
+                if number is not None:
+                    steps, times, numbers = columns.setdefault(name, ([], [], []))
+                    steps.append(step)
+                    times.append(at)
+                    numbers.append(number)
+        for name, (steps, times, numbers) in columns.items():
+            self.run.log_points(name, steps, numbers, times)
+
+    def due(self) -> bool:
+        """True every `seconds`; then device values are read and progress is reported."""
+        now = time.monotonic()
+        if now < self._next_read:
+            return False
+        self._next_read = now + self.seconds
+        if self._pending:
+            self.read()
+        if self._progress and self.live:
+            self.run.progress(**self._progress)
+        return True
+
+    def progress(self, **counts: int) -> None:
+        """Keeps how far the loop is (completed epoch, batch; epochs, batches, images); readers hear of it when values are read."""
+        self._progress.update(counts)
+
+    def phase(self, name: str, epoch: int | None = None) -> None:
+        """Records what the loop is doing now: "train", "validate", "test", "predict"."""
+        if self.live:
+            self.run.event("phase", name, None if epoch is None else {"epoch": epoch})
+
+    # Control
+
+    def obey(self, *, pause: bool = True) -> bool:
+        """Waits while people want a pause, and gives True once they want the loop to stop. Call it between steps: it is one atomic load."""
+        if not self.live:
+            return False
+        if self._pause and pause and self.run.control == "pause":
+            self.flush()
+            begin = time.monotonic()
+            self.run.wait_while_paused()
+            self.paused_seconds += time.monotonic() - begin
+        self.stop_asked = self.stop_asked or (self._stop and self.run.should_stop)
+        return self.stop_asked
+
+    # The end
+
+    def flush(self) -> None:
+        """Logs all that waits, and the progress."""
+        self._next_read = 0.0
+        if self.run is not None:
+            self.due()
+
+    def close(self, error: BaseException | None = None, status: str | None = None) -> None:
+        """Ends the run if it was opened here: completed, cancelled when it was stopped, failed after an error. One of the caller stays open."""
+        if self.run is None:
+            return
+        self.flush()
+        if not self._owned:
+            return
+        from trainmon._run import outcome  # as late as the end
+
+        end = outcome(error)
+        if error is None:
+            end["status"] = status or ("cancelled" if self.stop_asked else "completed")
+        self.run.finish(**end)
+
+    # Pickling, for launchers that start processes
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leaves the live run behind: another process has to open its own."""
+        return {**self.__dict__, "run": None, "_pending": [], "_owned": False}
+
+
+def guarded(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Wraps a method of an adapter that has a `loop`: what it raises is a warning, told once, and never ends the training."""
+
+    @functools.wraps(method)
+    def call(self: Any, *arguments: Any, **options: Any) -> Any:
+        try:
+            return method(self, *arguments, **options)
+        except Exception as error:
+            told = self.__dict__.setdefault("_told", set())
+            if (method.__name__, type(error)) not in told:
+                told.add((method.__name__, type(error)))
+                logger.warning("%s failed, the training goes on: %r", method.__name__, error, exc_info=logger.isEnabledFor(logging.DEBUG))
+            return None
+
+    return call
+
+
+def _on_device(value: Any) -> bool:
+    device = getattr(value, "device", None)
+    return device is not None and getattr(device, "type", "cpu") not in ("cpu", "meta")
+
+
+def _detached(value: Any) -> Any:
+    detach = getattr(value, "detach", None)
+    return value if detach is None else detach()

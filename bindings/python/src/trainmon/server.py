@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+# SPDX-FileCopyrightText: libtrainmon contributors
+"""The page of a store, served by a process of its own."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+PROGRAM = Path(__file__).parent / "bin" / "trainmon-dashboard"
+START_SECONDS = 10
+ADDRESS = re.compile(r"https?://\S+")
+
+
+def program() -> str:
+    """Gives the path of the server program; FileNotFoundError when this build has none."""
+    if not PROGRAM.is_file():
+        raise FileNotFoundError(f"the server program is not there: {PROGRAM}; was the package built completely?")
+    return str(PROGRAM)
+
+
+class Dashboard:
+    """A server that was started here: `url`, `stop()`. It ends with this process unless it is kept; what it says is in logs/dashboard.log of the store."""
+
+    def __init__(self, store: str, *, port: int = 8000, host: str = "127.0.0.1", keep: bool = False, arguments: tuple[str, ...] = ()) -> None:
+        """Starts the server; a port that is taken is replaced by a free one. OSError: it can't be started."""
+        self._owner = os.getpid()
+        log = Path(store) / "logs" / "dashboard.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        for choice in (port, 0):
+            with log.open("wb") as output:
+                command = [program(), store, "--host", host, "--port", str(choice), *arguments]
+                self.process: Any = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True)
+            self.url = self._wait_for_address(log)
+            if self.url:
+                break
+            self.stop()
+        else:
+            raise OSError(f"the dashboard did not start: {log.read_text(errors='replace').strip() or 'it said nothing'}")
+        if not keep:
+            atexit.register(self.stop)
+
+    def _wait_for_address(self, log: Path) -> str:
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end:
+            ended = self.process.poll() is not None
+            found = ADDRESS.search(log.read_text(errors="replace"))
+            if found:
+                return found[0]
+            if ended:
+                break
+            time.sleep(0.01)
+        return ""
+
+    def stop(self) -> None:
+        """Ends the server."""
+        if os.getpid() == self._owner and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(10)
+
+
+def serve(arguments: list[str]) -> int:
+    """Becomes the server program: what `trainmon serve` does."""
+    sys.stdout.flush()
+    os.execv(program(), ["trainmon serve", *arguments])

@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: MIT
+# SPDX-FileCopyrightText: libtrainmon contributors
+"""A store: the folder that holds the history of trainings, and how to read it."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+
+from trainmon._core import ffi, lib
+from trainmon._native import CONTROLS, STATUSES, json_call, new_struct, to_text
+from trainmon.errors import NotFoundError, check
+from trainmon.series import Series, read_points
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any
+
+DEFAULT_FOLDER = "trainmon"
+TIMES = ("created_at", "started_at", "completed_at", "updated_at", "heartbeat_at")
+JSON = {"config_json": "config", "hardware_json": "hardware", "tags_json": "tags", "summary_json": "summary"}
+RESULTS = ("validation_results", "confusion_matrices", "benchmarks", "datasets", "hyperparameter_runs")
+
+
+def default_folder() -> str:
+    """Gives the store that is meant when none is named: $TRAINMON_DIR, else that of a recipe, else ./trainmon."""
+    return os.environ.get("TRAINMON_DIR") or os.environ.get("TRAINMON_STORE") or DEFAULT_FOLDER
+
+
+class Record:
+    """One run as the store and its live ring show it. Fields as in docs/reference/api.md (tmon_record): times are datetimes, what is missing is None."""
+
+    def __init__(self, struct: Any) -> None:
+        """Copies a C record."""
+        for name, field in ffi.typeof("tmon_record").fields:
+            value = getattr(struct, name)
+            if name in JSON:
+                text = to_text(value)
+                setattr(self, JSON[name], None if text is None else json.loads(text))
+            elif name in TIMES:
+                setattr(self, name, to_time(value))
+            elif name == "progress":
+                self.progress = {key: getattr(value, key) for key, _ in ffi.typeof("tmon_progress").fields if key != "size"}
+            elif field.type.kind == "pointer":
+                setattr(self, name, to_text(value))
+            elif name == "best_epoch":
+                self.best_epoch = None if value < 0 else value
+            else:
+                setattr(self, name, None if value != value else value)
+        self.status = STATUSES[struct.status]
+        self.control = CONTROLS[struct.control]
+        self.tags = getattr(self, "tags", None) or []
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    def __repr__(self) -> str:
+        """Shows name, id and status."""
+        return f"<trainmon.Record {self.name!r} {self.id} {self.status}>"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Gives the fields as JSON can say them."""
+        return {name: value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime.datetime) else value for name, value in vars(self).items()}
+
+
+def to_time(microseconds: int) -> datetime.datetime | None:
+    """Gives a time of the library as a datetime in UTC; None for 0."""
+    if not microseconds:
+        return None
+    return datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc) + datetime.timedelta(microseconds=microseconds)
+
+
+class Store:
+    """An open store: `trainmon.Store("runs")`. Any thread may use it. Closed by `close`, a `with` block or when it is no longer used."""
+
+    def __init__(self, path: Any = None, *, read_only: bool = False, must_exist: bool = False, ring_folder: str | None = None, lock_timeout: float = 0) -> None:
+        """Opens the store at a folder (None: the default one), made when missing. NotFoundError, AccessError, BusyError, TrainmonError."""
+        options = new_struct("tmon_store_options", read_only=read_only, must_exist=must_exist, ring_folder=ring_folder, lock_timeout_ms=int(lock_timeout * 1000))
+        out = ffi.new("tmon_store **")
+        check(lib.tmon_store_open(out, os.fsencode(default_folder() if path is None else path), options))
+        self.handle = ffi.gc(out[0], lib.tmon_store_free)
+        self.path = self.info()["path"]
+
+    def info(self) -> dict[str, Any]:
+        """Gives path, journal, schema_version, sessions, database_bytes and so on."""
+        info = ffi.new("tmon_store_info *")
+        check(lib.tmon_store_get_info(info, self.handle))
+        values = {name: getattr(info, name) for name, _ in ffi.typeof("tmon_store_info").fields}
+        return {name: to_text(value) if isinstance(value, ffi.CData) else value for name, value in values.items()}
+
+    def close(self) -> None:
+        """Closes the store; its runs keep it open until they are gone."""
+        ffi.release(self.handle)
+
+    def __enter__(self) -> Store:
+        """Gives the store itself."""
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Closes the store."""
+        self.close()
+
+    def recover(self) -> int:
+        """Takes over what dead trainers left; gives how many runs changed their status."""
+        adopted = ffi.new("size_t *")
+        check(lib.tmon_store_recover(self.handle, 0, adopted))
+        return int(adopted[0])
+
+    # Runs
+
+    def runs(self, *, limit: int = 50, offset: int = 0, status: str | None = None, active: bool = False, text: str | None = None, tag: str | None = None,
+             project: str | None = None, model_type: str | None = None, dataset_name: str | None = None, parent_id: str | None = None, sort: str = "created_at",
+             ascending: bool = False) -> list[Record]:
+        """Lists runs, newest first. `text` looks into names, notes, models, data sets and tags; `limit` is at most 1,000."""
+        if status is not None and status not in STATUSES:
+            raise ValueError(f"status is {status!r}, expected one of {', '.join(STATUSES)}")
+        options = new_struct("tmon_record_filter", limit=limit, offset=offset, by_status=status is not None, active=active, text=text,
+                          status=None if status is None else STATUSES.index(status), tag=project_tag(project) if project else tag, model_type=model_type,
+                          dataset_name=dataset_name, parent_id=parent_id, ascending=ascending, sort=getattr(lib, f"TMON_SORT_{sort.upper()}"))
+        return list(self._records(options))
+
+    def _records(self, options: Any) -> Iterator[Record]:
+        out = ffi.new("tmon_record_list **")
+        check(lib.tmon_record_list_open(out, self.handle, options))
+        records, record = ffi.gc(out[0], lib.tmon_record_list_free), ffi.new("tmon_record *")
+        while check(lib.tmon_record_list_next(records, record)) != lib.TMON_DONE:
+            yield Record(record)
+
+    def run(self, id: str) -> Record:
+        """Reads one run by its id, the start of its id, or its name when only one has it. NotFoundError."""
+        for record in self._records(new_struct("tmon_record_filter", id=id)) if len(id) == 36 else ():
+            return record
+        found = [record for record in self.runs(limit=1000) if record.id.startswith(id.lower())] if len(id) >= 4 else []
+        found = found or [record for record in self.runs(limit=1000, text=id) if record.name == id]
+        if len(found) == 1:
+            return found[0]
+        raise NotFoundError(f"no run {id!r} in {self.path}" if not found else f"{len(found)} runs are called {id!r}: give the id of one")
+
+    def delete(self, id: str) -> None:
+        """Deletes a run and all that belongs to it. StateError: it is live."""
+        check(lib.tmon_record_delete(self.handle, id.encode()))
+
+    def request(self, id: str, control: str) -> None:
+        """Asks a live run to "run", "pause" or "stop"."""
+        check(lib.tmon_record_request(self.handle, id.encode(), CONTROLS.index(control)))
+
+    # What a run holds
+
+    def metrics(self, id: str) -> dict[str, dict[str, Any]]:
+        """Gives for each name that was logged: count, last, step, time."""
+        out = ffi.new("tmon_metric_list **")
+        check(lib.tmon_metric_list_open(out, self.handle, id.encode()))
+        metrics, info, found = ffi.gc(out[0], lib.tmon_metric_list_free), ffi.new("tmon_metric_info *"), {}
+        while check(lib.tmon_metric_list_next(metrics, info)) != lib.TMON_DONE:
+            found[ffi.string(info.key).decode()] = {"count": info.count, "last": info.last.value, "step": info.last.step, "time": info.last.time}
+        return found
+
+    def points(self, id: str, name: str) -> Any:
+        """Reads all points of a metric, in order of arrival, as a numpy array with the fields step, time (microseconds) and value; without numpy a list of tuples."""
+        return read_points(self.handle, id, name)
+
+    def series(self, id: str, name: str, *, width: int = 1000, axis: str = "step", start: int | None = None, end: int | None = None) -> Series:
+        """Reads a metric in at most `width` exact buckets over steps or times."""
+        return Series(self.handle, id, name, width=width, axis=axis, start=start, end=end)
+
+    def dataframe(self, id: str, names: Sequence[str] | None = None) -> Any:
+        """Gives all points as a pandas DataFrame: a column a metric, a row a step (of several points of a step the last)."""
+        import pandas  # only where it is used
+
+        columns = {}
+        for name in self.metrics(id) if names is None else names:
+            points = self.points(id, name)
+            column = pandas.Series([point[2] for point in points], index=[point[0] for point in points], dtype="float64")
+            columns[name] = column[~column.index.duplicated(keep="last")]
+        frame = pandas.DataFrame(columns)
+        frame.index.name = "step"
+        return frame.sort_index()
+
+    def epochs(self, id: str) -> list[dict[str, Any]]:
+        """Gives the epoch rows: the columns of `training_metrics` and `extra`."""
+        return json_call(lib.tmon_record_epochs_json, self.handle, id.encode(), -1)
+
+    def events(self, id: str, limit: int = 1000) -> list[dict[str, Any]]:
+        """Gives what happened to a run, oldest first."""
+        return json_call(lib.tmon_record_events_json, self.handle, id.encode(), limit)
+
+    def alerts(self, id: str | None = None, *, active: bool = False, limit: int = 1000) -> list[dict[str, Any]]:
+        """Gives the alerts of a run, or of all, latest change first."""
+        return json_call(lib.tmon_alert_list_json, self.handle, new_struct("tmon_alert_filter", session_id=id, active=active, limit=limit))
+
+    def conditions(self, id: str) -> dict[str, dict[str, Any]]:
+        """Gives the critical conditions of a run: sensitivity, threshold and status of each class that has a threshold."""
+        return json_call(lib.tmon_alert_conditions_json, self.handle, id.encode())
+
+    def results(self, kind: str, id: str | None = None, **only: Any) -> list[dict[str, Any]]:
+        """Gives rows of a kind: validation_results, confusion_matrices, benchmarks, datasets or hyperparameter_runs."""
+        options = new_struct("tmon_result_filter", **{"session_id": id, "limit": 1000} | only)
+        return json_call(lib.tmon_result_list_json, self.handle, RESULTS.index(kind), options)[kind]
+
+    def images(self, id: str, name: str | None = None, limit: int = 100) -> list[dict[str, Any]]:
+        """Gives what is known of the pictures of a run, the newest first; `image` reads one by its `hash`."""
+        return json_call(lib.tmon_image_list_json, self.handle, new_struct("tmon_image_filter", session_id=id, name=name, limit=limit))["images"]
+
+    def image(self, hash: str) -> bytes:
+        """Reads an encoded picture by its hash."""
+        data, size, kind = ffi.new("void **"), ffi.new("size_t *"), ffi.new("char[32]")
+        check(lib.tmon_image_read(data, size, kind, self.handle, hash.encode()))
+        try:
+            return bytes(ffi.buffer(data[0], size[0]))
+        finally:
+            lib.tmon_image_free(data[0])
+
+    # Several runs
+
+    def leaderboard(self, metric: str | None = None, *, mode: str = "best", direction: str = "auto", limit: int = 20, offset: int = 0,
+                    any_status: bool = False, model_type: str | None = None, dataset_name: str | None = None) -> dict[str, Any]:
+        """Ranks runs by a metric (mAP50-95 if none is named): `mode` best, last, smoothed or final; `direction` auto, higher or lower."""
+        options = new_struct("tmon_leaderboard_options", metric=metric, mode=getattr(lib, f"TMON_RANK_{mode.upper()}"), limit=limit, offset=offset,
+                          direction=getattr(lib, f"TMON_DIRECTION_{direction.upper()}"), any_status=any_status, model_type=model_type, dataset_name=dataset_name)
+        return json_call(lib.tmon_leaderboard_json, self.handle, options)
+
+    def compare(self, ids: Sequence[str], keys: Sequence[str] = (), *, width: int = 200) -> dict[str, Any]:
+        """Compares 2 to 32 runs: settings, final and best values, aligned series."""
+        options = new_struct("tmon_compare_options", keys=list(keys) or None, key_count=len(keys), width=width)
+        texts = [ffi.new("char[]", id.encode()) for id in ids]
+        return json_call(lib.tmon_compare_json, self.handle, texts, len(texts), options)
+
+    def export(self, id: str, write: Callable[[bytes], Any], *, format: str = "csv", what: str = "points", keys: Sequence[str] | None = None) -> None:
+        """Hands all points (or `what="epochs"`) of a run to `write` in pieces, as "csv", "jsonl" or "tensorboard"."""
+        options = new_struct("tmon_extract_options", format=getattr(lib, f"TMON_EXTRACT_{format.upper()}"), what=getattr(lib, f"TMON_EXTRACT_{what.upper()}"),
+                          keys=None if keys is None else list(keys), key_count=0 if keys is None else len(keys))
+        out, data, size = ffi.new("tmon_extract_reader **"), ffi.new("void **"), ffi.new("size_t *")
+        check(lib.tmon_extract_reader_open(out, self.handle, id.encode(), options))
+        reader = ffi.gc(out[0], lib.tmon_extract_reader_free)
+        while check(lib.tmon_extract_reader_next(reader, ffi.cast("const void **", data), size)) != lib.TMON_DONE:
+            write(bytes(ffi.buffer(data[0], size[0])))
+
+
+def project_tag(project: str) -> str:
+    """Gives the tag that marks the runs of a project."""
+    return f"project:{project}"[:64]
