@@ -220,6 +220,7 @@ int tmon_child_start(tmon_children *children, const tmon_recipe *recipe, char *c
     write_note(into, children->server);
   }
   children->count++;
+  tmon_child_outputs_prune(children->server);
   tmon_http_timer(children->server->http, TMON_CHILD_POLL_US);
   return TMON_OK;
 }

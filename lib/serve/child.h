@@ -7,7 +7,13 @@
 #include "trainmon/server.h"
 #include "util/os.h"
 
-enum { TMON_CHILDREN = 64, TMON_CHILD_OUTPUT_BYTES = 16 << 20, TMON_CHILD_POLL_US = 100000 };
+enum {
+  TMON_CHILDREN = 64,
+  TMON_CHILD_OUTPUT_BYTES = 16 << 20,
+  TMON_CHILD_OUTPUTS = 1000,
+  TMON_CHILD_OUTPUTS_BYTES = 1 << 30,
+  TMON_CHILD_POLL_US = 100000
+};
 
 typedef struct tmon_children tmon_children;
 
@@ -33,6 +39,9 @@ typedef struct tmon_child_file {
   int64_t changed_us; /* by the wall clock */
 } tmon_child_file;
 int tmon_child_files(tmon_child_file **out, size_t *count, tmon_server *server, const char *suffix); /* no folder: none */
+
+/* child_prune.c. Removes the oldest outputs over TMON_CHILD_OUTPUTS and TMON_CHILD_OUTPUTS_BYTES; those of sessions that are not over stay. */
+void tmon_child_outputs_prune(tmon_server *server);
 
 /* child_files.c. What the next server needs to know of a training with keep_running, in logs/session-ID.run. Who has the file locked watches the training. */
 typedef struct tmon_child_note {

@@ -176,6 +176,7 @@ int tmon_server_open(tmon_server **out, tmon_store *store, const tmon_server_opt
   }
   if (may_write(server)) {
     tmon_children_adopt(server->children);
+    tmon_child_outputs_prune(server);
   }
   *out = server;
   return TMON_OK;

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 import unittest
+import uuid
 
 import test_rest
 from test_rest import Server
@@ -449,6 +450,40 @@ class Recipes(unittest.TestCase):
         for pid in pids:
             if lives(pid):
                 os.kill(pid, signal.SIGKILL)
+
+    def outputs(self, server):
+        return {name[8:-4] for name in os.listdir(os.path.join(server.folder, "logs")) if name.startswith("session-") and name.endswith(".log")}
+
+    def test_the_oldest_outputs_are_removed(self):
+        def stray(age, size=0):  # the output of a session that is not there any more
+            path = pathlib.Path(server.folder, "logs", f"session-{uuid.uuid4()}.log")
+            with open(path, "wb") as file:
+                file.truncate(size)
+            return age_of(path.stem[8:], age)
+        def age_of(session, age):
+            os.utime(os.path.join(server.folder, "logs", f"session-{session}.log"), (time.time() - age,) * 2)
+            return session
+        server = self.serve()
+        stays = self.start(server, {"recipe": "stays"})
+        [pid] = self.numbers(server, stays, 1)
+        ended = self.start(server, {"recipe": "silent"})
+        self.ended(server, ended)
+        age_of(stays, 9000)
+        age_of(ended, 8000)
+        plain = [stray(7000 - i) for i in range(998)]
+        other = pathlib.Path(server.folder, "logs", "session-mine.log")
+        other.write_text("not of the library")
+        self.ended(server, self.start(server, {"recipe": "silent"}))  # the 1,001st
+        kept = self.outputs(server)
+        self.assertEqual((len(kept - {"mine"}), stays in kept, ended in kept, set(plain) <= kept), (1000, True, False, True))
+        reply = server.ask("GET", f"/api/training/sessions/{ended}/output")
+        self.assertEqual((reply[0], reply[1]["error"]["code"]), (404, "no_output"))
+        large = [stray(60 - i, 600 << 20) for i in range(2)]  # holes: they take no room
+        self.leave(server)
+        again = self.serve(store=server.folder)
+        kept = self.outputs(again)
+        self.assertEqual((stays in kept, large[0] in kept, large[1] in kept, other.exists()), (True, False, True, True))
+        os.kill(pid, signal.SIGKILL)
 
     def test_output_is_read_in_pieces(self):
         server = self.serve()
