@@ -228,6 +228,24 @@ START_TEST(an_adopted_one_is_ended_with_all_of_it) {
 }
 END_TEST
 
+START_TEST(one_that_may_live_on_and_is_ended_leaves_nothing_behind) {
+  tmon_supervised it;
+  ck_assert_int_eq(start_shell(&it,
+                       "(trap '' TERM; echo $(exec sh -c 'echo $PPID') > child; while :; do sleep 0.1; done) & "
+                       "trap 'exit 0' TERM; echo $$ > self; while :; do sleep 0.1; done",
+                       1000, SECOND / 2, true),
+      TMON_OK);
+  pid_t child = pid_in("child");
+  (void)pid_in("self");
+  tmon_supervised_end(&it);
+  ck_assert(tmon_supervised_wait(&it, 10 * SECOND));
+  ck_assert(!it.signalled); /* it obeyed; its child did not */
+  ck_assert_int_eq(it.value, 0);
+  ends_within(child, 0);
+  tmon_supervised_close(&it);
+}
+END_TEST
+
 START_TEST(only_the_same_process_is_adopted) {
   tmon_supervised it;
   tmon_process noted = left_behind("echo $$ > self; exec sleep 100");
@@ -303,6 +321,7 @@ int main(void) {
   tcase_add_test(tests, nothing_outlives_a_caller_that_is_ended);
   tcase_add_test(tests, one_that_may_lives_on);
   tcase_add_test(tests, an_adopted_one_is_ended_with_all_of_it);
+  tcase_add_test(tests, one_that_may_live_on_and_is_ended_leaves_nothing_behind);
   tcase_add_test(tests, only_the_same_process_is_adopted);
   tcase_add_test(tests, a_killed_supervisor_takes_it_along);
   tcase_add_test(tests, output_is_bounded_and_its_end_kept);
