@@ -12,7 +12,6 @@
 #include "trainmon/error.h"
 #include "trainmon/store.h"
 #include "util/alloc.h"
-#include "util/buffer.h"
 #include "util/clock.h"
 #include "util/error.h"
 #include "util/file.h"
@@ -28,7 +27,10 @@ enum { LOOK_US = 250000, SETTLE_US = 60000000, LEAVE_US = 10000000, VARIABLES = 
 
 typedef struct child {
   tmon_supervised process;
-  const tmon_recipe *recipe;
+  const tmon_recipe *recipe; /* NULL: an adopted one, whose recipe this server does not have */
+  tmon_lock note;            /* what the next server knows of it; held while this one watches */
+  int64_t grace_us;
+  bool keep_running;
   char id[37];
   int64_t stopped_us; /* monotonic, when a stop was seen; 0: none */
   int64_t ended_us;   /* monotonic, when its end was seen; 0: it runs */
@@ -79,18 +81,6 @@ void tmon_child_stop(tmon_children *children, const char *id) {
   if (found != NULL && found->stopped_us == 0) {
     found->stopped_us = tmon_clock_monotonic_us();
   }
-}
-
-char *tmon_child_output_path(tmon_server *server, const char *id) {
-  tmon_store_info info;
-  tmon_buffer path;
-  tmon_buffer_init(&path, 1 << 16);
-  if (tmon_store_get_info(&info, server->store) == TMON_OK) {
-    (void)tmon_buffer_append_format(&path, "%s/logs/session-%s.log", info.path, id);
-  }
-  char *text = path.size > 0 ? tmon_buffer_take(&path) : NULL;
-  tmon_buffer_free(&path);
-  return text;
 }
 
 static int make_output(char **path, tmon_server *server, const char *id) {
@@ -203,12 +193,21 @@ static int start_program(child *into, tmon_server *server, const tmon_recipe *re
   return code;
 }
 
+/* Without the note the training runs all the same; the next server will not know of it. */
+static void write_note(child *of, tmon_server *server) {
+  tmon_child_note note = {.grace_us = of->grace_us};
+  (void)tmon_text_copy(note.recipe, sizeof note.recipe, of->recipe->name);
+  if (tmon_process_look(&note.supervisor, of->process.supervisor) == TMON_OK) {
+    (void)tmon_child_note_write(&of->note, server, of->id, &note);
+  }
+}
+
 int tmon_child_start(tmon_children *children, const tmon_recipe *recipe, char *const *arguments, const char *id) {
   if (children->count == TMON_CHILDREN) {
     return tmon_error_set(TMON_ELIMIT, "%d trainings run already", (int)TMON_CHILDREN);
   }
   child *into = &children->items[children->count];
-  *into = (child){.process = {.fd = -1}, .recipe = recipe};
+  *into = (child){.process = {.fd = -1}, .recipe = recipe, .note = {.fd = -1}, .grace_us = recipe->grace_us, .keep_running = recipe->keep_running};
   (void)tmon_text_copy(into->id, sizeof into->id, id);
   int code = start_program(into, children->server, recipe, arguments);
   if (code != TMON_OK) {
@@ -217,9 +216,48 @@ int tmon_child_start(tmon_children *children, const tmon_recipe *recipe, char *c
     (void)set_status(children->server, id, TMON_STATUS_FAILED, why);
     return tmon_error_set(code, "%s", why);
   }
+  if (into->keep_running) {
+    write_note(into, children->server);
+  }
   children->count++;
+  tmon_child_outputs_prune(children->server);
   tmon_http_timer(children->server->http, TMON_CHILD_POLL_US);
   return TMON_OK;
+}
+
+/* One that has ended since is taken too: its session is ended by the next tick. */
+static int adopt(child *into, tmon_server *server, const char *id) {
+  tmon_child_note note;
+  *into = (child){.process = {.fd = -1}, .note = {.fd = -1}, .keep_running = true};
+  (void)tmon_text_copy(into->id, sizeof into->id, id);
+  int code = tmon_child_note_take(&note, &into->note, server, id);
+  if (code != TMON_OK) {
+    return code;
+  }
+  into->recipe = tmon_recipes_find(server->recipes, note.recipe);
+  into->grace_us = note.grace_us;
+  code = tmon_supervised_adopt(&into->process, &note.supervisor);
+  if (code == TMON_ENOTFOUND) {
+    into->process = (tmon_supervised){.fd = -1, .adopted = true, .ended = true, .gone = true};
+    return TMON_OK;
+  }
+  if (code != TMON_OK) {
+    tmon_lock_close(&into->note);
+  }
+  return code;
+}
+
+void tmon_children_adopt(tmon_children *children) {
+  tmon_child_file *files = NULL;
+  size_t count = 0;
+  /* A note that can't be used must not keep the server from its work. */
+  (void)tmon_child_files(&files, &count, children->server, ".run");
+  for (size_t i = 0; i < count && children->count < TMON_CHILDREN; i++) {
+    if (adopt(&children->items[children->count], children->server, files[i].id) == TMON_OK) {
+      children->count++;
+    }
+  }
+  tmon_free(files);
 }
 
 /* ---- watching ---- */
@@ -243,6 +281,11 @@ static void describe(const child *ended, char *out, size_t size, tmon_server *se
     tmon_output_last_line(line, sizeof line, path);
   }
   tmon_free(path);
+  if (ended->process.adopted) {
+    (void)snprintf(out, size, "%sended without a final status; its exit status is not known, because an earlier server started it%s%s",
+        ended->stopped_us != 0 ? "stopped: " : "", line[0] != '\0' ? ": " : "", line);
+    return;
+  }
   (void)snprintf(out, size, "%s%s %d%s%s%s", ended->stopped_us != 0 ? "stopped: " : "", ended->process.signalled ? "killed by signal" : "exit status",
       ended->process.value, ended->process.signalled || ended->process.value != 0 ? "" : " without a final status", line[0] != '\0' ? ": " : "", line);
 }
@@ -250,7 +293,7 @@ static void describe(const child *ended, char *out, size_t size, tmon_server *se
 /* True: the session has a final status, or there is none. The rings of a program that was killed are read first: its last word may lie there. */
 static bool settle(const child *ended, tmon_server *server) {
   tmon_record record;
-  char why[LINE_BYTES + 100];
+  char why[LINE_BYTES + 150];
   (void)tmon_store_recover(server->store, 0, NULL);
   int code = look(server, ended->id, &record);
   if (code == TMON_DONE) {
@@ -260,6 +303,10 @@ static bool settle(const child *ended, tmon_server *server) {
     return false;
   }
   if (record.status == TMON_STATUS_COMPLETED || record.status == TMON_STATUS_FAILED || record.status == TMON_STATUS_CANCELLED) {
+    return true;
+  }
+  /* While nobody watched, another program may have resumed the session; that one tells its end itself. */
+  if (ended->process.adopted && record.live && !record.rest) {
     return true;
   }
   describe(ended, why, sizeof why, server);
@@ -273,10 +320,18 @@ static void watch(child *one, tmon_server *server, bool look_now, int64_t now) {
   if (look_now && one->stopped_us == 0 && look(server, one->id, &record) == TMON_OK && record.control == TMON_CONTROL_STOP) {
     one->stopped_us = now;
   }
-  if (one->stopped_us != 0 && !one->told_to_end && now - one->stopped_us >= one->recipe->grace_us) {
+  if (one->stopped_us != 0 && !one->told_to_end && now - one->stopped_us >= one->grace_us) {
     tmon_supervised_end(&one->process);
     one->told_to_end = true;
   }
+}
+
+/* One whose end could not be written is left to the next server. */
+static void forget_note(child *one, tmon_server *server) {
+  if (one->settled) {
+    tmon_child_note_remove(&one->note, server, one->id);
+  }
+  tmon_lock_close(&one->note);
 }
 
 void tmon_children_tick(tmon_children *children, int64_t now_us) {
@@ -298,6 +353,7 @@ void tmon_children_tick(tmon_children *children, int64_t now_us) {
     /* A store that can't be written for a minute is not waited for. */
     if (one->process.gone && (one->settled || now_us - one->ended_us > SETTLE_US)) {
       tmon_supervised_close(&one->process);
+      forget_note(one, children->server);
       *one = children->items[--children->count];
     }
   }
@@ -311,18 +367,19 @@ void tmon_children_free(tmon_children *children) {
   int64_t now = tmon_clock_monotonic_us();
   for (size_t i = 0; i < children->count; i++) {
     child *one = &children->items[i];
-    if (!one->recipe->keep_running && !one->process.ended) {
+    if (!one->keep_running && !one->process.ended) {
       one->stopped_us = one->stopped_us != 0 ? one->stopped_us : now;
       tmon_supervised_end(&one->process);
     }
   }
   for (size_t i = 0; i < children->count; i++) {
     child *one = &children->items[i];
-    bool leave = one->recipe->keep_running && !one->process.ended;
-    if (!leave && tmon_supervised_wait(&one->process, one->recipe->grace_us + LEAVE_US) && !one->settled) {
-      (void)settle(one, children->server);
+    bool leave = one->keep_running && !one->process.ended;
+    if (!leave && tmon_supervised_wait(&one->process, one->grace_us + LEAVE_US) && !one->settled) {
+      one->settled = settle(one, children->server);
     }
     tmon_supervised_close(&one->process);
+    forget_note(one, children->server);
   }
   tmon_free(children);
 }

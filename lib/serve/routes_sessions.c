@@ -272,11 +272,13 @@ static void put_active(tmon_json_writer *json, tmon_server *server, const tmon_r
 }
 
 void tmon_route_active(tmon_server *server, const tmon_request *request, tmon_response *response) {
-  tmon_record_filter filter = {.size = sizeof filter, .active = true, .limit = 1000};
+  tmon_record_filter filter = {.size = sizeof filter, .active = true};
   tmon_record_list *list = NULL;
   tmon_record record;
   int64_t count = 0;
-  (void)request;
+  if (!tmon_session_page_read(&filter, request, response)) {
+    return;
+  }
   int code = tmon_record_list_open(&list, server->store, &filter);
   if (code != TMON_OK) {
     tmon_reply_failure(response, code, NULL);
@@ -290,6 +292,7 @@ void tmon_route_active(tmon_server *server, const tmon_request *request, tmon_re
   }
   tmon_json_close(json, ']');
   tmon_json_put_int(json, "count", count);
+  tmon_json_put_int(json, "total", tmon_record_list_total(list));
   tmon_reply_end(response);
   tmon_record_list_free(list);
 }

@@ -121,6 +121,11 @@ static int open_logs(tmon_server *server) {
   return code;
 }
 
+static bool may_write(const tmon_server *server) {
+  tmon_store_info info;
+  return !server->read_only && tmon_store_get_info(&info, server->store) == TMON_OK && !info.read_only;
+}
+
 int tmon_server_open(tmon_server **out, tmon_store *store, const tmon_server_options *given) {
   tmon_server_options chosen;
   const tmon_server_options *options = &chosen;
@@ -168,6 +173,10 @@ int tmon_server_open(tmon_server **out, tmon_store *store, const tmon_server_opt
   if (code != TMON_OK) {
     tmon_server_free(server);
     return code;
+  }
+  if (may_write(server)) {
+    tmon_children_adopt(server->children);
+    tmon_child_outputs_prune(server);
   }
   *out = server;
   return TMON_OK;

@@ -36,5 +36,7 @@ typedef struct tmon_session_query {
   tmon_record_filter filter;
   tmon_status statuses[6];
 } tmon_session_query;
+/* `limit` and `offset` alone. */
+bool tmon_session_page_read(tmon_record_filter *out, const tmon_request *request, tmon_response *response);
 bool tmon_session_query_read(tmon_session_query *out, const tmon_request *request, tmon_response *response);
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* SPDX-FileCopyrightText: libtrainmon contributors */
-/* The query of GET /api/training/sessions as a filter; what is wrong is answered with the name of the parameter. */
+/* The query of GET /api/training/sessions, and the page of any list of sessions, as a filter; what is wrong is answered with the name of the parameter. */
 #include "serve/session_json.h"
 
 #include <string.h>
@@ -55,6 +55,18 @@ static bool read_order(tmon_record_filter *out, const tmon_request *request, tmo
   return true;
 }
 
+bool tmon_session_page_read(tmon_record_filter *out, const tmon_request *request, tmon_response *response) {
+  if (!tmon_request_int(request, "limit", 1, 1000, 50, &out->limit)) {
+    tmon_reply_error(response, 400, NULL, "limit", "limit must be a whole number from 1 to 1000");
+    return false;
+  }
+  if (!tmon_request_int(request, "offset", 0, INT64_MAX, 0, &out->offset)) {
+    tmon_reply_error(response, 400, NULL, "offset", "offset must be a whole number, 0 or more");
+    return false;
+  }
+  return true;
+}
+
 bool tmon_session_query_read(tmon_session_query *out, const tmon_request *request, tmon_response *response) {
   memset(out, 0, sizeof *out);
   tmon_record_filter *filter = &out->filter;
@@ -64,13 +76,5 @@ bool tmon_session_query_read(tmon_session_query *out, const tmon_request *reques
   filter->dataset_name = given(request, "dataset_name");
   filter->tag = given(request, "tag");
   filter->parent_id = given(request, "parent_id");
-  if (!tmon_request_int(request, "limit", 1, 1000, 50, &filter->limit)) {
-    tmon_reply_error(response, 400, NULL, "limit", "limit must be a whole number from 1 to 1000");
-    return false;
-  }
-  if (!tmon_request_int(request, "offset", 0, INT64_MAX, 0, &filter->offset)) {
-    tmon_reply_error(response, 400, NULL, "offset", "offset must be a whole number, 0 or more");
-    return false;
-  }
-  return read_statuses(out, request, response) && read_order(filter, request, response);
+  return tmon_session_page_read(filter, request, response) && read_statuses(out, request, response) && read_order(filter, request, response);
 }

@@ -169,14 +169,17 @@ static int delete_rows(tmon_store *store, const char *id, int64_t key) {
   return TMON_OK;
 }
 
-/* What a recipe's training printed. The session is gone already: a file that can't be removed now is nobody's loss. */
+/* What a recipe's training printed, and what was noted of its process. The session is gone already: a file that can't be removed now is nobody's loss. */
 static void remove_output(tmon_store *store, const char *id) {
+  static const char *const suffixes[] = {"log", "run"};
   char name[64];
   char *folder = tmon_path_join(tmon_db_folder(store->db), "logs");
-  (void)snprintf(name, sizeof name, "session-%s.log", id);
-  char *path = folder == NULL ? NULL : tmon_path_join(folder, name);
-  if (path != NULL) (void)tmon_file_remove(path);
-  tmon_free(path);
+  for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+    (void)snprintf(name, sizeof name, "session-%s.%s", id, suffixes[i]);
+    char *path = folder == NULL ? NULL : tmon_path_join(folder, name);
+    if (path != NULL) (void)tmon_file_remove(path);
+    tmon_free(path);
+  }
   tmon_free(folder);
 }
 

@@ -39,7 +39,8 @@ typedef struct tmon_process {
   char host[65];
 } tmon_process;
 int tmon_process_self(tmon_process *out);
-int64_t tmon_process_id(void); /* cached; right in forked children too */
+int tmon_process_look(tmon_process *out, int64_t pid); /* of this host; TMON_ENOTFOUND: there is none */
+int64_t tmon_process_id(void);                         /* cached; right in forked children too */
 
 /* Wake-up of one waiting thread. tmon_wake_signal is async-signal-safe and costs one system call. */
 typedef struct tmon_wake {

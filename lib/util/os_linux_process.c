@@ -13,6 +13,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -88,14 +89,14 @@ static bool start_ticks_of(char *stat_line, int64_t *out) {
   return tmon_text_to_int(at, out);
 }
 
-int tmon_process_self(tmon_process *out) {
+static int look(tmon_process *out, int64_t pid, const char *path) {
   char *stat_line = NULL;
   char *boot = NULL;
-  *out = (tmon_process){.pid = tmon_process_id()};
-  int result = tmon_file_read(&stat_line, NULL, "/proc/self/stat", PROC_BYTES_MAXIMUM);
+  *out = (tmon_process){.pid = pid};
+  int result = tmon_file_read(&stat_line, NULL, path, PROC_BYTES_MAXIMUM);
   if (result) goto out;
   if (!start_ticks_of(stat_line, &out->start_ticks)) {
-    result = tmon_error_set(TMON_EIO, "/proc/self/stat is not in the expected form");
+    result = tmon_error_set(TMON_EIO, "%s is not in the expected form", path);
     goto out;
   }
   result = tmon_file_read(&boot, NULL, "/proc/sys/kernel/random/boot_id", PROC_BYTES_MAXIMUM);
@@ -108,4 +109,13 @@ out:
   tmon_free(boot);
   tmon_free(stat_line);
   return result;
+}
+
+/* Not by its number: /proc may be of another namespace. */
+int tmon_process_self(tmon_process *out) { return look(out, tmon_process_id(), "/proc/self/stat"); }
+
+int tmon_process_look(tmon_process *out, int64_t pid) {
+  char path[48];
+  (void)snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
+  return look(out, pid, path);
 }

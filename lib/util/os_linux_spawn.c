@@ -19,10 +19,11 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { START_MS = 10000, NAME_BYTES_MAXIMUM = 4096 };
+enum { START_MS = 10000, NAME_BYTES_MAXIMUM = 4096, PIDFD_KIND = 3 /* P_PIDFD, which older C libraries have no name for */ };
 
 static bool is_program(const char *path) {
   struct stat status;
@@ -135,6 +136,47 @@ out:
   return result;
 }
 
+/* Waits for nothing. A process that has ended makes its pidfd readable. */
+static bool has_ended(int pidfd) {
+  struct pollfd waited = {.fd = pidfd, .events = POLLIN};
+  return poll(&waited, 1, 0) > 0;
+}
+
+int tmon_supervised_adopt(tmon_supervised *out, const tmon_process *supervisor) {
+  tmon_process found, self;
+  *out = (tmon_supervised){.fd = -1};
+  int result = tmon_process_self(&self);
+  if (result) return result;
+  if (strcmp(self.host, supervisor->host) != 0) return tmon_error_set(TMON_ESTATE, "the program was started on host %s", supervisor->host);
+  if (supervisor->pid <= 1 || strcmp(self.boot_id, supervisor->boot_id) != 0) return tmon_error_set(TMON_ENOTFOUND, "the program has ended");
+#ifdef SYS_pidfd_open
+  out->fd = (int)syscall(SYS_pidfd_open, (pid_t)supervisor->pid, 0U); /* closes at an exec by itself */
+#else
+  errno = ENOSYS;
+#endif
+  if (out->fd < 0 && errno == ENOSYS) return tmon_error_set(TMON_EUNSUPPORTED, "this system has no pidfd");
+  if (out->fd < 0 && errno != ESRCH) return tmon_error_set_os(errno, "can't watch process %lld", (long long)supervisor->pid);
+  /* In this order: while who has the number now has not ended, what /proc says of the number is of the same process. */
+  bool same = out->fd >= 0 && tmon_process_look(&found, supervisor->pid) == TMON_OK && found.start_ticks == supervisor->start_ticks;
+  if (!same || has_ended(out->fd)) {
+    if (out->fd >= 0) (void)close(out->fd);
+    out->fd = -1;
+    return tmon_error_set(TMON_ENOTFOUND, "the program has ended");
+  }
+  out->adopted = true;
+  out->supervisor = supervisor->pid;
+  return TMON_OK;
+}
+
+/* Only a parent is told how a process ended. A caller that was that parent before, as when one process has two servers in turn, leaves no zombie. */
+static void poll_adopted(tmon_supervised *supervised) {
+  if (supervised->fd < 0 || !has_ended(supervised->fd)) return;
+  supervised->ended = true;
+  supervised->gone = true;
+  siginfo_t ignored;
+  (void)waitid((idtype_t)PIDFD_KIND, (id_t)supervised->fd, &ignored, WEXITED | WNOHANG);
+}
+
 /* The supervisor is gone. One that was killed could not end what it watched. */
 static void hang_up(tmon_supervised *supervised) {
   if (!supervised->ended) {
@@ -148,6 +190,10 @@ static void hang_up(tmon_supervised *supervised) {
 }
 
 void tmon_supervised_poll(tmon_supervised *supervised) {
+  if (supervised->adopted) {
+    poll_adopted(supervised);
+    return;
+  }
   while (supervised->fd >= 0 && !supervised->gone) {
     tmon_supervisor_message message;
     ssize_t got = recv(supervised->fd, &message, sizeof message, MSG_DONTWAIT);
@@ -164,7 +210,11 @@ void tmon_supervised_poll(tmon_supervised *supervised) {
 }
 
 void tmon_supervised_end(tmon_supervised *supervised) {
-  if (supervised->fd >= 0) (void)send(supervised->fd, "E", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (supervised->fd < 0) return;
+  if (!supervised->adopted) (void)send(supervised->fd, "E", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+#ifdef SYS_pidfd_send_signal
+  else (void)syscall(SYS_pidfd_send_signal, supervised->fd, SIGTERM, NULL, 0U);
+#endif
 }
 
 bool tmon_supervised_wait(tmon_supervised *supervised, int64_t timeout_us) {
@@ -184,5 +234,5 @@ void tmon_supervised_close(tmon_supervised *supervised) {
   if (supervised->fd >= 0) (void)close(supervised->fd);
   supervised->fd = -1;
   /* Whatever has ended already is not left as a zombie; who goes on is inherited by nobody before this process ends. */
-  if (supervised->supervisor > 0 && !supervised->gone) (void)waitpid((pid_t)supervised->supervisor, NULL, WNOHANG);
+  if (supervised->supervisor > 0 && !supervised->gone && !supervised->adopted) (void)waitpid((pid_t)supervised->supervisor, NULL, WNOHANG);
 }

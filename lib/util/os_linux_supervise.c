@@ -2,7 +2,7 @@
 /* SPDX-FileCopyrightText: libtrainmon contributors */
 /*
  * Linux: the supervisor of a started program. It runs in a child forked from a process that may have other threads, so nothing here allocates or locks:
- * system calls on fixed memory only. All its signals are blocked; children are heard of through a signalfd.
+ * system calls on fixed memory only. All its signals are blocked; of children, and of a SIGTERM that asks it to end all, it hears through a signalfd.
  * Everything that the program starts stays below this process (PR_SET_CHILD_SUBREAPER), also what leaves its process group. Ended means: SIGTERM to the group and
  * to who left it, then, after the grace time, SIGKILL again and again until there is no child. A killed parent hands its children up to here, so this comes to an end.
  */
@@ -227,7 +227,7 @@ static bool reap(supervisor *self) {
     /* What it leaves behind belongs to a training that is over. */
     if (!self->start->program->keep_running) begin_end(self);
   }
-  return pid == 0 && !(self->program_ended && self->start->program->keep_running);
+  return pid == 0 && (self->ending || !self->program_ended || !self->start->program->keep_running);
 }
 
 static void listen_to_caller(supervisor *self) {
@@ -243,18 +243,19 @@ static void listen_to_caller(supervisor *self) {
   if (!self->start->program->keep_running) begin_end(self);
 }
 
-static void wait_for_news(const supervisor *self) {
+static void wait_for_news(supervisor *self) {
   struct pollfd waited[3] = {{.fd = self->control, .events = POLLIN}, {.fd = self->output, .events = POLLIN}, {.fd = self->signals, .events = POLLIN}};
   int64_t left = self->ending ? (self->kill_at_us - now_us()) / 1000 + 1 : LOOK_MS;
   if (self->killing) left = KILL_MS;
   (void)poll(waited, 3, (int)(left < 0 ? 0 : left < LOOK_MS ? left : LOOK_MS));
   struct signalfd_siginfo info;
-  while (self->signals >= 0 && read(self->signals, &info, sizeof info) > 0) continue;
+  while (self->signals >= 0 && read(self->signals, &info, sizeof info) > 0)
+    if (info.ssi_signo == SIGTERM) begin_end(self);
 }
 
 _Noreturn void tmon_supervisor_run(const tmon_supervisor_start *start) {
   static supervisor self;
-  sigset_t child;
+  sigset_t heard;
   struct sigaction usual = {.sa_handler = SIG_DFL};
   self.start = start;
   self.control = start->control;
@@ -264,9 +265,10 @@ _Noreturn void tmon_supervisor_run(const tmon_supervisor_start *start) {
   (void)prctl(PR_SET_NAME, "trainmon-watch");
   (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
   (void)sigaction(SIGCHLD, &usual, NULL); /* ignored, ends would not be told */
-  sigemptyset(&child);
-  sigaddset(&child, SIGCHLD);
-  self.signals = signalfd(-1, &child, SFD_NONBLOCK | SFD_CLOEXEC);
+  sigemptyset(&heard);
+  sigaddset(&heard, SIGCHLD);
+  sigaddset(&heard, SIGTERM); /* of who adopts the program: the socket's other end is lost with the caller */
+  self.signals = signalfd(-1, &heard, SFD_NONBLOCK | SFD_CLOEXEC);
   start_program(&self);
   for (;;) {
     wait_for_news(&self);

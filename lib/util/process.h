@@ -8,6 +8,8 @@
  */
 #ifndef TRAINMON_UTIL_PROCESS_H
 #define TRAINMON_UTIL_PROCESS_H
+#include "util/os.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,19 +24,23 @@ typedef struct tmon_program {
   bool keep_running;              /* lives on when the caller is gone */
 } tmon_program;
 
-/* A started program. `fd` -1: none. All but `fd` is read by tmon_supervised_poll. */
+/* A started program, or one that was adopted. `fd` -1: none. All but `fd` is read by tmon_supervised_poll. */
 typedef struct tmon_supervised {
-  int fd;             /* to the supervisor */
+  int fd;             /* to the supervisor; of an adopted one, which nobody hears any more, a pidfd */
   int64_t supervisor; /* process ids */
   int64_t pid;
   bool ended; /* the program itself has ended: `signalled` and `value` (its exit status, or the signal's number) hold */
   bool gone;  /* and so have all its descendants; nothing of it is left */
   bool signalled;
   int value;
+  bool adopted; /* not started by this caller: `pid` is 0, and when it has ended, `signalled` and `value` say nothing */
 } tmon_supervised;
 
 /* Starts it, and returns when the program is running. TMON_ENOTFOUND, TMON_EACCESS: the program or its folder; else as a failed fork or file. */
 int tmon_supervised_start(tmon_supervised *out, const tmon_program *program);
+/* Takes over a program that was started with keep_running and whose caller is gone. `supervisor` is what tmon_process_look said of its supervisor then.
+ * TMON_ENOTFOUND: it has ended, or the machine was started anew. TMON_ESTATE: it belongs to another host. TMON_EUNSUPPORTED: the kernel is older than Linux 5.3. */
+int tmon_supervised_adopt(tmon_supervised *out, const tmon_process *supervisor);
 void tmon_supervised_poll(tmon_supervised *supervised);                     /* what has happened since; never waits */
 void tmon_supervised_end(tmon_supervised *supervised);                      /* SIGTERM to all of it, SIGKILL after the grace time; returns at once */
 bool tmon_supervised_wait(tmon_supervised *supervised, int64_t timeout_us); /* true: gone */

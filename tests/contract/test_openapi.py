@@ -181,7 +181,7 @@ class OpenApi(unittest.TestCase):
         key = urllib.parse.quote(self.ask("GET", f"/api/training/sessions/{logged}", None, 200)["series"][0]["key"], safe="")
         for path in ("/api/training/sessions?status=running&sort=status&order=asc&limit=5&offset=0&text=a&tag=x&model_type=b", f"/api/training/sessions/{session}",
                      f"/api/training/sessions/{ended}", "/api/training/leaderboard?metric=val_loss&status=all&mode=last&order=lower", "/api/training/leaderboard",
-                     f"/api/training/compare?session_id={session}&session_id={logged}&axis=step&width=10", "/api/training/active",
+                     f"/api/training/compare?session_id={session}&session_id={logged}&axis=step&width=10", "/api/training/active?limit=5&offset=0",
                      f"/api/training/metrics?session_id={session}", f"/api/training/validation-results?session_id={session}&epoch=1",
                      "/api/training/validation-results", f"/api/training/confusion-matrices?session_id={session}", "/api/training/confusion-matrices?matrix=0",
                      "/api/training/benchmarks", "/api/training/datasets?name=d", "/api/training/hyperparameter-runs?experiment_name=e",

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 import unittest
+import uuid
 
 import test_rest
 from test_rest import Server
@@ -91,6 +92,8 @@ RECIPES = {
     "silent": python("pass"),
     "killed": python("import os; print('about to', flush=True); os.kill(os.getpid(), 9)"),
     "stays": python("import os, time; print(os.getpid(), flush=True)\nwhile True: time.sleep(1)", keep_running=True),
+    "keeps": python(STUBBORN, keep_running=True, max_running=2),
+    "obeys_on": python(RINGS, keep_running=True, max_running=2),
     "talks": python("for i in range(20000): print('line %06d \\u00e4\\u20ac' % i)"),
     "rings": python(RINGS, max_running=2, parameters={"die": {"type": "boolean", "default": False}}),
     "missing": {"command": ["no-such-program-anywhere"]},
@@ -114,7 +117,7 @@ class Recipes(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory(prefix="trainmon-recipes-")
         self.file = os.path.join(self.folder.name, "recipes.json")
-        RECIPES["rings"]["environment"] = {"LIBRARY": os.path.join(os.path.dirname(os.path.abspath(test_rest.PROGRAM)), "../../lib/libtrainmon.so"), **self.preload()}
+        RECIPES["obeys_on"]["environment"] = RECIPES["rings"]["environment"] = {"LIBRARY": os.path.join(os.path.dirname(os.path.abspath(test_rest.PROGRAM)), "../../lib/libtrainmon.so"), **self.preload()}
         pathlib.Path(self.file).write_text(json.dumps({"recipes": RECIPES}))
         self.servers = []
 
@@ -332,13 +335,154 @@ class Recipes(unittest.TestCase):
                 self.assertEqual(row["status"], "cancelled")
                 self.assertTrue(row["error_message"].startswith("stopped: killed by signal 9"))
 
-    def test_one_that_may_outlives_the_server(self):
+    def leave(self, server, number=signal.SIGKILL):
+        server.process.send_signal(number)
+        server.process.wait(15)
+
+    def notes(self, server):
+        return [name for name in os.listdir(os.path.join(server.folder, "logs")) if name.endswith(".run")]
+
+    def running(self, server, recipe):
+        return {one["name"]: one["running"] for one in server.ask("GET", "/api/training/recipes")[1]["recipes"]}[recipe]
+
+    def parent(self, pid):
+        return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+
+    def test_one_that_may_outlives_the_server_and_is_adopted(self):
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            server = self.serve()
+            session = self.start(server, {"recipe": "keeps"})
+            pids = self.numbers(server, session, 3)
+            self.leave(server, number)
+            time.sleep(1)
+            self.assertTrue(all(map(lives, pids)))
+            again = self.serve(store=server.folder)
+            self.assertEqual(self.running(again, "keeps"), 1)
+            self.assertEqual([int(line) for line in self.output(again, session).split()], pids)
+            self.assertTrue(again.ask("GET", f"/api/training/sessions/{session}/output")[1]["running"])
+            begin = time.time()
+            self.assertEqual(again.ask("POST", "/api/training/stop", {"session_id": session})[0], 200)
+            row = self.ended(again, session)
+            self.assertGreater(time.time() - begin, 0.9)  # twice the grace time: to obey, and to die well
+            self.assertEqual(row["status"], "cancelled")
+            self.assertRegex(row["error_message"], r"^stopped: ended without a final status; its exit status is not known, .*: \d+$")
+            self.until(lambda: not any(map(lives, pids)))
+            self.assertEqual((self.notes(again), self.running(again, "keeps")), ([], 0))
+
+    def test_an_adopted_one_says_its_end_itself(self):
+        server = self.serve()
+        session = self.start(server, {"recipe": "obeys_on"})
+        self.numbers(server, session, 1)
+        self.leave(server)
+        again = self.serve(store=server.folder)
+        self.assertTrue(self.session(again, session)["live"])
+        self.assertEqual(again.ask("POST", f"/api/ml/stop-training/{session}")[0], 200)
+        row = self.ended(again, session)
+        self.assertEqual((row["status"], row["error_message"]), ("cancelled", None))
+        self.until(lambda: self.notes(again) == [])
+
+    def test_the_death_of_an_adopted_one_is_recorded(self):
+        for while_watched in (True, False):
+            server = self.serve()
+            session = self.start(server, {"recipe": "obeys_on"})
+            [pid] = self.numbers(server, session, 1)
+            self.leave(server)
+            if while_watched:
+                again = self.serve(store=server.folder)
+            os.kill(pid, signal.SIGKILL)
+            self.until(lambda: not lives(pid))
+            if not while_watched:
+                again = self.serve(store=server.folder)
+            row = self.until(lambda: (lambda s: s if s["status"] == "failed" else None)(self.session(again, session)))
+            self.assertRegex(row["error_message"], r"^ended without a final status; its exit status is not known, ")
+            self.until(lambda: self.notes(again) == [])
+
+    def test_only_one_server_watches(self):
         server = self.serve()
         [pid] = self.numbers(server, self.start(server, {"recipe": "stays"}), 1)
-        server.process.send_signal(signal.SIGTERM)
-        server.process.wait(15)
-        time.sleep(1)
+        beside, reader = self.serve(store=server.folder), self.serve("--read-only", store=server.folder)
+        self.assertEqual((self.running(server, "stays"), self.running(beside, "stays"), self.running(reader, "stays")), (1, 0, 0))
+        beside.close()
+        self.leave(server)
+        second = self.serve(store=server.folder)
+        third = self.serve(store=server.folder)
+        self.assertEqual((self.running(second, "stays"), self.running(third, "stays")), (1, 0))
         self.assertTrue(lives(pid))
+        os.kill(pid, signal.SIGKILL)
+        self.until(lambda: self.notes(second) == [])
+
+    def test_a_number_that_another_process_has_is_not_touched(self):
+        server = self.serve()
+        session = self.start(server, {"recipe": "stays"})
+        [pid] = self.numbers(server, session, 1)
+        self.leave(server)
+        [name] = self.notes(server)
+        path = pathlib.Path(server.folder, "logs", name)
+        self.assertEqual(path.stat().st_mode & 0o777, 0o600)
+        note = json.loads(path.read_text())
+        self.assertEqual(note["pid"], self.parent(pid))
+        path.write_text(json.dumps(note | {"start_ticks": note["start_ticks"] + 1}))
+        again = self.serve(store=server.folder)
+        again.ask("POST", "/api/training/stop", {"session_id": session})
+        self.ended(again, session)
+        time.sleep(1.5)  # both grace times
+        self.assertTrue(lives(pid))
+        os.kill(pid, signal.SIGKILL)
+        for text, mode in (("{", 0o600), (json.dumps(note | {"pid": 1.5}), 0o600), (json.dumps(note), 0o622)):
+            path.write_text(text)
+            path.chmod(mode)
+            last = self.serve(store=server.folder)
+            self.assertEqual((self.running(last, "stays"), last.ask("GET", "/api/status")[0]), (0, 200))
+            last.close()
+            self.assertTrue(path.exists(), "a note that is not believed is not used up either")
+
+    def test_killed_together_with_its_supervisor_the_program_dies(self):
+        server = self.serve()
+        pids = self.numbers(server, self.start(server, {"recipe": "stubborn"}), 3)
+        groups = [os.getpgid(pid) for pid in pids]
+        leader = [pid for pid, group in zip(pids, groups) if pid == group]
+        program = next(pid for pid in leader if pathlib.Path(f"/proc/{self.parent(pid)}/comm").read_text() == "trainmon-watch\n" and groups.count(pid) == 2)
+        supervisor = self.parent(program)
+        os.kill(server.process.pid, signal.SIGSTOP)  # so that it can't act on the supervisor's end
+        os.kill(supervisor, signal.SIGKILL)
+        os.kill(server.process.pid, signal.SIGKILL)
+        self.until(lambda: not lives(program), 5)
+        for pid in pids:
+            if lives(pid):
+                os.kill(pid, signal.SIGKILL)
+
+    def outputs(self, server):
+        return {name[8:-4] for name in os.listdir(os.path.join(server.folder, "logs")) if name.startswith("session-") and name.endswith(".log")}
+
+    def test_the_oldest_outputs_are_removed(self):
+        def stray(age, size=0):  # the output of a session that is not there any more
+            path = pathlib.Path(server.folder, "logs", f"session-{uuid.uuid4()}.log")
+            with open(path, "wb") as file:
+                file.truncate(size)
+            return age_of(path.stem[8:], age)
+        def age_of(session, age):
+            os.utime(os.path.join(server.folder, "logs", f"session-{session}.log"), (time.time() - age,) * 2)
+            return session
+        server = self.serve()
+        stays = self.start(server, {"recipe": "stays"})
+        [pid] = self.numbers(server, stays, 1)
+        ended = self.start(server, {"recipe": "silent"})
+        self.ended(server, ended)
+        age_of(stays, 9000)
+        age_of(ended, 8000)
+        plain = [stray(7000 - i) for i in range(998)]
+        other = pathlib.Path(server.folder, "logs", "session-mine.log")
+        other.write_text("not of the library")
+        self.ended(server, self.start(server, {"recipe": "silent"}))  # the 1,001st
+        kept = self.outputs(server)
+        self.assertEqual((len(kept - {"mine"}), stays in kept, ended in kept, set(plain) <= kept), (1000, True, False, True))
+        reply = server.ask("GET", f"/api/training/sessions/{ended}/output")
+        self.assertEqual((reply[0], reply[1]["error"]["code"]), (404, "no_output"))
+        large = [stray(60 - i, 600 << 20) for i in range(2)]  # holes: they take no room
+        self.leave(server)
+        again = self.serve(store=server.folder)
+        kept = self.outputs(again)
+        self.assertEqual((stays in kept, large[0] in kept, large[1] in kept, other.exists()), (True, False, True, True))
         os.kill(pid, signal.SIGKILL)
 
     def test_output_is_read_in_pieces(self):

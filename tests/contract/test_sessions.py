@@ -201,6 +201,24 @@ class Sessions(unittest.TestCase):
         self.assertEqual((rows[session["id"]]["epoch"], rows[session["id"]]["total_loss"]), (3, 3))
         self.assertIsNone(rows[other["id"]])
 
+    def test_active_is_read_in_pages(self):
+        def active(query=""):
+            status, reply = self.ask("GET", "/api/training/active" + query)
+            self.assertEqual((status, reply["count"]), (200, len(reply["sessions"])), reply)
+            return [row["session_name"] for row in reply["sessions"]], reply["total"]
+        names = [f"s{i}" for i in range(53)]
+        for name in names:
+            self.create(session_name=name, status="running")
+        self.create(session_name="over", status="completed")
+        names.reverse()
+        self.assertEqual(active(), (names[:50], 53))
+        self.assertEqual(active("?limit=1000"), (names, 53))
+        self.assertEqual(active("?limit=2&offset=50"), (names[50:52], 53))
+        self.assertEqual(active("?offset=53"), ([], 53))
+        for query, field in (("limit=0", "limit"), ("limit=1001", "limit"), ("limit=x", "limit"), ("offset=-1", "offset")):
+            status, reply = self.ask("GET", "/api/training/active?" + query)
+            self.assertEqual((status, reply["error"]["field"]), (400, field))
+
 
 if __name__ == "__main__":
     test_rest.PROGRAM = os.path.abspath(sys.argv.pop(1))

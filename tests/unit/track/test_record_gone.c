@@ -66,17 +66,22 @@ static void write_output(void) {
   char path[400];
   (void)snprintf(path, sizeof path, "%s/logs", test_folder);
   (void)mkdir(path, 0700);
-  (void)snprintf(path, sizeof path, "%s/logs/session-" ID ".log", test_folder);
-  FILE *file = fopen(path, "w");
-  ck_assert_ptr_nonnull(file);
-  (void)fputs("done\n", file);
-  (void)fclose(file);
+  for (int i = 0; i < 2; i++) {
+    (void)snprintf(path, sizeof path, "%s/logs/session-" ID ".%s", test_folder, i == 0 ? "log" : "run");
+    FILE *file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    (void)fputs("done\n", file);
+    (void)fclose(file);
+  }
 }
 
 static bool has_output(void) {
   char path[400];
   (void)snprintf(path, sizeof path, "%s/logs/session-" ID ".log", test_folder);
-  return access(path, F_OK) == 0;
+  bool log = access(path, F_OK) == 0;
+  (void)snprintf(path, sizeof path, "%s/logs/session-" ID ".run", test_folder);
+  ck_assert_int_eq(access(path, F_OK) == 0, log);
+  return log;
 }
 
 /* Points in deltas and in chunks, epochs, an alert of a point and one of a class, and a row of each kind of result. */

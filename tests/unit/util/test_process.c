@@ -185,6 +185,89 @@ static void caller_dies(bool keep_running, int number) {
   ends_within(far, 10 * SECOND);
 }
 
+/* A caller in another process, which is gone when this returns; what it noted of the supervisor. */
+static tmon_process left_behind(const char *script) {
+  int words[2];
+  tmon_process noted = {0};
+  ck_assert_int_eq(pipe(words), 0);
+  pid_t caller = fork();
+  ck_assert_int_ge(caller, 0);
+  if (caller == 0) {
+    tmon_supervised it;
+    bool good = start_shell(&it, script, 1000, SECOND / 5, true) == TMON_OK && tmon_process_look(&noted, it.supervisor) == TMON_OK;
+    _exit(good && write(words[1], &noted, sizeof noted) == (ssize_t)sizeof noted ? 0 : 1);
+  }
+  int status = 0;
+  ck_assert_int_eq(waitpid(caller, &status, 0), caller);
+  ck_assert_int_eq(status, 0);
+  ck_assert_int_eq(read(words[0], &noted, sizeof noted), (ssize_t)sizeof noted);
+  (void)close(words[0]);
+  (void)close(words[1]);
+  return noted;
+}
+
+START_TEST(an_adopted_one_is_ended_with_all_of_it) {
+  tmon_supervised it;
+  tmon_process noted = left_behind(STUBBORN);
+  pid_t self = pid_in("self");
+  pid_t child = pid_in("child");
+  pid_t far = pid_in("far");
+  ck_assert_int_eq(tmon_supervised_adopt(&it, &noted), TMON_OK);
+  ck_assert(!tmon_supervised_wait(&it, SECOND / 10));
+  tmon_supervised_close(&it); /* who forgets it leaves it alone */
+  ck_assert_int_eq(tmon_supervised_adopt(&it, &noted), TMON_OK);
+  ck_assert(!tmon_supervised_wait(&it, SECOND));
+  tmon_supervised_end(&it);
+  ck_assert(tmon_supervised_wait(&it, 10 * SECOND));
+  ck_assert(it.ended && it.gone && it.adopted);
+  ends_within(self, 0);
+  ends_within(child, 0);
+  ends_within(far, 0);
+  tmon_supervised_close(&it);
+  ck_assert_int_eq(tmon_supervised_adopt(&it, &noted), TMON_ENOTFOUND);
+}
+END_TEST
+
+START_TEST(one_that_may_live_on_and_is_ended_leaves_nothing_behind) {
+  tmon_supervised it;
+  ck_assert_int_eq(start_shell(&it,
+                       "(trap '' TERM; echo $(exec sh -c 'echo $PPID') > child; while :; do sleep 0.1; done) & "
+                       "trap 'exit 0' TERM; echo $$ > self; while :; do sleep 0.1; done",
+                       1000, SECOND / 2, true),
+      TMON_OK);
+  pid_t child = pid_in("child");
+  (void)pid_in("self");
+  tmon_supervised_end(&it);
+  ck_assert(tmon_supervised_wait(&it, 10 * SECOND));
+  ck_assert(!it.signalled); /* it obeyed; its child did not */
+  ck_assert_int_eq(it.value, 0);
+  ends_within(child, 0);
+  tmon_supervised_close(&it);
+}
+END_TEST
+
+START_TEST(only_the_same_process_is_adopted) {
+  tmon_supervised it;
+  tmon_process noted = left_behind("echo $$ > self; exec sleep 100");
+  pid_t self = pid_in("self");
+  tmon_process other = noted;
+  other.start_ticks++;
+  ck_assert_int_eq(tmon_supervised_adopt(&it, &other), TMON_ENOTFOUND);
+  other = noted;
+  other.boot_id[0] = other.boot_id[0] == '0' ? '1' : '0';
+  ck_assert_int_eq(tmon_supervised_adopt(&it, &other), TMON_ENOTFOUND);
+  other = noted;
+  other.host[0] = '?';
+  ck_assert_int_eq(tmon_supervised_adopt(&it, &other), TMON_ESTATE);
+  ck_assert_int_eq(it.fd, -1);
+  ck_assert_int_eq(kill(self, 0), 0);
+  ck_assert_int_eq(tmon_supervised_adopt(&it, &noted), TMON_OK);
+  ck_assert_int_eq(kill(self, SIGKILL), 0);
+  ck_assert(tmon_supervised_wait(&it, 10 * SECOND));
+  tmon_supervised_close(&it);
+}
+END_TEST
+
 START_TEST(nothing_outlives_a_caller_that_is_killed) { caller_dies(false, SIGKILL); }
 END_TEST
 
@@ -237,6 +320,9 @@ int main(void) {
   tcase_add_test(tests, nothing_outlives_a_caller_that_is_killed);
   tcase_add_test(tests, nothing_outlives_a_caller_that_is_ended);
   tcase_add_test(tests, one_that_may_lives_on);
+  tcase_add_test(tests, an_adopted_one_is_ended_with_all_of_it);
+  tcase_add_test(tests, one_that_may_live_on_and_is_ended_leaves_nothing_behind);
+  tcase_add_test(tests, only_the_same_process_is_adopted);
   tcase_add_test(tests, a_killed_supervisor_takes_it_along);
   tcase_add_test(tests, output_is_bounded_and_its_end_kept);
   suite_add_tcase(suite, tests);

@@ -76,7 +76,7 @@ export interface SessionsReply {
 export const getSessions = (limit: number, offset: number, status?: Status): Promise<SessionsReply> =>
   request(`/api/training/sessions?limit=${limit}&offset=${offset}${status ? `&status=${status}` : ""}`);
 
-export const getActive = (): Promise<{ sessions: Session[]; count: number }> => request("/api/training/active");
+export const getActive = (): Promise<{ sessions: Session[]; count: number }> => request("/api/training/active?limit=1000");
 
 export const getSession = (id: string): Promise<SessionDetail> => request(`/api/training/sessions/${encodeURIComponent(id)}`);
 
