@@ -45,6 +45,9 @@ function timeTicks(_: uPlot, ticks: number[], __: number, ___: number, increment
   });
 }
 
+/** There is no step between two steps. */
+const whole = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15].flatMap((power) => [1, 2, 5].map((lead) => lead * 10 ** power));
+
 /** uPlot places ticks only where it found an increment; this one always fits, and is not used. */
 const linear: uPlot.Axis = {
   incrs: [Number.MAX_VALUE],
@@ -56,7 +59,7 @@ export function axesOf(look: AxisLook): uPlot.Axis[] {
   const grid = { stroke: look.grid, width: 1 };
   const both = { stroke: look.text, font, gap, grid, ticks: { ...grid, size: tickLength } };
   return [
-    { ...both, size: 34, ...(look.time ? { space: 80, values: timeTicks } : {}) },
+    { ...both, size: 34, ...(look.time ? { space: 80, values: timeTicks } : { incrs: whole }) },
     { ...both, size: yWidth, ...(look.log ? { values: (_, ticks) => logLabels(ticks) } : linear) },
   ];
 }
