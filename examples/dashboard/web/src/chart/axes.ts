@@ -2,6 +2,7 @@
 /* SPDX-FileCopyrightText: libtrainmon contributors */
 /* The axes of a chart: their words, and a width that holds the widest of them. */
 import type uPlot from "uplot";
+import { linearTicks, tickIncrement } from "../pure/scale";
 import { logLabels, tickLabels } from "../pure/ticks";
 
 export interface AxisLook {
@@ -44,13 +45,21 @@ function timeTicks(_: uPlot, ticks: number[], __: number, ___: number, increment
   });
 }
 
+/** There is no step between two steps. */
+const whole = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15].flatMap((power) => [1, 2, 5].map((lead) => lead * 10 ** power));
+
+/** uPlot places ticks only where it found an increment; this one always fits, and is not used. */
+const linear: uPlot.Axis = {
+  incrs: [Number.MAX_VALUE],
+  splits: (_, __, min, max) => linearTicks(min, max),
+  values: (u, ticks) => tickLabels(ticks, tickIncrement(u.scales.y?.min ?? 0, u.scales.y?.max ?? 0)),
+};
+
 export function axesOf(look: AxisLook): uPlot.Axis[] {
   const grid = { stroke: look.grid, width: 1 };
   const both = { stroke: look.text, font, gap, grid, ticks: { ...grid, size: tickLength } };
-  const words = (_: uPlot, ticks: (number | null)[], __: number, ___: number, increment: number): string[] =>
-    look.log ? logLabels(ticks) : tickLabels(ticks, increment);
   return [
-    { ...both, size: 34, ...(look.time ? { space: 80, values: timeTicks } : {}) },
-    { ...both, size: yWidth, values: words },
+    { ...both, size: 34, ...(look.time ? { space: 80, values: timeTicks } : { incrs: whole }) },
+    { ...both, size: yWidth, ...(look.log ? { values: (_, ticks) => logLabels(ticks) } : linear) },
   ];
 }

@@ -7,6 +7,7 @@
 import uPlot from "uplot";
 import type { Axis } from "../api/types";
 import type { Line } from "../pure/line";
+import { linearRange } from "../pure/scale";
 import { cursorX, range, type Range } from "../state/view";
 import { axesOf } from "./axes";
 import { chartData, columnsPerLine } from "./data";
@@ -32,11 +33,8 @@ function colour(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-/** A range of a few rounding errors gives ticks that no double can tell apart; it is drawn as one constant. */
 function yRange(_: uPlot, min: number | null, max: number | null): uPlot.Range.MinMax {
-  if (min === null || max === null) return [null, null];
-  const flat = max - min < 1e-9 * Math.max(Math.abs(min), Math.abs(max));
-  return uPlot.rangeNum(min, flat ? min : max, 0.1, true);
+  return min === null || max === null ? [null, null] : linearRange(min, max);
 }
 
 export class Plot {
