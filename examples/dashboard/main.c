@@ -54,7 +54,7 @@ static const char usage[] =
     "  --recipes FILE    commands that may be started from the page and over REST, as JSON (MONITORING_RECIPES); see docs/reference/recipes.md\n"
     "  --alert-rules FILE\n"
     "                    the rules that each new session begins with, as JSON, commands included (MONITORING_ALERT_RULES); they replace those of the\n"
-    "                    store; see docs/reference/alerts.md\n"
+    "                    store, and their commands run for sessions fed over REST; see docs/reference/alerts.md\n"
     "  --read-only       no control and no writes\n"
     "  --ws-compression, --no-ws-compression\n"
     "                    permessage-deflate on WebSockets; on when another address than loopback is listened on, since there it saves more than it costs\n"
@@ -256,7 +256,8 @@ static void announce(const settings *from, const tmon_server *server) {
 }
 
 /* Whoever may name a file on this machine's command line may also say what runs on it, so commands are allowed. */
-static bool set_rules(tmon_store *store, const char *path) {
+static bool set_rules(tmon_store *store, settings *from) {
+  const char *path = from->alert_rules;
   static char text[RULES];
   FILE *file = fopen(path, "re");
   size_t size = file != NULL ? fread(text, 1, sizeof text, file) : 0;
@@ -278,6 +279,7 @@ static bool set_rules(tmon_store *store, const char *path) {
     fprintf(stderr, "trainmon-dashboard: %s: %s%s%s\n", path, named ? "" : field, named ? "" : ": ", tmon_error_message());
     return false;
   }
+  from->server.alert_rules = text;
   return true;
 }
 
@@ -287,7 +289,7 @@ static int serve(settings *from) {
   tmon_store_options options = {.size = sizeof options, .read_only = from->server.read_only};
   struct sigaction action = {.sa_handler = stop};
   int code = tmon_store_open(&store, from->store, &options);
-  if (code == TMON_OK && from->alert_rules != NULL && !set_rules(store, from->alert_rules)) {
+  if (code == TMON_OK && from->alert_rules != NULL && !set_rules(store, from)) {
     tmon_store_free(store);
     return 2;
   }

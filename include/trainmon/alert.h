@@ -81,7 +81,8 @@ TMON_API int tmon_alert_replay_json(char **out, tmon_store *store, const char *s
 TMON_API int tmon_alert_conditions_json(char **out, tmon_store *store, const char *session_id);
 
 /**
- * Has `callback` called for alerts of rules with the action `callback`, after their commit; NULL: no more. It runs on the drainer's thread (all signals blocked), or
+ * Has `callback` called for alerts of rules with the action `callback`, after their commit; NULL: no more. Also for those of results that this process records
+ * (tmon_result_add, tmon_confusion_add), from whichever thread. It runs on the drainer's thread (all signals blocked), or
  * without one on the thread that flushes, no lock held, and must return soon: points are not committed meanwhile. It may log and read; it must not flush, finish or
  * free the session, nor set its callback, and must not fork. Once this has returned, a call that was under way may still be running. Any thread. TMON_EINVAL, TMON_EFORKED,
  * TMON_ESTATE. Since 0.1.

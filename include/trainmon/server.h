@@ -35,12 +35,15 @@ typedef struct tmon_server_options {
   bool debug;                  /**< logs/monitoring.log has a line for each read too */
   const char *read_token;      /**< a second token, which gives the right to read only; at least 32 characters, needs `token`; NULL means none */
   const char *recipes_path;    /**< file of the commands that may be started; NULL means none (docs/reference/recipes.md) */
+  const char
+      *alert_rules; /**< alert rules as JSON whose commands may run for sessions that are fed over REST; NULL means none (docs/reference/alerts.md) */
 } tmon_server_options;
 
 /**
  * Opens a server on a store and starts to listen; it answers once tmon_server_run runs. The store must outlive it. `out` receives the server; free it
  * with tmon_server_free. TMON_EINVAL: a public address without a token, a bad host or port. TMON_EEXISTS: the port is taken.
- * TMON_EINVAL also for a file of recipes that is not right, with file, recipe and field. TMON_ENOTFOUND: no such file.
+ * TMON_EINVAL also for a file of recipes that is not right, with file, recipe and field, and for alert rules whose commands can't be read. TMON_ENOTFOUND: no
+ * such file.
  * TMON_EACCESS, TMON_EIO, TMON_ENOMEM. Since 0.1.
  */
 TMON_API int tmon_server_open(tmon_server **out, tmon_store *store, const tmon_server_options *options);

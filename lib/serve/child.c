@@ -97,7 +97,7 @@ static int make_output(char **path, tmon_server *server, const char *id) {
 
 /* ---- environment ---- */
 
-static int add_variable(char **list, size_t *count, const char *name, const char *value) {
+int tmon_environment_add(char **list, size_t *count, const char *name, const char *value) {
   size_t size = strlen(name) + strlen(value) + 2;
   list[*count] = tmon_alloc(size);
   if (list[*count] == NULL) {
@@ -129,8 +129,10 @@ static void write_url(char *out, size_t size, const tmon_server *server) {
 }
 
 /* Little of the server's own: what programs need to run, not what somebody has put into the shell that started the server. */
+const char *const tmon_environment_passed[] = {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", NULL};
+
 static int make_environment(char ***out, const tmon_server *server, const tmon_recipe *recipe, const char *id) {
-  static const char *const passed[] = {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"};
+  const char *const *passed = tmon_environment_passed;
   tmon_store_info info;
   char url[320];
   size_t count = 0;
@@ -140,9 +142,9 @@ static int make_environment(char ***out, const tmon_server *server, const tmon_r
   if (code == TMON_OK && list == NULL) {
     code = tmon_error_no_memory();
   }
-  for (size_t i = 0; code == TMON_OK && i < sizeof passed / sizeof passed[0]; i++) {
+  for (size_t i = 0; code == TMON_OK && passed[i] != NULL; i++) {
     const char *value = getenv(passed[i]);
-    code = value != NULL && !is_set(recipe, passed[i]) ? add_variable(list, &count, passed[i], value) : TMON_OK;
+    code = value != NULL && !is_set(recipe, passed[i]) ? tmon_environment_add(list, &count, passed[i], value) : TMON_OK;
   }
   for (size_t i = 0; code == TMON_OK && i < recipe->environment_count; i++) {
     list[count] = tmon_strdup(recipe->environment[i]);
@@ -154,7 +156,7 @@ static int make_environment(char ***out, const tmon_server *server, const tmon_r
     const char *value;
   } ours[] = {{"TRAINMON_SESSION_ID", id}, {"TRAINMON_STORE", info.path}, {"TRAINMON_URL", url}, {"TRAINMON_TOKEN", server->access.token}};
   for (size_t i = 0; code == TMON_OK && i < sizeof ours / sizeof ours[0]; i++) {
-    code = ours[i].value != NULL ? add_variable(list, &count, ours[i].name, ours[i].value) : TMON_OK;
+    code = ours[i].value != NULL ? tmon_environment_add(list, &count, ours[i].name, ours[i].value) : TMON_OK;
   }
   if (code != TMON_OK) {
     tmon_texts_free(list);

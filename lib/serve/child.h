@@ -30,6 +30,9 @@ bool tmon_child_lives(const tmon_children *children, const char *id);
 /* Its grace time begins: whoever still lives after it is ended. */
 void tmon_child_stop(tmon_children *children, const char *id);
 void tmon_children_tick(tmon_children *children, int64_t now_us);
+/* For an environment: adds "NAME=value" to a list that has room; and the names that are passed on from the server's own, ended by NULL. */
+int tmon_environment_add(char **list, size_t *count, const char *name, const char *value);
+extern const char *const tmon_environment_passed[];
 /* child_files.c. Path of the output of a session; NULL: no memory. It need not exist. */
 char *tmon_child_output_path(tmon_server *server, const char *id);
 /* What a session has in logs/ by the name session-ID and this end. */

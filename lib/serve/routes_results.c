@@ -20,8 +20,9 @@ static void put_members(tmon_json_writer *json, const char *text) {
   json->comma = true;
 }
 
-/* The row that was written, and what its session is asked to do. */
-static int put_written(tmon_json_writer *json, tmon_server *server, tmon_result_kind kind, int64_t id, tmon_response *response, bool *replied) {
+/* The row that was written since `before`, and what its session is asked to do. */
+static int put_written(
+    tmon_json_writer *json, tmon_server *server, tmon_result_kind kind, int64_t id, int64_t before, tmon_response *response, bool *replied) {
   tmon_result_filter filter = {.size = sizeof filter, .id = id, .no_matrix = kind == TMON_RESULT_CONFUSION};
   tmon_record_list *list = NULL;
   tmon_record record;
@@ -42,6 +43,7 @@ static int put_written(tmon_json_writer *json, tmon_server *server, tmon_result_
     tmon_json_put_raw(json, singular[kind], row);
     *replied = session != NULL && !tmon_route_load(server, session, response, &list, &record);
     if (session != NULL && !*replied) {
+      tmon_alert_runs_after(server, &record, before);
       tmon_json_put_text(json, "session_id", session);
       tmon_json_put_text(json, "control", tmon_control_name(record.control));
     }
@@ -61,6 +63,7 @@ static void add(tmon_server *server, const tmon_request *request, tmon_response 
     tmon_reply_error(response, 400, NULL, NULL, "the body holds a NUL byte");
     return;
   }
+  int64_t before = tmon_alert_runs_before(server);
   int code = tmon_result_add(&id, server->store, kind, request->body);
   if (code == TMON_OK) {
     tmon_json_writer *json = tmon_reply_begin(response, 201);
@@ -70,7 +73,7 @@ static void add(tmon_server *server, const tmon_request *request, tmon_response 
     if (kind == TMON_RESULT_VALIDATION) {
       tmon_json_put_int(json, "count", count > 0 ? count : 1);
     }
-    code = put_written(json, server, kind, id, response, &replied);
+    code = put_written(json, server, kind, id, before, response, &replied);
   }
   if (code != TMON_OK) {
     tmon_reply_failure(response, code, NULL);

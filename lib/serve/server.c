@@ -29,9 +29,11 @@ static void tick(void *payload) {
     server->recovered_us = now;
   }
   tmon_children_tick(server->children, now);
+  tmon_alert_runs_tick(server->alert_runs, now);
   if (server->client_count == 0) {
     tmon_updates_forget(server->updates);
-    tmon_http_timer(server->http, tmon_children_count(server->children, NULL) > 0 ? TMON_CHILD_POLL_US : IDLE_US);
+    bool watching = tmon_children_count(server->children, NULL) > 0 || tmon_alert_runs_count(server->alert_runs) > 0;
+    tmon_http_timer(server->http, watching ? TMON_CHILD_POLL_US : IDLE_US);
     return;
   }
   tmon_updates_poll(server->updates, now);
@@ -167,6 +169,9 @@ int tmon_server_open(tmon_server **out, tmon_store *store, const tmon_server_opt
   if (code == TMON_OK && options->recipes_path != NULL) {
     code = tmon_recipes_load(&server->recipes, options->recipes_path);
   }
+  if (code == TMON_OK && options->alert_rules != NULL) {
+    code = tmon_alert_runs_make(&server->alert_runs, server, options->alert_rules);
+  }
   if (code == TMON_OK) {
     code = open_http(server, options, host);
   }
@@ -204,6 +209,7 @@ void tmon_server_free(tmon_server *server) {
   }
   tmon_http_free(server->http); /* closes the streams, which frees the clients */
   server->http = NULL;
+  tmon_alert_runs_free(server->alert_runs);
   tmon_children_free(server->children); /* while the store is there to take their end */
   tmon_recipes_free(server->recipes);
   tmon_updates_free(server->updates);

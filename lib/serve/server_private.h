@@ -4,6 +4,7 @@
 #ifndef TRAINMON_SERVE_SERVER_PRIVATE_H
 #define TRAINMON_SERVE_SERVER_PRIVATE_H
 #include "serve/access.h"
+#include "serve/alert_command.h"
 #include "serve/child.h"
 #include "serve/http.h"
 #include "serve/log_file.h"
@@ -45,6 +46,7 @@ struct tmon_server {
   tmon_metrics_log metrics;
   tmon_recipes *recipes; /* NULL: no file was named */
   tmon_children *children;
+  tmon_alert_runs *alert_runs; /* NULL: no rule has a command */
   tmon_client *clients;
   struct tmon_export *exports; /* those that are being sent (routes_extract.c) */
   tmon_update_readers slots;   /* that are taken */

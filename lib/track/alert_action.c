@@ -5,8 +5,12 @@
  * nobody to tell. A command is the argument vector of the rule and nothing else; what happened is in its environment. It has a process group of its own, no signal
  * blocked, at most one runs a rule, and it is killed after a minute.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "track/session.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -16,19 +20,25 @@
 #include <string.h>
 #include <sys/wait.h>
 
+/* Since glibc 2.34. Elsewhere those are closed that are open now. */
+#ifdef __GLIBC__
+#if __GLIBC_PREREQ(2, 34)
+#define CLOSE_FROM
+#endif
+#endif
+
 #define COMMAND_US 60000000
+#define KILLED_US 1000000 /* for a killed one to be gone; the end of the session waits no longer */
 #define POLL_US 10000
 
 extern char **environ;
 
+/* Never waits: one that hangs in the kernel, on a disk that does not answer, must not keep the drainer. It is looked at again. */
 static void reap(tmon_alert_command *command, int64_t now) {
   int status = 0;
   pid_t ended = waitpid((pid_t)command->pid, &status, WNOHANG);
-  if (ended == 0 && now >= command->deadline) {
-    /* Not reaped, so the number is still its own. */
-    (void)kill(-(pid_t)command->pid, SIGKILL);
-    while ((ended = waitpid((pid_t)command->pid, &status, 0)) < 0 && errno == EINTR) continue;
-  }
+  /* Not reaped, so the number is still its own. */
+  if (ended == 0 && now >= command->deadline) (void)kill(-(pid_t)command->pid, SIGKILL);
   /* ECHILD: the host program waits for all its children. */
   if (ended != 0) memset(command, 0, sizeof *command);
 }
@@ -52,7 +62,7 @@ void tmon_alert_commands_end(tmon_session *session, int64_t wait_us) {
       reap(command, now);
       running = running || command->pid != 0;
     }
-    if (!running) return;
+    if (!running || now >= deadline + KILLED_US) return;
     tmon_clock_sleep_us(POLL_US);
   }
 }
@@ -99,6 +109,23 @@ static char **make_environment(tmon_buffer *text, const tmon_session *session, c
   return all;
 }
 
+/* Of the trainer's descriptors a command has standard output and error, and no other: a socket or a lock must not live on in it. */
+static int keep_standard(posix_spawn_file_actions_t *files) {
+  int result = posix_spawn_file_actions_addopen(files, 0, "/dev/null", O_RDONLY, 0);
+#ifdef CLOSE_FROM
+  if (result == 0) result = posix_spawn_file_actions_addclosefrom_np(files, 3);
+#else
+  DIR *folder = opendir("/proc/self/fd");
+  if (folder == NULL) return errno;
+  for (const struct dirent *entry = readdir(folder); entry != NULL && result == 0; entry = readdir(folder)) {
+    int64_t fd = -1;
+    if (tmon_text_to_int(entry->d_name, &fd) && fd > 2 && fd != dirfd(folder)) result = posix_spawn_file_actions_addclose(files, (int)fd);
+  }
+  (void)closedir(folder);
+#endif
+  return result;
+}
+
 static void spawn(tmon_alert_command *slot, char *const *command, char *const *environment) {
   posix_spawn_file_actions_t files;
   posix_spawnattr_t how;
@@ -113,8 +140,7 @@ static void spawn(tmon_alert_command *slot, char *const *command, char *const *e
     (void)posix_spawnattr_setpgroup(&how, 0);
     (void)posix_spawnattr_setsigmask(&how, &none);
     (void)posix_spawnattr_setsigdefault(&how, &all);
-    (void)posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
-    if (posix_spawn(&pid, command[0], &files, &how, command, environment) == 0) {
+    if (keep_standard(&files) == 0 && posix_spawn(&pid, command[0], &files, &how, command, environment) == 0) {
       slot->pid = pid;
       slot->deadline = tmon_clock_monotonic_us() + COMMAND_US;
     }
@@ -172,31 +198,55 @@ static bool is_over(const tmon_alert_event *events, size_t count, size_t index) 
   return false;
 }
 
-size_t tmon_alert_events_take(tmon_alert_event **out, tmon_session *session) {
-  tmon_alerts *alerts = &session->drain.alerts;
-  size_t count = alerts->committed;
-  *out = NULL;
-  tmon_alert_commands_reap(session);
-  if (count == 0 || count != alerts->event_count) return 0;
-  *out = alerts->events;
-  for (size_t i = 0; i < count; i++) {
-    if ((*out)[i].command != NULL && !is_over(*out, count, i)) run_command(session, &(*out)[i]);
-  }
-  alerts->events = NULL;
-  alerts->event_count = alerts->committed = 0;
-  return count;
+/* Given alerts come after those of the points that are committed by now. */
+static void take_given(tmon_session *session, tmon_alerts *alerts) {
+  tmon_mutex_lock(session->words);
+  tmon_alert_told given = session->given;
+  session->given = (tmon_alert_told){0};
+  tmon_mutex_unlock(session->words);
+  for (size_t i = 0; i < given.count; i++) (void)tmon_alert_told_keep(&alerts->told, &given.events[i]);
+  alerts->committed = alerts->told.count;
+  tmon_alert_told_cut(&given, 0);
 }
 
-void tmon_alert_events_act(tmon_session *session, tmon_alert_event *events, size_t count) {
-  for (size_t i = 0; i < count; i++) {
-    const tmon_alert_event *event = &events[i];
-    bool acts = !event->recovered && !is_over(events, count, i);
+void tmon_alert_events_take(tmon_alert_told *out, tmon_session *session) {
+  tmon_alerts *alerts = &session->drain.alerts;
+  *out = (tmon_alert_told){0};
+  tmon_alert_commands_reap(session);
+  if (alerts->committed != alerts->told.count) return;
+  take_given(session, alerts);
+  *out = alerts->told;
+  alerts->told = (tmon_alert_told){0};
+  alerts->committed = 0;
+  for (size_t i = 0; i < out->count; i++) {
+    if (out->events[i].command != NULL && !is_over(out->events, out->count, i)) run_command(session, &out->events[i]);
+  }
+}
+
+void tmon_alert_events_act(tmon_session *session, tmon_alert_told *told) {
+  for (size_t i = 0; i < told->count; i++) {
+    const tmon_alert_event *event = &told->events[i];
+    bool acts = !event->recovered && !is_over(told->events, told->count, i);
     if (acts && event->actions & TMON_ALERT_DO_STOP) (void)tmon_record_request(session->store, session->id, TMON_CONTROL_STOP);
     else if (acts && event->actions & TMON_ALERT_DO_PAUSE) (void)tmon_alert_pause(session);
     if (event->actions & TMON_ALERT_DO_CALLBACK) call_back(session, event);
   }
-  for (size_t i = 0; i < count; i++) tmon_alert_event_free(&events[i]);
-  tmon_free(events);
+  tmon_alert_told_cut(told, 0);
+}
+
+/* Its drainer acts, as on alerts of points, or without one who flushes: the callback has one thread to expect. */
+static void give(tmon_session *session, void *payload) {
+  tmon_alert_told *told = payload;
+  tmon_mutex_lock(session->words);
+  bool finished = atomic_load_explicit(&session->finished, memory_order_acquire);
+  for (size_t i = 0; !finished && i < told->count; i++) (void)tmon_alert_told_keep(&session->given, &told->events[i]);
+  tmon_mutex_unlock(session->words);
+  if (!finished) tmon_drainer_start_if_free(session);
+}
+
+void tmon_alerts_give(tmon_alert_told *told, tmon_store *store, const char *session_id, int result) {
+  if (result == TMON_OK && told->count > 0) tmon_exit_with(store, session_id, give, told);
+  tmon_alert_told_cut(told, 0);
 }
 
 /* A pause does not take back a stop that somebody asked for. */

@@ -13,33 +13,12 @@ typedef struct drain_target {
   tmon_tx *tx;
 } drain_target;
 
-/* Keeps what asks for more than a row. */
-static int keep(tmon_alerts *alerts, const tmon_alert_event *event) {
-  if (alerts->event_count >= TMON_ALERT_EVENTS) return TMON_OK;
-  tmon_alert_event *grown = tmon_realloc(alerts->events, alerts->event_count + 1, sizeof *grown);
-  if (grown == NULL) return tmon_error_no_memory();
-  alerts->events = grown;
-  tmon_alert_event *kept = &alerts->events[alerts->event_count];
-  *kept = *event;
-  kept->command = NULL;
-  if (event->command != NULL && !event->recovered) {
-    kept->command = tmon_alloc_zero(TMON_ALERT_COMMAND + 1, sizeof *kept->command);
-    for (size_t i = 0; kept->command != NULL && event->command[i] != NULL; i++) {
-      kept->command[i] = tmon_strdup(event->command[i]);
-      if (kept->command[i] == NULL) tmon_alert_event_free(kept);
-    }
-    if (kept->command == NULL) return tmon_error_no_memory();
-  }
-  alerts->event_count++;
-  return TMON_OK;
-}
-
 static int tell_drain(void *payload, const tmon_alert_event *event, const tmon_alert_place *place) {
   const drain_target *target = payload;
   tmon_alert_event copy = *event;
   int result = tmon_alert_write(target->tx, target->drain->session, &copy, place);
   if (result != TMON_OK || copy.id == 0 || copy.actions == 0) return result;
-  return keep(&target->drain->alerts, &copy);
+  return tmon_alert_told_keep(&target->drain->alerts.told, &copy);
 }
 
 static int judge_slot(tmon_drain *drain, const tmon_slot *slot, const tmon_alert_place *place) {
@@ -112,7 +91,7 @@ int tmon_alerts_stall(tmon_drain *drain, int64_t timeout_us) {
     tx = NULL;
   }
   tmon_tx_abort(tx);
-  if (result == TMON_OK) alerts->committed = alerts->event_count;
+  if (result == TMON_OK) alerts->committed = alerts->told.count;
   else tmon_alerts_reset(alerts);
   return result;
 }

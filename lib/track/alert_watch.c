@@ -19,10 +19,37 @@ void tmon_alerts_init(tmon_alerts *alerts) {
   alerts->version = -1;
 }
 
-void tmon_alert_event_free(tmon_alert_event *event) {
-  for (size_t i = 0; event->command != NULL && event->command[i] != NULL; i++) tmon_free(event->command[i]);
-  tmon_free(event->command);
-  event->command = NULL;
+static void free_command(char **command) {
+  for (size_t i = 0; command != NULL && command[i] != NULL; i++) tmon_free(command[i]);
+  tmon_free(command);
+}
+
+void tmon_alert_told_cut(tmon_alert_told *told, size_t count) {
+  while (told->count > count) free_command(told->events[--told->count].command);
+  if (count > 0) return;
+  tmon_free(told->events);
+  told->events = NULL;
+}
+
+int tmon_alert_told_keep(tmon_alert_told *told, const tmon_alert_event *event) {
+  char **command = NULL;
+  if (told->count >= TMON_ALERT_EVENTS) return TMON_OK;
+  tmon_alert_event *grown = tmon_realloc(told->events, told->count + 1, sizeof *grown);
+  if (grown == NULL) return tmon_error_no_memory();
+  told->events = grown;
+  if (event->command != NULL && !event->recovered) {
+    command = tmon_alloc_zero(TMON_ALERT_COMMAND + 1, sizeof *command);
+    if (command == NULL) return tmon_error_no_memory();
+    for (size_t i = 0; event->command[i] != NULL; i++) {
+      command[i] = tmon_strdup(event->command[i]);
+      if (command[i] != NULL) continue;
+      free_command(command);
+      return tmon_error_no_memory();
+    }
+  }
+  grown[told->count] = *event;
+  grown[told->count++].command = command;
+  return TMON_OK;
 }
 
 void tmon_alerts_forget(tmon_alerts *alerts) {
@@ -40,14 +67,13 @@ void tmon_alerts_forget(tmon_alerts *alerts) {
 void tmon_alerts_reset(tmon_alerts *alerts) {
   tmon_alerts_forget(alerts);
   tmon_alert_rules_free(&alerts->rules);
-  while (alerts->event_count > alerts->committed) tmon_alert_event_free(&alerts->events[--alerts->event_count]);
+  tmon_alert_told_cut(&alerts->told, alerts->committed);
   alerts->version = -1;
 }
 
 void tmon_alerts_free(tmon_alerts *alerts) {
   tmon_alerts_reset(alerts);
-  while (alerts->event_count > 0) tmon_alert_event_free(&alerts->events[--alerts->event_count]);
-  tmon_free(alerts->events);
+  tmon_alert_told_cut(&alerts->told, 0);
   tmon_alerts_init(alerts);
 }
 

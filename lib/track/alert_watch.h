@@ -27,6 +27,12 @@ typedef struct tmon_alert_event {
   char **command; /* belongs to it; NULL: none */
 } tmon_alert_event;
 
+/* What waits for the commit, or for who acts on it. All zero: nothing. */
+typedef struct tmon_alert_told {
+  tmon_alert_event *events;
+  size_t count;
+} tmon_alert_told;
+
 typedef struct tmon_alert_watch {
   uint32_t rule;
   uint32_t next;  /* watch of the same metric, + 1; 0: the last */
@@ -48,9 +54,8 @@ typedef struct tmon_alerts {
   size_t capacity;
   uint32_t *first; /* by number of a metric: 0 not looked at, 1 not watched, else its first watch + 2 */
   size_t first_count;
-  tmon_alert_event *events; /* committed, not acted on */
-  size_t event_count;
-  size_t committed; /* of them, those whose transaction is through */
+  tmon_alert_told told; /* not acted on */
+  size_t committed;     /* of it, what has its transaction through */
   tmon_alert_teller *tell;
   void *payload;
 } tmon_alerts;
@@ -69,7 +74,9 @@ bool tmon_alerts_are_late(const tmon_alerts *alerts, int64_t now);
 int tmon_alerts_wait(tmon_alerts *alerts, int64_t now);
 /* Gives the watch of a rule and metric, making it where there is none; NULL with TMON_OK: too many. */
 int tmon_alerts_find(tmon_alert_watch **out, tmon_alerts *alerts, uint32_t rule, int64_t writer, const char *metric);
-void tmon_alert_event_free(tmon_alert_event *event);
+/* A copy with a command of its own; beyond TMON_ALERT_EVENTS nothing is kept. */
+int tmon_alert_told_keep(tmon_alert_told *told, const tmon_alert_event *event);
+void tmon_alert_told_cut(tmon_alert_told *told, size_t count); /* frees all but the first `count` */
 
 /* alert_store.c */
 int tmon_alert_rules_copy(tmon_tx *tx, int64_t session); /* the defaults of the store, for a session that has none */
@@ -81,9 +88,11 @@ int tmon_alert_write(tmon_tx *tx, int64_t session, tmon_alert_event *event, cons
 /* alert_rows.c: judges what comes without a ring, in the transaction that writes it. */
 struct tmon_epoch_entry;
 int tmon_alerts_epoch_rows(tmon_tx *tx, const char *session_id, const struct tmon_epoch_entry *entries, size_t count);
-/* The rows of validation_results, or the one of confusion_matrices, that were just written. */
-int tmon_alerts_result_rows(tmon_tx *tx, const char *session_id, const int64_t *ids, size_t count);
-int tmon_alerts_matrix_row(tmon_tx *tx, const char *session_id, int64_t id);
+/* The rows of validation_results, or the one of confusion_matrices, that were just written. `told` receives what asks for a callback or a command. */
+int tmon_alerts_result_rows(tmon_alert_told *told, tmon_tx *tx, const char *session_id, const int64_t *ids, size_t count);
+int tmon_alerts_matrix_row(tmon_alert_told *told, tmon_tx *tx, const char *session_id, int64_t id);
+/* alert_action.c. Once the transaction has ended with `result`: the live session of this process acts on what was committed. Without one, or after a failure, nobody does. */
+void tmon_alerts_give(tmon_alert_told *told, tmon_store *store, const char *session_id, int result);
 
 /* class_points.c: the sensitivities in such a row, as points class/NAME/sensitivity. Their texts live until the call returns. */
 typedef int tmon_class_taker(void *payload, const char *key, const tmon_point *point);

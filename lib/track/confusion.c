@@ -92,6 +92,7 @@ static int write_row(int64_t *id, tmon_tx *tx, const char *session_id, const tmo
 
 int tmon_confusion_write(int64_t *id, tmon_store *store, const char *session_id, const tmon_confusion *confusion, const char *extra) {
   tmon_buffer packed[3]; /* names, groups, counts */
+  tmon_alert_told told = {0};
   tmon_tx *tx = NULL;
   for (int i = 0; i < 3; i++) tmon_buffer_init(&packed[i], PACKED_MAXIMUM);
   int result = pack_texts(&packed[0], confusion->class_names, confusion->class_count);
@@ -100,8 +101,9 @@ int tmon_confusion_write(int64_t *id, tmon_store *store, const char *session_id,
   if (result == TMON_OK) result = tmon_result_begin(&tx, store, session_id);
   if (result == TMON_OK) {
     result = write_row(id, tx, session_id, confusion, packed, extra);
-    if (result == TMON_OK) result = tmon_alerts_matrix_row(tx, session_id, *id);
+    if (result == TMON_OK) result = tmon_alerts_matrix_row(&told, tx, session_id, *id);
     result = tmon_result_end(tx, result);
+    tmon_alerts_give(&told, store, session_id, result);
   }
   for (int i = 0; i < 3; i++) tmon_buffer_free(&packed[i]);
   return result;

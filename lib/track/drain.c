@@ -306,7 +306,7 @@ static int commit_slots(tmon_drain *drain, const uint64_t *positions, size_t cou
     tx = NULL;
   }
   if (result != TMON_OK) goto out;
-  drain->alerts.committed = drain->alerts.event_count;
+  drain->alerts.committed = drain->alerts.told.count;
   drain->next_seq = seq;
   drain->first_step = first_step;
   drain->progress = progress;

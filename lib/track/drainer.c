@@ -54,26 +54,39 @@ static void run(void *argument) {
   if (atomic_exchange_explicit(&session->one_gone, true, memory_order_acq_rel)) tmon_session_destroy(session);
 }
 
+static bool needs_thread(const tmon_session *session) {
+  return !session->no_drainer && !atomic_load_explicit(&session->thread_started, memory_order_acquire);
+}
+
+static int start(tmon_session *session) {
+  if (!needs_thread(session)) return TMON_OK;
+  int result = tmon_thread_start(&session->thread, "trainmon-drain", run, session);
+  /* Also after a failure: the caller drains at flush and finish, and the next process adopts. Trying again at each log would cost more. */
+  atomic_store_explicit(&session->thread_started, true, memory_order_release);
+  return result;
+}
+
 int tmon_drainer_start(tmon_session *session) {
-  int result = TMON_OK;
-  if (session->no_drainer || atomic_load_explicit(&session->thread_started, memory_order_acquire)) return TMON_OK;
+  if (!needs_thread(session)) return TMON_OK;
   tmon_mutex_lock(session->mutex);
-  if (!atomic_load_explicit(&session->thread_started, memory_order_relaxed)) {
-    result = tmon_thread_start(&session->thread, "trainmon-drain", run, session);
-    /* Also after a failure: the caller drains at flush and finish, and the next process adopts. Trying again at each log would cost more. */
-    atomic_store_explicit(&session->thread_started, true, memory_order_release);
-  }
+  int result = start(session);
   tmon_mutex_unlock(session->mutex);
   return result;
+}
+
+void tmon_drainer_start_if_free(tmon_session *session) {
+  if (!needs_thread(session) || !tmon_mutex_try_lock_for(session->mutex, 0)) return;
+  (void)start(session);
+  tmon_mutex_unlock(session->mutex);
 }
 
 int tmon_drainer_drain(tmon_session *session, int64_t timeout_us, int64_t deadline_us) {
   if (timeout_us < 0) tmon_mutex_lock(session->mutex);
   else if (!tmon_mutex_try_lock_for(session->mutex, timeout_us)) return tmon_error_set(TMON_EBUSY, "another thread is draining session %s", session->id);
   int result = tmon_drain_run(&session->drain, timeout_us, deadline_us);
-  tmon_alert_event *events = NULL;
-  size_t count = tmon_alert_events_take(&events, session);
+  tmon_alert_told told;
+  tmon_alert_events_take(&told, session);
   tmon_mutex_unlock(session->mutex);
-  tmon_alert_events_act(session, events, count);
+  tmon_alert_events_act(session, &told);
   return result;
 }

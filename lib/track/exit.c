@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define EXIT_US 60000 /* of the 100 ms that an exit may take */
 
@@ -72,6 +73,17 @@ int tmon_exit_add(tmon_session *session) {
   live = session;
   unlock();
   return TMON_OK;
+}
+
+void tmon_exit_with(tmon_store *store, const char *id, void (*use)(tmon_session *session, void *payload), void *payload) {
+  tmon_session *found = NULL;
+  lock();
+  for (tmon_session *session = live; session != NULL; session = session->next) {
+    if (strcmp(session->id, id) != 0 || strcmp(tmon_db_folder(session->store->db), tmon_db_folder(store->db)) != 0) continue;
+    if (found == NULL || session->rank < found->rank) found = session;
+  }
+  if (found != NULL) use(found, payload);
+  unlock();
 }
 
 void tmon_exit_remove(tmon_session *session) {

@@ -48,15 +48,14 @@ static int commit_all(tmon_session *session, int64_t deadline) {
 
 void tmon_session_end(tmon_session *session, int64_t deadline) {
   int result = TMON_EBUSY;
-  tmon_alert_event *events = NULL;
-  size_t count = 0;
+  tmon_alert_told told = {0};
   if (deadline == 0) tmon_mutex_lock(session->mutex);
   if (deadline == 0 || tmon_mutex_try_lock_for(session->mutex, time_left(deadline))) {
     result = commit_all(session, deadline);
     if (result == TMON_OK) (void)tmon_file_remove(session->ring_path);
-    count = tmon_alert_events_take(&events, session);
+    tmon_alert_events_take(&told, session);
     tmon_mutex_unlock(session->mutex);
-    tmon_alert_events_act(session, events, count);
+    tmon_alert_events_act(session, &told);
   }
   /* Previews come last: the end of the session does not wait for them. */
   if (result == TMON_OK) (void)tmon_session_drain_images(session, deadline);
@@ -112,6 +111,7 @@ void tmon_session_destroy(tmon_session *session) {
   }
   if (session->wake.fd >= 0) tmon_wake_close(&session->wake);
   tmon_drain_free(&session->drain);
+  tmon_alert_told_cut(&session->given, 0);
   tmon_free(session->error_text);
   tmon_free(session->ring_path);
   tmon_store_drop(session->store);

@@ -60,6 +60,7 @@ static int name_exists(const tmon_result_table *table, const tmon_result_row *ro
 static int add_one(int64_t *id, tmon_store *store, const tmon_result_table *table, const tmon_json *document) {
   bool judged = table == tmon_result_table_of(TMON_RESULT_VALIDATION);
   tmon_result_row row;
+  tmon_alert_told told = {0};
   tmon_tx *tx = NULL;
   tmon_result_row_init(&row);
   int result = tmon_result_row_read(&row, table, document, "");
@@ -68,8 +69,9 @@ static int add_one(int64_t *id, tmon_store *store, const tmon_result_table *tabl
   if (result == TMON_OK) {
     result = tmon_result_row_write(id, tx, table, &row);
     if (result == TMON_EEXISTS && text_of(table, &row, "name") != NULL) result = name_exists(table, &row);
-    if (result == TMON_OK && judged) result = tmon_alerts_result_rows(tx, text_of(table, &row, "session_id"), id, 1);
+    if (result == TMON_OK && judged) result = tmon_alerts_result_rows(&told, tx, text_of(table, &row, "session_id"), id, 1);
     result = tmon_result_end(tx, result);
+    tmon_alerts_give(&told, store, text_of(table, &row, "session_id"), result);
   }
   tmon_result_row_free(&row);
   return result;
@@ -159,6 +161,7 @@ static int add_many(int64_t *id, tmon_store *store, const tmon_result_table *tab
   tmon_json *shared = NULL;
   tmon_result_row *rows = NULL;
   int64_t *ids = NULL;
+  tmon_alert_told told = {0};
   tmon_tx *tx = NULL;
   size_t wanted = 0;
   size_t count = 0;
@@ -177,9 +180,10 @@ static int add_many(int64_t *id, tmon_store *store, const tmon_result_table *tab
   for (size_t i = 0; i < count && result == TMON_OK; i++) {
     result = tmon_result_row_write(&ids[i], tx, table, &rows[i]);
   }
-  if (result == TMON_OK) result = tmon_alerts_result_rows(tx, rows[0].values[0].text, ids, count);
+  if (result == TMON_OK) result = tmon_alerts_result_rows(&told, tx, rows[0].values[0].text, ids, count);
   *id = ids[0];
   result = tmon_result_end(tx, result);
+  tmon_alerts_give(&told, store, rows[0].values[0].text, result);
 out:
   for (size_t i = 0; i < count; i++) tmon_result_row_free(&rows[i]);
   tmon_free(rows);

@@ -58,6 +58,7 @@ struct tmon_session {
   tmon_hardware_feed *feed;      /* NULL: no hardware_period_ms */
   tmon_alert_callback *on_alert; /* guarded by `words`, as its payload */
   void *on_alert_payload;
+  tmon_alert_told given;                            /* alerts of class results, committed; guarded by `words` */
   tmon_alert_command commands[TMON_ALERT_COMMANDS]; /* guarded by `mutex` while the session lives */
   tmon_image_queue images;
   struct tmon_session *next; /* list of the live sessions of this process (exit.c) */
@@ -72,9 +73,11 @@ static inline tmon_ring *tmon_session_ring(const tmon_session *session) {
   return atomic_load_explicit(&session->ring, memory_order_acquire);
 }
 
+void tmon_drainer_start_if_free(tmon_session *session); /* does not wait: a later log or flush does it */
+
 /* alert_action.c: what was committed, with the mutex held (commands start then); acting on it, without. */
-size_t tmon_alert_events_take(tmon_alert_event **out, tmon_session *session);
-void tmon_alert_events_act(tmon_session *session, tmon_alert_event *events, size_t count); /* frees them */
+void tmon_alert_events_take(tmon_alert_told *out, tmon_session *session);
+void tmon_alert_events_act(tmon_session *session, tmon_alert_told *told); /* frees it */
 int tmon_alert_pause(tmon_session *session);
 void tmon_alert_commands_reap(tmon_session *session);
 void tmon_alert_commands_end(tmon_session *session, int64_t wait_us); /* waits for them, then kills them */
@@ -103,6 +106,8 @@ int tmon_session_drain_images(tmon_session *session, int64_t deadline_us); /* wr
 /* exit.c: sessions that are alive at exit end as completed within 100 ms; forked children drop theirs. */
 int tmon_exit_add(tmon_session *session);
 void tmon_exit_remove(tmon_session *session);
+/* Calls `use` with the live session of this id and store, the lowest rank of them, which does not end meanwhile. It must not wait. */
+void tmon_exit_with(tmon_store *store, const char *id, void (*use)(tmon_session *session, void *payload), void *payload);
 
 /* adopt.c */
 int tmon_writer_close(tmon_tx *tx, int64_t writer);

@@ -72,6 +72,10 @@ static int above_standard(int fd) {
   return raised;
 }
 
+static int open_output(const char *path) {
+  return path ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600) : open("/dev/null", O_WRONLY | O_CLOEXEC);
+}
+
 static int fork_supervisor(tmon_supervised *out, const tmon_supervisor_start *start) {
   sigset_t all, before;
   /* Blocked over the fork: a handler of the host must not run in the child. The supervisor keeps them blocked. */
@@ -107,9 +111,9 @@ int tmon_supervised_start(tmon_supervised *out, const tmon_program *program) {
   *out = (tmon_supervised){.fd = -1};
   int result = find_program(&path, program);
   if (result) goto out;
-  log = above_standard(open(program->output_path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  log = above_standard(open_output(program->output_path));
   if (log < 0) {
-    result = tmon_error_set_os(errno, "can't make %s", program->output_path);
+    result = tmon_error_set_os(errno, "can't make %s", program->output_path ? program->output_path : "/dev/null");
     goto out;
   }
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
@@ -130,7 +134,7 @@ out:
   if (log >= 0) (void)close(log);
   if (result) {
     tmon_supervised_close(out);
-    if (log >= 0) (void)unlink(program->output_path);
+    if (log >= 0 && program->output_path) (void)unlink(program->output_path);
   }
   tmon_free(path);
   return result;

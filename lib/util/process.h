@@ -18,7 +18,7 @@ typedef struct tmon_program {
   const char *const *arguments;   /* ended by NULL; the first is a path, or a name that is looked for in the PATH of `environment` */
   const char *const *environment; /* "NAME=value", ended by NULL; nothing else is passed */
   const char *folder;             /* absolute */
-  const char *output_path;        /* made, must not exist; standard output and error */
+  const char *output_path;        /* made, must not exist; standard output and error. NULL: they are read and dropped */
   size_t output_maximum;          /* bytes kept; of the rest only the end */
   int64_t grace_us;               /* between SIGTERM and SIGKILL */
   bool keep_running;              /* lives on when the caller is gone */

@@ -2,7 +2,11 @@
 # SPDX-License-Identifier: MIT
 # SPDX-FileCopyrightText: libtrainmon contributors
 """Alerts over REST and WebSocket, as docs/reference/rest.md and alerts.md say. Usage: test_alerts.py PROGRAM"""
+import json
+import os
+import shutil
 import sys
+import tempfile
 import time
 import unittest
 
@@ -161,6 +165,150 @@ class Alerts(unittest.TestCase):
                 self.ask("POST", f"/api/training/{path}", {"session_id": session, "epoch": 3, **row})
                 self.assertEqual(self.ask("GET", f"/api/training/alerts?session_id={session}")[1]["count"], 1)
         socket.close()
+
+
+SAY = ("echo $TRAINMON_ALERT_RULE $TRAINMON_ALERT_TYPE $TRAINMON_ALERT_METRIC $TRAINMON_ALERT_STEP $TRAINMON_ALERT_VALUE $TRAINMON_ALERT_THRESHOLD"
+       " $TRAINMON_SESSION_ID fds $(ls -m /proc/$$/fd) $TRAINMON_TOKEN $SECRET >>$0")
+
+
+class Commands(unittest.TestCase):
+    """A session that is fed over REST: the server runs what its own file declares, and nothing else."""
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="trainmon-alerts-")
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.said = os.path.join(self.folder, "said")
+        self.server = None
+
+    def serve(self, rules, store="store"):
+        path = os.path.join(self.folder, "rules.json")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(rules, file)
+        self.server = Server("--alert-rules", path, store=os.path.join(self.folder, store), environment={"SECRET": "secret"})
+        self.addCleanup(self.server.process.stdout.close)
+        self.addCleanup(self.server.process.kill)
+
+    def rule(self, script=SAY, **fields):
+        return {"name": "loss", "type": "threshold", "metric": "val_loss", "above": 5, "actions": ["callback", "command"],
+                "command": ["/bin/sh", "-c", script, self.said]} | fields
+
+    def session(self):
+        return self.server.ask("POST", "/api/training/sessions", {"session_name": "s", "status": "running"})[1]["session"]["id"]
+
+    def log(self, session, epoch, value):
+        status, reply = self.server.ask("POST", "/api/training/metrics", {"session_id": session, "epoch": epoch, "val_loss": value})
+        self.assertEqual(status, 201, reply)
+
+    def lines(self, count):
+        end = time.time() + 10
+        found = []
+        while len(found) < count and time.time() < end:
+            time.sleep(0.05)
+            if os.path.exists(self.said):
+                with open(self.said, encoding="utf-8") as file:
+                    found = [line for line in file.read().split("\n")[:-1]]
+        return found
+
+    def log_lines(self, count):
+        """Of ends in logs/monitoring.log; an end stands there when the server has seen that nothing of the command is left."""
+        end = time.time() + 10
+        found = []
+        while len(found) < count and time.time() < end:
+            time.sleep(0.05)
+            try:
+                with open(os.path.join(self.server.folder, "logs/monitoring.log"), encoding="utf-8") as file:
+                    found = [line.split(" ", 1)[1].strip() for line in file if " alert-command " in line]
+            except FileNotFoundError:
+                pass
+        return found
+
+    def test_epochs_and_results_run_the_command(self):
+        floor = self.rule(name="DR; floor", type="class_floor", threshold=0.85)
+        floor["class"] = "DR"
+        del floor["metric"], floor["above"]
+        self.serve([self.rule(), floor])
+        session = self.session()
+        self.log(session, 1, 4)
+        self.log(session, 2, 6)
+        self.assertEqual(self.lines(1), [f"loss threshold val_loss 2 6 5 {session} fds 0, 1, 2, 3"])
+        self.assertEqual(len(self.log_lines(1)), 1)
+        row = {"session_id": session, "epoch": 3, "class_name": "DR", "sensitivity": 0.5}
+        self.assertEqual(self.server.ask("POST", "/api/training/validation-results", row)[0], 201)
+        self.assertEqual(self.lines(2)[1:], [f"DR; floor class_floor class/DR/sensitivity 3 0.5 0.85 {session} fds 0, 1, 2, 3"])
+        self.assertEqual(len(self.log_lines(2)), 2)
+        matrix = {"session_id": session, "epoch": 4, "class_names": ["DR", "RAO"], "matrix": [[9, 1], [0, 1]]}
+        self.assertEqual(self.server.ask("POST", "/api/training/confusion-matrices", matrix)[0], 201)
+        self.log(session, 4, 7)  # still firing: nothing new
+        self.log(session, 5, 1)  # recovers: nothing is run
+        self.assertEqual(len(self.log_lines(2)), 2)
+        matrix |= {"epoch": 5, "matrix": [[1, 9], [0, 1]]}
+        self.assertEqual(self.server.ask("POST", "/api/training/confusion-matrices", matrix)[0], 201)
+        self.assertEqual(len(self.lines(3)), 3)
+        self.assertIn("DR; floor class_floor class/DR/sensitivity 5 0.1 0.85", self.lines(3)[2])
+        self.assertRegex(self.log_lines(3)[0], rf'^alert-command session={session} alert=\d+ rule="loss" status=0$')
+        self.assertEqual(self.server.close(), 0)
+
+    def test_only_what_the_file_declares_is_run(self):
+        self.serve([self.rule()])
+        old, bare, other = self.session(), self.session(), self.session()
+        path = "/api/training/alert-rules"
+        # The name of a declared rule over REST, without and with a command.
+        taken = {"name": "loss", "type": "threshold", "metric": "val_loss", "above": 1}
+        self.assertEqual(self.server.ask("POST", path, {"session_id": bare, "rules": [taken]})[0], 200)
+        for command in (["/bin/sh", "-c", "echo no >>$0", self.said], self.rule()["command"]):
+            body = {"session_id": other, "rules": [self.rule(command=command)]}
+            self.assertEqual(self.server.ask("POST", path, body)[1]["error"]["field"], "command")
+            status, _ = self.server.ask("POST", path + "/replay", {**body, "session_id": old})
+            self.assertEqual(status, 200)
+        self.log(bare, 1, 6)
+        self.assertEqual(self.server.close(), 0)
+        # A session that has kept the command of another file.
+        self.serve([self.rule("echo another $TRAINMON_SESSION_ID >>$0")])
+        new = self.session()
+        self.log(old, 1, 6)
+        self.log(new, 1, 6)
+        self.assertEqual(self.lines(1), [f"another {new}"])
+        self.assertEqual(len(self.log_lines(1)), 1)
+        for session in (old, new, bare):
+            self.assertEqual(self.server.ask("GET", f"/api/training/alerts?session_id={session}")[1]["count"], 1)
+        self.assertEqual(self.server.close(), 0)
+        self.assertEqual(self.lines(1), [f"another {new}"])
+
+    def test_a_stall_that_is_over_runs_and_stops_nothing(self):
+        stalled = {**self.rule(), "type": "stalled", "seconds": 0.3, "actions": ["stop", "command"]}
+        del stalled["above"]
+        self.serve([stalled])
+        session = self.session()
+        self.log(session, 1, 1)
+        time.sleep(0.5)
+        status, reply = self.server.ask("POST", "/api/training/metrics", {"session_id": session, "epoch": 2, "val_loss": 1})
+        self.assertEqual((status, reply["control"]), (201, "run"))
+        self.assertEqual(self.server.ask("GET", f"/api/training/alerts?session_id={session}")[1]["alerts"][0]["state"], "recovered")
+        self.assertEqual(self.server.close(), 0)
+        self.assertFalse(os.path.exists(self.said))
+
+    def test_a_command_that_does_not_end(self):
+        """The server goes on, runs one a rule at a time, and leaves nothing behind when it ends."""
+        self.serve([self.rule("trap '' TERM; echo $$ >>$0; while :; do sleep 1; done")])
+        session = self.session()
+        self.log(session, 1, 6)
+        pid = int(self.lines(1)[0])
+        for epoch in range(2, 8):
+            self.log(session, epoch, epoch % 2 * 6)
+        self.assertEqual(self.server.ask("GET", f"/api/training/alerts?session_id={session}")[1]["count"], 4)
+        os.kill(pid, 0)
+        self.assertEqual(self.server.close(), 0)
+        with self.assertRaises(ProcessLookupError):
+            os.kill(pid, 0)
+        self.assertEqual(self.lines(1), [str(pid)])
+        self.assertRegex(self.log_lines(1)[0], 'rule="loss" signal=9$')
+
+    def test_a_command_that_is_not_there(self):
+        self.serve([self.rule(command=["/nowhere/program"])])
+        session = self.session()
+        self.log(session, 1, 6)
+        self.assertRegex(self.log_lines(1)[0], 'rule="loss" error=.*/nowhere/program')
+        self.assertEqual(self.server.close(), 0)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ START_TEST(test_layout) {
   LAYOUT(tmon_record, 344, children, 336);
   LAYOUT(tmon_leaderboard_options, 64, offset, 56);
   LAYOUT(tmon_compare_options, 32, width, 28);
-  LAYOUT(tmon_server_options, 88, recipes_path, 80);
+  LAYOUT(tmon_server_options, 96, alert_rules, 88);
 }
 END_TEST
 

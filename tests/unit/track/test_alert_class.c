@@ -5,6 +5,9 @@
 
 #include "util/json.h"
 
+#include <fcntl.h>
+#include <pthread.h>
+
 #define ID "11111111-2222-4333-8444-555555555555"
 #define RULES                                                                                                                                             \
   "[{\"name\":\"RAO\",\"type\":\"class_floor\",\"class\":\"RAO\",\"threshold\":0.99},"                                                                    \
@@ -136,10 +139,109 @@ START_TEST(a_floor_stops_the_trainer) {
 }
 END_TEST
 
+typedef struct heard {
+  _Atomic int fired;
+  _Atomic int recovered;
+  _Atomic bool same_thread;
+  pthread_t thread;
+} heard;
+
+static int hear(const tmon_alert *alert, void *payload) {
+  heard *said = payload;
+  ck_assert_str_eq(alert->rule, "RAO");
+  said->same_thread = pthread_equal(pthread_self(), said->thread) != 0;
+  if (alert->recovered) said->recovered++;
+  else said->fired++;
+  return 0;
+}
+
+static const char *read_said(const char *path) {
+  static char text[1000];
+  int file = open(path, O_RDONLY | O_CLOEXEC);
+  ssize_t got = file < 0 ? 0 : read(file, text, sizeof text - 1);
+  if (file >= 0) (void)close(file);
+  text[got > 0 ? got : 0] = '\0';
+  return text;
+}
+
+static void set_command(tmon_store *store, const char *path) {
+  char text[2000];
+  (void)snprintf(text, sizeof text,
+      "[{\"name\":\"RAO\",\"type\":\"class_floor\",\"class\":\"RAO\",\"threshold\":0.99,\"actions\":[\"callback\",\"command\"],\"command\":[\"/bin/sh\",\"-c\","
+      "\"test -e /proc/$$/fd/77 && echo inherited >>'%s'; echo $TRAINMON_ALERT_RULE $TRAINMON_ALERT_STEP $TRAINMON_ALERT_VALUE $TRAINMON_SESSION_ID >>'%s'\"]},"
+      "{\"name\":\"DR\",\"type\":\"class_floor\",\"class\":\"DR\",\"threshold\":0.85}]",
+      path, path);
+  ok(tmon_alert_set_rules(store, ID, text, true));
+}
+
+/* 0: by the drainer, which nothing but the results has started; 1: by who flushes. Fields of one result and of many, and a matrix. */
+START_TEST(results_call_back_and_run_a_command) {
+  char path[300];
+  heard said = {.thread = pthread_self()};
+  tmon_store *store = test_store();
+  tmon_session *session = NULL;
+  tmon_session_options options = {.size = sizeof options, .id = ID, .no_drainer = _i == 1};
+  (void)snprintf(path, sizeof path, "%s/said", test_folder);
+  /* A descriptor that a host program has left open to its children. */
+  ck_assert_int_eq(dup2(STDIN_FILENO, 77), 77);
+  ok(tmon_session_start(&session, store, &options));
+  set_command(store, path);
+  ok(tmon_session_on_alert(session, hear, &said));
+  add(store, TMON_RESULT_VALIDATION, "\"epoch\":1,\"results\":[{\"class\":\"RAO\",\"sensitivity\":0.5},{\"class\":\"DR\",\"recall\":0.1}]");
+  if (_i == 1) {
+    ck_assert_int_eq(said.fired, 0);
+    ok(tmon_session_flush(session));
+  }
+  for (int i = 0; i < 300 && (said.fired == 0 || *read_said(path) == '\0'); i++) usleep(20000);
+  ck_assert_int_eq(said.fired, 1);
+  ck_assert_str_eq(read_said(path), "RAO 1 0.5 " ID "\n");
+  ck_assert_int_eq(said.same_thread, _i == 1);
+  add(store, TMON_RESULT_VALIDATION, "\"epoch\":2,\"class\":\"RAO\",\"sensitivity\":1");
+  add(store, TMON_RESULT_CONFUSION, "\"epoch\":3,\"classes\":[\"RAO\",\"DR\"],\"matrix\":[[1,3],[0,5]]");
+  /* What the drainer has not acted on by now is acted on at the end; without one, the end would give a command no time. */
+  if (_i == 1) ok(tmon_session_flush(session));
+  else ok(tmon_session_finish(session, TMON_STATUS_COMPLETED));
+  for (int i = 0; i < 300 && (said.fired < 2 || strstr(read_said(path), "0.25") == NULL); i++) usleep(20000);
+  ck_assert_int_eq(said.recovered, 1);
+  ck_assert_int_eq(said.fired, 2);
+  ck_assert_str_eq(read_said(path), "RAO 1 0.5 " ID "\nRAO 3 0.25 " ID "\n");
+  tmon_session_free(session);
+  tmon_store_free(store);
+}
+END_TEST
+
+/* A session of the store that does not live in this process has nobody here to act; nor has one that has ended. */
+START_TEST(no_live_session_no_action) {
+  char path[300];
+  tmon_store *store = NULL;
+  tmon_session *other = NULL;
+  heard said = {.thread = pthread_self()};
+  tmon_session *session = begin(&store, _i == 1);
+  (void)snprintf(path, sizeof path, "%s/said", test_folder);
+  set_command(store, path);
+  if (_i == 1) {
+    ok(tmon_session_on_alert(session, hear, &said));
+    ok(tmon_session_finish(session, TMON_STATUS_COMPLETED));
+  }
+  ok(tmon_session_start(&other, store, NULL));
+  ok(tmon_session_on_alert(other, hear, &said));
+  add(store, TMON_RESULT_VALIDATION, "\"epoch\":1,\"class\":\"RAO\",\"sensitivity\":0.5");
+  has(agreed(store), "RAO class/RAO/sensitivity critical fired 1 0.5 -9 ");
+  ok(tmon_session_flush(other));
+  tmon_session_free(other);
+  tmon_session_free(session);
+  ck_assert_int_eq(said.fired, 0);
+  ck_assert_str_eq(read_said(path), "");
+  tmon_store_free(store);
+}
+END_TEST
+
 int main(void) {
   TCase *tests = tcase_create("alert_class");
   tcase_add_loop_test(tests, results_are_points, 0, 2);
   tcase_add_loop_test(tests, a_matrix_is_points_where_no_results_are, 0, 2);
   tcase_add_test(tests, a_floor_stops_the_trainer);
+  tcase_add_loop_test(tests, results_call_back_and_run_a_command, 0, 2);
+  tcase_add_loop_test(tests, no_live_session_no_action, 0, 2);
   return test_run(suite_create("track/alert_class"), tests);
 }
