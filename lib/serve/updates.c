@@ -379,7 +379,8 @@ void tmon_updates_poll(tmon_updates *updates, int64_t now_us) {
     }
   }
   wanted = wanted || now_us - updates->round_us >= REFRESH_US;
-  if (wanted && now_us - updates->round_us >= interval) {
+  /* The first round after a pause is not held up: what is made after a client's hello must not be taken for something that was there before. */
+  if (wanted && (!updates->listening || now_us - updates->round_us >= interval)) {
     uint64_t before = updates->log.next;
     run_round(updates);
     /* A round that said nothing does not hold up the next point. */
