@@ -79,7 +79,7 @@ int tmon_json_merge(char **out, const char *below, const char *above, size_t max
   if (result == TMON_EINVAL && upper != NULL) result = TMON_OK; /* what a shell left there and is no JSON has no members */
   if (result != TMON_OK) goto out;
   tmon_buffer_append(&text, "{", 1);
-  if (tmon_json_type(lower) == TMON_JSON_OBJECT) put_members(&text, lower, below, &said);
+  if (below != NULL && tmon_json_type(lower) == TMON_JSON_OBJECT) put_members(&text, lower, below, &said);
   put_members(&text, upper, above, &nothing);
   result = tmon_buffer_append(&text, "}", 1);
   if (result == TMON_OK) *out = tmon_buffer_take(&text);
