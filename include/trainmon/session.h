@@ -41,7 +41,7 @@ typedef enum tmon_control { TMON_CONTROL_RUN = 0, TMON_CONTROL_PAUSE = 1, TMON_C
 typedef struct tmon_session_options {
   uint32_t size;
   const char *id;   /**< UUID text; NULL makes one. The id of an ended session resumes it as a new attempt */
-  const char *name; /**< NULL means the start of the id */
+  const char *name; /**< NULL means the start of the id, or the name that the session has */
   const char *model_type;
   const char *dataset_name;
   const char *config_json;   /**< hyper-parameters; NULL means {} */
@@ -95,10 +95,13 @@ typedef struct tmon_progress {
 /**
  * Starts a session, or resumes the ended one whose id is given, and makes its ring. The status becomes "running".
  * Ranks of one training share an id, given by who starts them: each process has points of its own, which readers merge. Status, progress and epoch rows are those of
- * rank 0, and the session ends with it; another rank may come before it, end or die. What a rank says of an existing session is not used, but for rank 0 and for
- * the name, notes, tags, parent and best metric of a resumed one.
+ * rank 0, and the session ends with it; another rank may come before it, end or die.
+ * Of a session that is there already (made to wait for this trainer, ended, or begun by another rank) counts what rank 0 and who begins the attempt say of it; what
+ * they leave out (NULL, empty or 0) stays. Of the two JSON texts each member counts by itself: those that are said replace those of the same name, the others stay.
+ * What other ranks say of it is not used.
  * `out` receives the session, NULL on error; free it with tmon_session_free. `options` may be NULL. Any thread. Writes to the store and may wait
- * for its lock. TMON_EINVAL: a bad text, id or JSON. TMON_EEXISTS: this rank of a session of this id is alive. TMON_ENOTFOUND: there is no such parent. TMON_EREADONLY, TMON_EBUSY, TMON_EFULL,
+ * for its lock. TMON_EINVAL: a bad text, id or JSON, or one that is too long with what the
+ * session has. TMON_EEXISTS: this rank of a session of this id is alive. TMON_ENOTFOUND: there is no such parent. TMON_EREADONLY, TMON_EBUSY, TMON_EFULL,
  * TMON_EIO, TMON_ENOMEM, TMON_EFORKED. Since 0.1.
  */
 TMON_API int tmon_session_start(tmon_session **out, tmon_store *store, const tmon_session_options *options);

@@ -22,6 +22,7 @@ typedef struct tmon_followed {
   uint32_t pending_size;
   bool dirty;      /* something is pending */
   bool lapped;     /* points were missed */
+  bool posted;     /* an epoch came over REST */
   bool announced;  /* its start was said, or was before anybody listened */
   bool present;    /* in the list of active sessions of this round */
   int64_t results; /* cursor up to which validation results were taken */

@@ -120,6 +120,7 @@ void tmon_route_metrics_add(tmon_server *server, const tmon_request *request, tm
     tmon_reply_failure(response, code, code == TMON_ENOTFOUND ? "session_id" : NULL);
   } else if (tmon_route_load(server, id, response, &list, &record)) {
     tmon_alert_runs_after(server, &record, before);
+    tmon_updates_posted(server->updates, &record);
     tmon_json_writer *json = tmon_reply_begin(response, 201);
     tmon_json_put_text(json, "session_id", id);
     tmon_json_put_text(json, "control", tmon_control_name(record.control));

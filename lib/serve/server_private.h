@@ -78,8 +78,9 @@ int tmon_events_frame(tmon_buffer *out, const char *text, size_t size);
 int tmon_updates_make(tmon_updates **out, tmon_server *server);
 void tmon_updates_free(tmon_updates *updates);
 void tmon_updates_poll(tmon_updates *updates, int64_t now_us);
-void tmon_updates_follow_tables(tmon_updates *updates); /* a client asks for a table: what changes from now on is told */
-void tmon_updates_forget(tmon_updates *updates);        /* nobody listens: follows nothing until the next poll */
+void tmon_updates_follow_tables(tmon_updates *updates);                     /* a client asks for a table: what changes from now on is told */
+void tmon_updates_posted(tmon_updates *updates, const tmon_record *record); /* an epoch of it came over REST: it gets its update, before its end */
+void tmon_updates_forget(tmon_updates *updates);                            /* nobody listens: follows nothing until the next poll */
 const tmon_update_log *tmon_updates_log(const tmon_updates *updates);
 const struct tmon_pictures_shown *tmon_updates_pictures(const tmon_updates *updates);
 #endif

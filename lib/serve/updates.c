@@ -173,33 +173,43 @@ static void announce(tmon_updates *updates, tmon_followed *followed, const tmon_
   }
 }
 
-static void say(tmon_updates *updates, tmon_followed *followed, const tmon_record *record) {
-  bool moved = tmon_followed_moved(followed, record);
+/* The points, results and epochs that came since the last time; false: none did. `change`: a cursor that is not newer than the store. */
+static bool say_news(tmon_updates *updates, tmon_followed *followed, const tmon_record *record, int64_t change) {
   if (followed->lapped) {
     followed->lapped = false;
     publish_resync(updates, followed->id);
   }
-  bool results = tmon_latest_take_results(&followed->latest, updates->server->store, followed->id, &followed->results, updates->change);
-  if (followed->dirty || results) {
-    publish_points(updates, followed, record);
-  } else if (moved) {
+  bool results = tmon_latest_take_results(&followed->latest, updates->server->store, followed->id, &followed->results, change);
+  if (!followed->dirty && !followed->posted && !results) {
+    return false;
+  }
+  followed->posted = false;
+  publish_points(updates, followed, record);
+  return true;
+}
+
+static void say(tmon_updates *updates, tmon_followed *followed, const tmon_record *record) {
+  bool moved = tmon_followed_moved(followed, record);
+  if (!say_news(updates, followed, record, updates->change) && moved) {
     publish_state(updates, "training_progress", record, true);
   }
 }
 
-/* A session that is not active any more: its last points, then how it ended. */
+/* A session that is not active any more: its last points and epoch, then how it ended. */
 static void end(tmon_updates *updates, tmon_followed *followed) {
+  int64_t change = updates->change;
   tmon_record_filter filter = {.size = sizeof filter, .id = followed->id, .limit = 1};
   tmon_record_list *list = NULL;
   tmon_record record;
   (void)tmon_followed_drain(followed);
+  /* What it wrote right before its end may be newer than the cursor of this round. */
+  (void)tmon_store_change_cursor(&change, updates->server->store);
   if (tmon_record_list_open(&list, updates->server->store, &filter) == TMON_OK && tmon_record_list_next(list, &record) == TMON_OK) {
-    if (followed->dirty || followed->lapped) {
-      say(updates, followed, &record);
-    }
-    bool pending = record.status == TMON_STATUS_PENDING;
-    if (!followed->announced && !pending) {
+    if (!followed->announced && record.status != TMON_STATUS_PENDING) {
       announce(updates, followed, &record);
+    }
+    if (followed->announced) {
+      (void)say_news(updates, followed, &record, change);
     }
     bool good = record.status == TMON_STATUS_COMPLETED || record.status == TMON_STATUS_CANCELLED;
     bool over = good || record.status == TMON_STATUS_FAILED || record.status == TMON_STATUS_INTERRUPTED;
@@ -225,6 +235,20 @@ static void meet(tmon_updates *updates, const tmon_record *record) {
     say(updates, followed, record);
   } else if (record->status != TMON_STATUS_PENDING) { /* else not started yet */
     announce(updates, followed, record);
+    if (followed->posted) {
+      say(updates, followed, record);
+    }
+  }
+}
+
+void tmon_updates_posted(tmon_updates *updates, const tmon_record *record) {
+  tmon_followed *followed = find(updates, record->id);
+  /* Whom the next round would find at work is followed from here on, so that an end before that round does not lose the epoch. */
+  if (followed == NULL && record->status == TMON_STATUS_RUNNING && updates->server->client_count > 0 && updates->count < SESSIONS) {
+    followed = adopt(updates, record);
+  }
+  if (followed != NULL) {
+    followed->posted = true;
   }
 }
 
@@ -312,6 +336,8 @@ static void run_round(tmon_updates *updates) {
   tmon_record_filter filter = {.size = sizeof filter, .active = true, .limit = SESSIONS};
   tmon_record_list *list = NULL;
   tmon_record record;
+  /* Read before what it covers: an update that an epoch asks for must not pass over that epoch's values. */
+  (void)tmon_store_change_cursor(&updates->change, updates->server->store);
   int code = meet_fresh(updates, 1);
   updates->more = tmon_table_changes_tell(&updates->tables, updates->server, &updates->log);
   if (code != TMON_OK || tmon_record_list_open(&list, updates->server->store, &filter) != TMON_OK) {
@@ -339,7 +365,7 @@ void tmon_updates_poll(tmon_updates *updates, int64_t now_us) {
   int64_t interval = 1000000 / (int64_t)updates->server->updates_per_second;
   for (size_t i = 0; i < updates->count; i++) {
     (void)tmon_followed_drain(&updates->followed[i]);
-    wanted = wanted || updates->followed[i].dirty || updates->followed[i].lapped;
+    wanted = wanted || updates->followed[i].dirty || updates->followed[i].lapped || updates->followed[i].posted;
   }
   if (now_us - updates->looked_us >= LOOK_US) {
     int64_t change = 0;
@@ -353,7 +379,8 @@ void tmon_updates_poll(tmon_updates *updates, int64_t now_us) {
     }
   }
   wanted = wanted || now_us - updates->round_us >= REFRESH_US;
-  if (wanted && now_us - updates->round_us >= interval) {
+  /* The first round after a pause is not held up: what is made after a client's hello must not be taken for something that was there before. */
+  if (wanted && (!updates->listening || now_us - updates->round_us >= interval)) {
     uint64_t before = updates->log.next;
     run_round(updates);
     /* A round that said nothing does not hold up the next point. */

@@ -9,6 +9,7 @@
 #include "track/alert_watch.h"
 #include "track/epoch.h"
 #include "track/record.h"
+#include "util/json.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -33,7 +34,7 @@ static int find_session(found *out, tmon_session *session, tmon_tx *tx) {
       "SELECT s.key, s.attempts, s.control, EXISTS (SELECT 1 FROM writers w WHERE w.session = s.key AND w.closed = 0 AND w.rank = ?2),"
       " s.status = 'running' AND EXISTS (SELECT 1 FROM writers w WHERE w.session = s.key AND w.closed = 0 AND w.attempt = s.attempts)"
       " AND (?2 > 0 OR NOT EXISTS (SELECT 1 FROM writers w WHERE w.session = s.key AND w.attempt = s.attempts AND w.rank = 0))"
-      " , s.status = 'pending' AND NOT EXISTS (SELECT 1 FROM writers w WHERE w.session = s.key) FROM training_sessions s WHERE s.id = ?1");
+      " , s.status = 'pending' AND NOT EXISTS (SELECT 1 FROM writers w WHERE w.session = s.key), s.epochs FROM training_sessions s WHERE s.id = ?1");
   if (result != TMON_OK) return result;
   tmon_bind_text(row, 1, session->id);
   tmon_bind_int(row, 2, session->rank);
@@ -41,6 +42,7 @@ static int find_session(found *out, tmon_session *session, tmon_tx *tx) {
   if (result == TMON_OK) {
     session->key = tmon_row_int(row, 0);
     *out = (found){true, tmon_row_int(row, 4) != 0, tmon_row_int(row, 5) != 0, tmon_row_int(row, 1), (tmon_control)tmon_row_int(row, 2)};
+    if (session->epochs == 0 && tmon_row_int(row, 6) > 0) session->epochs = tmon_row_int(row, 6);
     if (tmon_row_int(row, 3) != 0) {
       result = tmon_error_set_field(TMON_EEXISTS, "id", "session %s is alive: rank %u of it is being fed already", session->id, session->rank);
     }
@@ -99,20 +101,54 @@ static int reopen_session(tmon_session *session, tmon_tx *tx, int64_t attempt, t
   return tmon_row_run(row);
 }
 
-/* Rank 0 comes to a session that another rank has made: what it says of the session counts. */
-static int describe_session(tmon_session *session, tmon_tx *tx, const tmon_session_options *options) {
+/* `out` stays NULL where nothing was said. */
+static int merge(char **out, const char *kept, const char *said, const char *what) {
+  int result = said == NULL ? TMON_OK : tmon_json_merge(out, kept, said, TMON_JSON_MAXIMUM);
+  if (result == TMON_ELIMIT) {
+    result = tmon_error_set_field(TMON_EINVAL, what, "%s has more than %u bytes with what the session has already", what, TMON_JSON_MAXIMUM);
+  }
+  return result;
+}
+
+static int merge_objects(char **config, char **hardware, const tmon_session *session, tmon_tx *tx, const tmon_session_options *options) {
   tmon_row *row = NULL;
-  int result = tmon_tx_prepare(&row, tx,
-      "UPDATE training_sessions SET session_name = coalesce(?3, session_name), model_type = coalesce(?4, model_type), dataset_name = coalesce(?5, dataset_name),"
-      " dataset_size = coalesce(?6, dataset_size), epochs = coalesce(?7, epochs), progress_epochs = coalesce(?7, progress_epochs),"
-      " batch_size = coalesce(?8, batch_size), learning_rate = coalesce(?9, learning_rate), img_size = coalesce(?10, img_size), config = coalesce(?11, config),"
-      " hardware_info = coalesce(?12, hardware_info) WHERE id = ?1 AND key = ?2");
+  if (options->config_json == NULL && options->hardware_json == NULL) return TMON_OK;
+  int result = tmon_tx_prepare(&row, tx, "SELECT config, hardware_info FROM training_sessions WHERE key = ?");
   if (result != TMON_OK) return result;
-  tmon_bind_text(row, 1, session->id);
-  tmon_bind_int(row, 2, session->key);
-  tmon_bind_text(row, 3, options->name);
-  bind_about(row, options);
-  return tmon_row_run(row);
+  tmon_bind_int(row, 1, session->key);
+  result = tmon_row_step(row);
+  if (result == TMON_OK) result = merge(config, tmon_row_text(row, 0), options->config_json, "config_json");
+  if (result == TMON_OK) result = merge(hardware, tmon_row_text(row, 1), options->hardware_json, "hardware_json");
+  tmon_row_reset(row);
+  return result;
+}
+
+/* There is a session already, made for this trainer, ended, or begun by another rank: what is said of it counts, what is not said stays. */
+static int describe_session(tmon_session *session, tmon_tx *tx, const tmon_session_options *options) {
+  tmon_session_options merged = *options;
+  tmon_row *row = NULL;
+  char *config = NULL;
+  char *hardware = NULL;
+  int result = merge_objects(&config, &hardware, session, tx, options);
+  merged.config_json = config;
+  merged.hardware_json = hardware;
+  if (result == TMON_OK) {
+    result = tmon_tx_prepare(&row, tx,
+        "UPDATE training_sessions SET session_name = coalesce(nullif(?3, ''), session_name), model_type = coalesce(nullif(?4, ''), model_type),"
+        " dataset_name = coalesce(nullif(?5, ''), dataset_name), dataset_size = coalesce(?6, dataset_size), epochs = coalesce(?7, epochs),"
+        " progress_epochs = coalesce(?7, progress_epochs), batch_size = coalesce(?8, batch_size), learning_rate = coalesce(?9, learning_rate),"
+        " img_size = coalesce(?10, img_size), config = coalesce(?11, config), hardware_info = coalesce(?12, hardware_info) WHERE id = ?1 AND key = ?2");
+  }
+  if (result == TMON_OK) {
+    tmon_bind_text(row, 1, session->id);
+    tmon_bind_int(row, 2, session->key);
+    tmon_bind_text(row, 3, options->name);
+    bind_about(row, &merged);
+    result = tmon_row_run(row);
+  }
+  tmon_free(config);
+  tmon_free(hardware);
+  return result;
 }
 
 /* What is kept where it is not said anew. */
@@ -182,7 +218,7 @@ static int write_all(tmon_session *session, tmon_tx *tx, const tmon_session_opti
   if (there.exists && !there.waits) attempt = there.attempts + (there.joins ? 0 : 1);
   if (!there.exists) result = insert_session(session, tx, options, now);
   else if (!there.joins) result = reopen_session(session, tx, attempt, there.control, now);
-  else if (speaks) result = describe_session(session, tx, options);
+  if (result == TMON_OK && there.exists && speaks) result = describe_session(session, tx, options);
   if (result == TMON_OK && speaks) result = write_more(session, tx, options, best, tags);
   if (result == TMON_OK) result = insert_writer(session, tx, attempt, ring_id);
   if (result == TMON_OK) result = write_event(session, tx, there.joins, attempt);

@@ -25,6 +25,8 @@ bool tmon_json_bool(const tmon_json *value, bool otherwise);
 char *tmon_json_print(const tmon_json *value);        /* compact text, tmon_free; NULL: no memory */
 int tmon_json_check(const char *text, size_t length); /* strict RFC 8259, what tmon_json_parse accepts; makes nothing */
 int tmon_json_check_names(const tmon_json *value);    /* json_keys.c: TMON_EINVAL with the field when a name is said twice or it is deeper than 32 */
+/* json_merge.c: the members of `below` that `above` does not have, then those of `above`, which is an object; `below` may be anything. tmon_free. TMON_ELIMIT */
+int tmon_json_merge(char **out, const char *below, const char *above, size_t maximum);
 /* Called by tmon_allocator_set alone: cJSON's hooks belong to the whole process, so they are touched only when the host set an allocator. */
 void tmon_json_allocator_changed(bool custom);
 

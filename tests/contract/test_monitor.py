@@ -6,6 +6,7 @@ The monitor document, field by field and variable by variable: messages, paths w
 REST. Usage: test_monitor.py PROGRAM
 """
 import datetime
+import http.client
 import json
 import os
 import pathlib
@@ -220,6 +221,62 @@ class Monitor(unittest.TestCase):
         self.assertEqual((list(one), len(one["mine"])), (["mine"], 5))
         status, reply = server.ask("GET", f"/api/metrics/history?session_id={session}&key=nothing")
         self.assertEqual((status, reply["error"]["field"]), (404, "key"))
+
+    def heard_until_the_end(self, websocket, session):
+        heard = []
+        while not heard or heard[-1]["type"] != "training_completed":
+            heard.append(websocket.receive())
+            if heard[-1].get("session_id") != session:
+                heard.pop()
+        return heard
+
+    def test_each_epoch_over_rest_is_told_once_and_before_the_end(self):
+        server = self.serve()
+        for known in (True, False) * 8:
+            websocket = WebSocket(server.port)
+            websocket.receive()
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+
+            def send(method, path, body, expected):
+                connection.request(method, path, json.dumps(body).encode(), {"Content-Type": "application/json"})
+                reply = connection.getresponse()
+                text = reply.read()
+                self.assertEqual(reply.status, expected, text)
+                return json.loads(text)
+
+            session = send("POST", "/api/training/sessions", {"session_name": "quick", "status": "running" if known else "pending"}, 201)["session"]["id"]
+            if known:
+                websocket.wait_for("training_started", session)
+            for epoch in range(5):
+                send("POST", "/api/training/metrics", {"session_id": session, "epoch": epoch, "total_loss": 1 / (epoch + 1)}, 201)
+            send("PATCH", f"/api/training/sessions/{session}", {"status": "completed"}, 200)
+            heard = self.heard_until_the_end(websocket, session)
+            kinds = [message["type"] for message in heard]
+            self.assertEqual(kinds.count("training_started"), 0 if known else 1, kinds)
+            told = [(message["epoch"], message["metrics"]["loss"]["train"]) for message in heard if message["type"] == "metrics_update"]
+            self.assertEqual(told[-1:], [(5, 1 / 5)], kinds)
+            self.assertEqual(told, sorted(set(told)), kinds)
+            for message in heard:
+                if message["type"] == "metrics_update":
+                    self.is_update(message)
+            connection.close()
+            websocket.close()
+
+    def test_an_epoch_over_rest_is_one_update(self):
+        server = self.serve()
+        websocket = WebSocket(server.port)
+        websocket.receive()
+        session = self.post(server, "/api/training/sessions", {"session_name": "slow"}, 201)["session"]["id"]
+        told = []
+        # The same values again, and an epoch before the latest, are epochs that were posted too. One at a time, so that nothing is coalesced.
+        for epoch in (0, 1, 1, 5, 3):
+            self.post(server, "/api/training/metrics", {"session_id": session, "epoch": epoch, "total_loss": epoch / 8}, 201)
+            told.append(websocket.wait_for("metrics_update", session))
+        self.assertEqual([message["metrics"]["loss"]["train"] for message in told], [0, 1 / 8, 1 / 8, 5 / 8, 5 / 8])
+        time.sleep(0.5)  # a second message about an epoch would come with the next look at the store
+        self.assertEqual(server.ask("PATCH", f"/api/training/sessions/{session}", {"status": "completed"})[0], 200)
+        self.assertEqual([message["type"] for message in self.heard_until_the_end(websocket, session)], ["training_completed"])
+        websocket.close()
 
     def test_several_live_ones_are_not_guessed(self):
         server = self.serve()

@@ -55,10 +55,12 @@ RINGS = """
 import ctypes, os, sys, time
 library = ctypes.CDLL(os.environ["LIBRARY"])
 class Options(ctypes.Structure):
-    _fields_ = [("size", ctypes.c_uint32), ("id", ctypes.c_char_p)]
+    _fields_ = [("size", ctypes.c_uint32), ("id", ctypes.c_char_p), ("name", ctypes.c_char_p), ("model_type", ctypes.c_char_p),
+                ("dataset_name", ctypes.c_char_p), ("config_json", ctypes.c_char_p)]
 store, session, metric = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_uint32()
 library.tmon_log.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_int64, ctypes.c_double]
-options = Options(ctypes.sizeof(Options), os.environ["TRAINMON_SESSION_ID"].encode())
+options = Options(ctypes.sizeof(Options), os.environ["TRAINMON_SESSION_ID"].encode(), None, b"two layers", b"digits",
+                  b'{"die": 7, "optimizer": {"name": "sgd"}}')
 assert library.tmon_store_open(ctypes.byref(store), os.environ["TRAINMON_STORE"].encode(), None) == 0
 assert library.tmon_session_start(ctypes.byref(session), store, ctypes.byref(options)) == 0
 assert library.tmon_session_metric(ctypes.byref(metric), session, b"train/loss", None) == 0
@@ -310,7 +312,11 @@ class Recipes(unittest.TestCase):
         self.until(lambda: self.session(server, lives_on)["live"])
         self.assertEqual(server.ask("POST", "/api/training/stop", {"session_id": lives_on})[0], 200)
         row = self.ended(server, lives_on)
-        self.assertEqual((row["status"], row["error_message"], row["config"]), ("cancelled", None, {"recipe": "rings", "die": False}))
+        self.assertEqual((row["status"], row["error_message"]), ("cancelled", None))
+        # What the trainer said at its start, and beside it what it left out.
+        self.assertEqual(row["config"], {"recipe": "rings", "die": 7, "optimizer": {"name": "sgd"}})
+        self.assertEqual((row["model_type"], row["dataset_name"], row["session_name"]), ("two layers", "digits", "rings"))
+        self.assertIn("cores", row["hardware_info"])
 
     def token_file(self):
         path = os.path.join(self.folder.name, "token")

@@ -210,6 +210,128 @@ START_TEST(who_takes_over_hears_what_was_asked) {
 }
 END_TEST
 
+#define SAID ",\"optimizer\" : {\"name\": \"adam\"},\"text\": \"a,}\\\"{\" ,\"list\": [1, {\"b\": 2}] "
+
+/* A session that waits, and the trainer that it waits for. */
+static tmon_session *take_over(char id[37], tmon_store *store) {
+  tmon_session *session = NULL;
+  tmon_record_change change = {.size = sizeof change,
+      .name = "waits",
+      .model_type = "guess",
+      .dataset_name = "fundus",
+      .notes = "asked for by Ana",
+      .tags_json = "[\"nightly\"]",
+      .config_json = "{\"recipe\":\"digits\",\"seed\":18446744073709551615,\"optimizer\":{\"name\":\"sgd\",\"momentum\":0.9}}",
+      .hardware_json = "{\"node\":\"rack 3\"}",
+      .epochs = 50,
+      .batch_size = 8,
+      .learning_rate = 0.5};
+  ok(tmon_record_create(id, store, &change));
+  tmon_session_options options = {.size = sizeof options,
+      .id = id,
+      .no_drainer = true,
+      .name = "",
+      .model_type = "yolo",
+      .batch_size = 16,
+      .config_json = " { \"optimizer\" : {\"name\": \"adam\"}, \"text\": \"a,}\\\"{\" , \"list\": [1, {\"b\": 2}] }",
+      .hardware_json = "{\"gpu\":\"H200\"}"};
+  ok(tmon_session_start(&session, store, &options));
+  return session;
+}
+
+/* What the trainer says wins, what it leaves out stays. */
+START_TEST(who_takes_over_says_what_it_knows) {
+  tmon_store *store = test_store();
+  tmon_record record;
+  char id[37];
+  tmon_session *session = take_over(id, store);
+  tmon_record_list *list = test_record(&record, store, id);
+  ck_assert_str_eq(record.name, "waits");
+  ck_assert_str_eq(record.model_type, "yolo");
+  ck_assert_str_eq(record.dataset_name, "fundus");
+  ck_assert_str_eq(record.notes, "asked for by Ana");
+  ck_assert_str_eq(record.tags_json, "[\"nightly\"]");
+  ck_assert_str_eq(record.config_json, "{\"recipe\":\"digits\",\"seed\":18446744073709551615" SAID "}");
+  ck_assert_str_eq(record.hardware_json, "{\"node\":\"rack 3\",\"gpu\":\"H200\"}");
+  ck_assert_int_eq(record.epochs, 50);
+  ck_assert_int_eq(record.batch_size, 16);
+  ck_assert_double_eq(record.learning_rate, 0.5);
+  tmon_record_list_free(list);
+  /* The planned epochs of the session are those of a trainer that does not say. */
+  tmon_progress progress = {.size = sizeof progress, .epoch = 25};
+  ok(tmon_session_report(session, &progress));
+  list = test_record(&record, store, id);
+  ck_assert_int_eq(record.progress.epochs, 50);
+  ck_assert_double_eq(record.percent, 50);
+  tmon_record_list_free(list);
+  tmon_session_free(session);
+  tmon_store_free(store);
+}
+END_TEST
+
+START_TEST(who_resumes_says_what_it_knows) {
+  tmon_store *store = test_store();
+  tmon_session *joined = NULL;
+  tmon_record record;
+  char id[37];
+  tmon_session *session = take_over(id, store);
+  tmon_session_free(session);
+  tmon_session_options next = {.size = sizeof next,
+      .id = id,
+      .no_drainer = true,
+      .name = "again",
+      .config_json = "{\"seed\":1}",
+      .epochs = 60,
+      .tags_json = "[\"late\"]",
+      .notes = "resumed"};
+  ok(tmon_session_start(&session, store, &next));
+  /* A rank that joins says nothing of the session. */
+  tmon_session_options rank = {.size = sizeof rank, .id = id, .no_drainer = true, .rank = 1, .name = "rank", .config_json = "{\"seed\":2}"};
+  ok(tmon_session_start(&joined, store, &rank));
+  tmon_record_list *list = test_record(&record, store, id);
+  ck_assert_int_eq(record.attempts, 2);
+  ck_assert_str_eq(record.name, "again");
+  ck_assert_str_eq(record.model_type, "yolo");
+  ck_assert_str_eq(record.notes, "resumed");
+  ck_assert_str_eq(record.tags_json, "[\"late\"]");
+  ck_assert_str_eq(record.config_json, "{\"recipe\":\"digits\"" SAID ",\"seed\":1}");
+  ck_assert_ptr_nonnull(strstr(record.hardware_json, "\"node\":\"rack 3\""));
+  ck_assert_ptr_nonnull(strstr(record.hardware_json, "\"cores\"")); /* it said nothing of the machine, so the machine speaks */
+  ck_assert_int_eq(record.epochs, 60);
+  ck_assert_int_eq(record.batch_size, 16);
+  tmon_record_list_free(list);
+  tmon_session_free(joined);
+  tmon_session_free(session);
+  tmon_store_free(store);
+}
+END_TEST
+
+/* Each fits, both together do not: nothing has begun then. */
+START_TEST(what_is_merged_has_a_limit) {
+  enum { HALF = 600000 };
+  tmon_store *store = test_store();
+  tmon_session *session = NULL;
+  char id[37];
+  char *text = malloc(HALF + 20);
+  ck_assert_ptr_nonnull(text);
+  (void)snprintf(text, 20, "{\"a\":\"");
+  memset(text + 6, 'x', HALF);
+  (void)snprintf(text + 6 + HALF, 3, "\"}");
+  tmon_record_change change = {.size = sizeof change, .config_json = text};
+  ok(tmon_record_create(id, store, &change));
+  text[2] = 'b';
+  tmon_session_options options = {.size = sizeof options, .id = id, .no_drainer = true, .config_json = text};
+  expect(TMON_EINVAL, tmon_session_start(&session, store, &options));
+  ck_assert_str_eq(tmon_error_field(), "config_json");
+  ck_assert_int_eq(test_status(store, id), TMON_STATUS_PENDING);
+  text[2] = 'a';
+  ok(tmon_session_start(&session, store, &options));
+  tmon_session_free(session);
+  tmon_store_free(store);
+  free(text);
+}
+END_TEST
+
 START_TEST(with_a_drainer_points_arrive_by_themselves) {
   tmon_store *store = test_store();
   tmon_session *session = NULL;
@@ -298,6 +420,9 @@ int main(void) {
   tcase_add_test(tests, after_finish_nothing_is_allowed);
   tcase_add_test(tests, progress_and_control);
   tcase_add_loop_test(tests, who_takes_over_hears_what_was_asked, 0, 6);
+  tcase_add_test(tests, who_takes_over_says_what_it_knows);
+  tcase_add_test(tests, who_resumes_says_what_it_knows);
+  tcase_add_test(tests, what_is_merged_has_a_limit);
   tcase_add_test(tests, with_a_drainer_points_arrive_by_themselves);
   tcase_add_test(tests, an_end_that_takes_long_keeps_nobody);
   tcase_add_test(tests, forked_child_touches_nothing);

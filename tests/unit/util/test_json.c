@@ -160,6 +160,39 @@ START_TEST(print_gives_what_was_read) {
 }
 END_TEST
 
+static void check_merge(const char *below, const char *above, const char *wanted) {
+  char *merged = NULL;
+  ck_assert_int_eq(tmon_json_merge(&merged, below, above, 100), TMON_OK);
+  ck_assert_str_eq(merged, wanted);
+  tmon_free(merged);
+}
+
+START_TEST(members_are_merged) {
+  char *merged = NULL;
+  check_merge("{\"a\":1,\"b\":2}", "{\"b\":{},\"c\":[1,2]}", "{\"a\":1,\"b\":{},\"c\":[1,2]}");
+  check_merge("{\"\\u0061\":1, \"b\" : \"}\\\\\" }", "{\"a\":null}", "{\"b\" : \"}\\\\\" ,\"a\":null}"); /* names count, not how they are written */
+  check_merge("{\"a\":18446744073709551615}", "{}", "{\"a\":18446744073709551615}");
+  check_merge("{}", " {} ", "{}");
+  check_merge(NULL, "{\"a\":1}", "{\"a\":1}");
+  check_merge("[{\"a\":1}]", "{\"b\":1}", "{\"b\":1}");
+  check_merge("no JSON", "{\"b\":1}", "{\"b\":1}");
+  ck_assert_int_eq(tmon_json_merge(&merged, "{\"a\":1}", "{\"b\":1}", 12), TMON_ELIMIT);
+  ck_assert_ptr_null(merged);
+  ck_assert_int_eq(tmon_json_merge(&merged, "{}", "{", 12), TMON_EINVAL);
+}
+END_TEST
+
+static int merge(void *argument) {
+  char *merged = NULL;
+  (void)argument;
+  int result = tmon_json_merge(&merged, "{\"a\":1,\"b\":[]}", "{\"b\":2,\"c\":3}", 100);
+  tmon_free(merged);
+  return result;
+}
+
+START_TEST(merging_out_of_memory_is_clean) { tmon_fault_loop(merge, NULL); }
+END_TEST
+
 static int round_trip(void *argument) {
   tmon_buffer out;
   tmon_json *document = NULL;
@@ -192,7 +225,9 @@ int main(void) {
   tcase_add_test(tests, long_numbers);
   tcase_add_test(tests, values_are_written);
   tcase_add_test(tests, print_gives_what_was_read);
+  tcase_add_test(tests, members_are_merged);
   tcase_add_test(tests, out_of_memory_is_clean);
+  tcase_add_test(tests, merging_out_of_memory_is_clean);
   suite_add_tcase(suite, tests);
   return run_suite(suite);
 }
