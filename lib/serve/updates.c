@@ -153,7 +153,7 @@ static tmon_followed *adopt(tmon_updates *updates, const tmon_record *record) {
     updates->capacity = capacity;
   }
   tmon_followed *followed = &updates->followed[updates->count];
-  if (tmon_followed_open(followed, updates->server->store, record->id) != TMON_OK) {
+  if (tmon_followed_open(followed, updates->server->store, record) != TMON_OK) {
     tmon_followed_close(followed);
     return NULL;
   }

@@ -207,6 +207,7 @@ static int read_session(replay *run, const char *rules) {
   int result = tmon_tx_begin(&tx, run->store->db, false, -1);
   if (result == TMON_OK) result = tmon_session_key(&key, tx, run->session_id);
   if (result == TMON_OK && rules == NULL) result = tmon_alert_rules_load(&run->alerts.rules, &version, tx, key, -1);
+  if (result == TMON_OK) result = tmon_alerts_load_names(&run->alerts, tx, key);
   if (result == TMON_OK) result = tmon_tx_prepare(&row, tx, "SELECT completed_at FROM training_sessions WHERE key = ?");
   if (result == TMON_OK) {
     tmon_bind_int(row, 1, key);

@@ -46,6 +46,7 @@ static int check_change(tmon_record_change *out, const tmon_record_change *given
       {out->error_text, "error_message"}};
   for (size_t i = 0; result == TMON_OK && i < sizeof texts / sizeof *texts; i++) result = tmon_check_text(texts[i].text, TMON_TEXT_MAXIMUM, texts[i].what);
   if (result == TMON_OK) result = tmon_check_json_object(out->config_json, "config");
+  if (result == TMON_OK) result = tmon_own_names_check(out->config_json);
   if (result == TMON_OK) result = tmon_check_json_object(out->hardware_json, "hardware_info");
   if (result == TMON_OK) result = tmon_check_text(out->notes, TMON_NOTES_MAXIMUM, "notes");
   if (result == TMON_OK && out->id != NULL && !tmon_id_is_valid(out->id)) {
@@ -105,10 +106,28 @@ typedef struct made {
 } made;
 
 static int make(made *out, tmon_record_change *given, const tmon_record_change *change) {
+  tmon_json *own = NULL;
   memset(out, 0, sizeof *out);
   int result = check_change(given, change);
-  if (result == TMON_OK) result = tmon_best_metric_parse(&out->best, given->best_metric);
+  if (result == TMON_OK) result = tmon_own_names_read(&own, given->config_json);
+  if (result == TMON_OK) result = tmon_best_metric_parse(&out->best, given->best_metric, own);
   if (result == TMON_OK) result = tmon_tags_parse(&out->tags, given->tags_json);
+  tmon_json_free(own);
+  return result;
+}
+
+/* Where the change does not say what the session's own names mean, the store does. */
+static int remake_best(made *out, tmon_tx *tx, const char *id, const tmon_record_change *given) {
+  tmon_json *own = NULL;
+  int64_t session = 0;
+  if (given->best_metric == NULL || given->config_json != NULL) return TMON_OK;
+  int result = tmon_session_key(&session, tx, id);
+  if (result == TMON_OK) result = tmon_own_names_load(&own, tx, session);
+  if (result == TMON_OK && own != NULL) {
+    tmon_free(out->best);
+    result = tmon_best_metric_parse(&out->best, given->best_metric, own);
+  }
+  tmon_json_free(own);
   return result;
 }
 
@@ -287,6 +306,7 @@ int tmon_record_update(tmon_store *store, const char *id, const tmon_record_chan
   if (result == TMON_OK) result = begin_write(&tx, store);
   if (result == TMON_OK) result = check_ringless(tx, id, given.set_status, &before);
   if (result == TMON_OK) result = tmon_parent_check(tx, id, given.parent_id);
+  if (result == TMON_OK) result = remake_best(&texts, tx, id, &given);
   if (result == TMON_OK) result = update(tx, id, &given, &texts);
   if (result == TMON_OK) result = write_times(tx, id, &given);
   if (result == TMON_OK) result = check_ringless(tx, id, false, &after);
