@@ -66,7 +66,7 @@ typedef struct table {
 } table;
 
 #define TABLE(name, made)                                                                                                                                 \
-  { #name, name, sizeof name / sizeof *name, made }
+  { #name, name, sizeof(name) / sizeof *(name), made }
 static const table tables[] = {
     TABLE(training_sessions, NULL),
     TABLE(training_metrics, NULL),
