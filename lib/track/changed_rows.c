@@ -66,7 +66,7 @@ typedef struct table {
 } table;
 
 #define TABLE(name, made)                                                                                                                                 \
-  { #name, name, sizeof name / sizeof *name, made }
+  { #name, name, sizeof(name) / sizeof *(name), made }
 static const table tables[] = {
     TABLE(training_sessions, NULL),
     TABLE(training_metrics, NULL),
@@ -254,23 +254,11 @@ static int put_made(reader *to, size_t index, int64_t *after, bool *more) {
   return result == TMON_DONE ? TMON_OK : result;
 }
 
-static int read_bounds(tmon_tx *tx, int64_t *first, int64_t *last) {
-  tmon_row *row = NULL;
-  int result =
-      tmon_tx_prepare(&row, tx, "SELECT coalesce((SELECT seq FROM changes ORDER BY seq LIMIT 1), 0), coalesce((SELECT max(seq) FROM changes), 0)");
-  if (result == TMON_OK) result = tmon_row_step(row);
-  if (result != TMON_OK) return result;
-  *first = tmon_row_int(row, 0);
-  *last = tmon_row_int(row, 1);
-  tmon_row_reset(row);
-  return TMON_OK;
-}
-
 static int put_all(reader *to, int64_t after, int64_t after_image) {
   int64_t first = 0;
   int64_t last = 0;
   bool more = false;
-  int result = read_bounds(to->tx, &first, &last);
+  int result = tmon_change_bounds(to->tx, &first, &last);
   if (result != TMON_OK) return result;
   /* What was forgotten can't be told, and what came after it would be a part of the truth: whoever is told so reads anew, and goes on from here. */
   bool lost = after > last || (first > 0 && after < first - 1);

@@ -39,5 +39,6 @@ const char *tmon_status_name(tmon_status status);
 bool tmon_status_parse(const char *name, tmon_status *out);
 bool tmon_status_is_final(tmon_status status);
 
-int tmon_session_key(int64_t *out, tmon_tx *tx, const char *id); /* the short number of a session; TMON_ENOTFOUND */
+int tmon_session_key(int64_t *out, tmon_tx *tx, const char *id);    /* the short number of a session; TMON_ENOTFOUND */
+int tmon_change_bounds(tmon_tx *tx, int64_t *first, int64_t *last); /* changes.c: the numbers that the feed holds; an empty one gives 0 */
 #endif
