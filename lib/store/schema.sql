@@ -332,11 +332,11 @@ CREATE TABLE alerts (
   rule TEXT NOT NULL,
   type TEXT NOT NULL,
   severity TEXT NOT NULL DEFAULT 'warning' CHECK (severity IN ('info', 'warning', 'critical')),
-  metric TEXT NOT NULL,
-  writer INTEGER NOT NULL DEFAULT 0,                -- 0: an epoch value
+  metric TEXT NOT NULL,                             -- '': a note, type 'note', whose `rule` is its title
+  writer INTEGER NOT NULL DEFAULT 0,                -- 0: an epoch value, or a note
   lane INTEGER NOT NULL DEFAULT 0,
   position INTEGER NOT NULL,                        -- of the point in its lane; of an epoch value a number of its own
-  step INTEGER NOT NULL,
+  step INTEGER,                                     -- NULL: a note that names none
   value REAL,
   threshold REAL,
   message TEXT NOT NULL,

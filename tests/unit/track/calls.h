@@ -57,6 +57,11 @@ typedef struct calls_trouble {
 static inline int calls_alert_set_rules(calls_env *env) { return tmon_alert_set_rules(env->fresh, env->rest, CALLS_RULES, true); }
 static inline int calls_alert_acknowledge(calls_env *env) { return tmon_alert_acknowledge(env->fresh, 1); }
 
+static inline int calls_alert_add(calls_env *env) {
+  tmon_alert_note note = {.size = sizeof note, .title = "note", .text = "a text", .step = env->round};
+  return tmon_alert_add(NULL, env->fresh, env->rest, &note);
+}
+
 static inline int calls_text(int result, char *text) {
   ck_assert((result == TMON_OK) == (text != NULL));
   tmon_text_free(text);
@@ -387,6 +392,7 @@ static inline int calls_recover(calls_env *env) { return tmon_store_recover(env-
 static const calls_entry calls_table[] = {
     {"tmon_confusion_add", calls_confusion_add, CALLS_ATOMIC},
     {"tmon_alert_acknowledge", calls_alert_acknowledge, CALLS_ATOMIC},
+    {"tmon_alert_add", calls_alert_add, CALLS_ATOMIC},
     {"tmon_alert_conditions_json", calls_alert_conditions_json, CALLS_READS},
     {"tmon_alert_list_json", calls_alert_list_json, CALLS_READS},
     {"tmon_alert_replay_json", calls_alert_replay_json, CALLS_READS | CALLS_MANY},
