@@ -202,10 +202,19 @@ TMON_API int tmon_record_latest_epoch_json(char **out, tmon_store *store, const 
 
 /**
  * Reads what happened to a session as JSON text: an array of {time, kind, level, step, message, data}, oldest first, of the latest `limit` (0: 100; at most 1,000).
- * Kinds: created, started, joined, paused, resumed, stop_asked, reopened, rank_lost, completed, failed, cancelled, interrupted; `data` says which process did it.
+ * Kinds: created, started, joined, paused, resumed, stop_asked, reopened, rank_lost, completed, failed, cancelled, interrupted, where `data` says which process did
+ * it; and those of tmon_record_add_event.
  * `out` receives the text; free it with tmon_text_free. Any thread. TMON_ENOTFOUND, TMON_EINVAL, TMON_EIO, TMON_ENOMEM, TMON_EFORKED. Since 0.1.
  */
 TMON_API int tmon_record_events_json(char **out, tmon_store *store, const char *id, int64_t limit);
+
+/**
+ * Adds to what happened to a session, whatever its status: `kind` is a name of the caller's such as "checkpoint", 1 to 32 of a-z, 0-9 and _, not a kind of the
+ * library's (see tmon_record_events_json) and no status. `message`: at most 4,096 bytes; `data_json`: an object of at most 64 KiB; NULL: none. `step`
+ * INT64_MIN: not said. Of callers' events the latest 10,000 of a session are kept. No sign of life of a session without a ring. Any thread.
+ * TMON_EINVAL names the field. TMON_ENOTFOUND, TMON_EREADONLY, TMON_EBUSY, TMON_EFULL, TMON_EIO, TMON_ENOMEM, TMON_EFORKED. Since 0.1.
+ */
+TMON_API int tmon_record_add_event(tmon_store *store, const char *id, const char *kind, const char *message, const char *data_json, int64_t step);
 
 /**
  * Reads the processes that fed a session as JSON text: an array of {rank, attempt, pid, host, live, dropped, heartbeat_at}, by attempt and rank.

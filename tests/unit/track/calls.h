@@ -263,6 +263,10 @@ static inline int calls_events_json(calls_env *env) { return calls_texts(env, 0)
 static inline int calls_ranks_json(calls_env *env) { return calls_texts(env, 1); }
 static inline int calls_latest_epoch_json(calls_env *env) { return calls_texts(env, 2); }
 
+static inline int calls_add_event(calls_env *env) {
+  return tmon_record_add_event(env->fresh, env->rest, "checkpoint", "saved", "{\"path\":\"a.pt\"}", env->round);
+}
+
 static inline int calls_record_update(calls_env *env) {
   tmon_record_change change = {
       .size = sizeof change, .name = "new", .config_json = "{}", .tags_json = "[\"t\"]", .set_status = true, .status = TMON_STATUS_RUNNING};
@@ -418,6 +422,7 @@ static const calls_entry calls_table[] = {
     {"tmon_metric_list_open", calls_metric_list_open, CALLS_READS},
     {"tmon_point_reader_next", calls_reader_next, CALLS_READS | CALLS_DIES},
     {"tmon_point_reader_open", calls_reader_open, CALLS_READS},
+    {"tmon_record_add_event", calls_add_event, CALLS_ATOMIC},
     {"tmon_record_create", calls_record_create, CALLS_ATOMIC},
     {"tmon_record_delete", calls_record_delete, 0},
     {"tmon_record_epochs_json", calls_epochs_json, CALLS_READS},
