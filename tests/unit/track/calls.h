@@ -268,8 +268,13 @@ static inline int calls_add_event(calls_env *env) {
 }
 
 static inline int calls_record_update(calls_env *env) {
-  tmon_record_change change = {
-      .size = sizeof change, .name = "new", .config_json = "{}", .tags_json = "[\"t\"]", .set_status = true, .status = TMON_STATUS_RUNNING};
+  tmon_record_change change = {.size = sizeof change,
+      .name = "new",
+      .config_json = "{}",
+      .summary_json = "{\"a\":1}",
+      .tags_json = "[\"t\"]",
+      .set_status = true,
+      .status = TMON_STATUS_RUNNING};
   return tmon_record_update(env->fresh, env->rest, &change);
 }
 
