@@ -57,11 +57,6 @@ typedef struct calls_trouble {
 static inline int calls_alert_set_rules(calls_env *env) { return tmon_alert_set_rules(env->fresh, env->rest, CALLS_RULES, true); }
 static inline int calls_alert_acknowledge(calls_env *env) { return tmon_alert_acknowledge(env->fresh, 1); }
 
-static inline int calls_alert_add(calls_env *env) {
-  tmon_alert_note note = {.size = sizeof note, .title = "note", .text = "a text", .step = env->round};
-  return tmon_alert_add(NULL, env->fresh, env->rest, &note);
-}
-
 static inline int calls_text(int result, char *text) {
   ck_assert((result == TMON_OK) == (text != NULL));
   tmon_text_free(text);
@@ -263,10 +258,6 @@ static inline int calls_events_json(calls_env *env) { return calls_texts(env, 0)
 static inline int calls_ranks_json(calls_env *env) { return calls_texts(env, 1); }
 static inline int calls_latest_epoch_json(calls_env *env) { return calls_texts(env, 2); }
 
-static inline int calls_add_event(calls_env *env) {
-  return tmon_record_add_event(env->fresh, env->rest, "checkpoint", "saved", "{\"path\":\"a.pt\"}", env->round);
-}
-
 static inline int calls_record_update(calls_env *env) {
   tmon_record_change change = {.size = sizeof change,
       .name = "new",
@@ -396,6 +387,7 @@ static inline int calls_store_open(calls_env *env) {
 
 static inline int calls_recover(calls_env *env) { return tmon_store_recover(env->fresh, 0, NULL); }
 
+#include "unit/track/calls_adds.h"
 #include "unit/track/calls_results.h"
 
 static const calls_entry calls_table[] = {
@@ -453,6 +445,7 @@ static const calls_entry calls_table[] = {
     {"tmon_session_request", calls_session_request, CALLS_ATOMIC},
     {"tmon_session_set_error", calls_set_error, CALLS_READS},
     {"tmon_session_start", calls_start, CALLS_ATOMIC},
+    {"tmon_store_backup", calls_backup, CALLS_MANY},
     {"tmon_store_change_cursor", calls_cursor, CALLS_READS},
     {"tmon_store_changes_json", calls_changes, CALLS_READS},
     {"tmon_store_rows_json", calls_rows, CALLS_READS},
