@@ -139,9 +139,26 @@ static void sync_folder(const char *path) {
   close(fd);
 }
 
+/* Closes `fd`. */
+static void sync_below(int fd, int depth) {
+  struct dirent *entry;
+  DIR *list = fdopendir(fd);
+  if (list == NULL) {
+    close(fd);
+    return;
+  }
+  while (depth > 0 && (entry = readdir(list)) != NULL) {
+    int below = is_dots(entry->d_name) ? -1 : openat(dirfd(list), entry->d_name, FOLDER_FLAGS);
+    if (below >= 0) sync_below(below, depth - 1);
+  }
+  (void)fsync(dirfd(list));
+  (void)closedir(list);
+}
+
 int tmon_backup_place(const char *draft, const char *folder) {
   char parent[TMON_TEXT_MAXIMUM + 1];
-  sync_folder(draft);
+  int fd = open(draft, FOLDER_FLAGS);
+  if (fd >= 0) sync_below(fd, 2);
   if (rename(draft, folder) != 0) {
     if (errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR) return tmon_error_set_field(TMON_EEXISTS, "folder", "%s is there by now", folder);
     return tmon_error_set_os(errno, "the copy can't be given its name %s", folder);
