@@ -5,7 +5,6 @@
 import json
 import os
 import shutil
-import os
 import subprocess
 import sys
 import tempfile
