@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: MIT
+# SPDX-FileCopyrightText: libtrainmon contributors
+"""One small class for each tracker that is measured: start, log a dict, finish, read back. What each does is its documented way of one process, offline."""
+
+import csv
+import glob
+import os
+import pathlib
+import sqlite3
+
+
+class Tracker:
+    """`folder` is empty and one's own; `log` is bound in `start`."""
+
+    module = ""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def read(self, name):
+        """Gives the values of a metric; None where the tracker has no way to read an offline run."""
+        return None
+
+
+class Trainmon(Tracker):
+    module = "trainmon"
+
+    def start(self):
+        import trainmon
+
+        self.run = trainmon.init(dir=self.folder, hardware=0)
+        self.log = self.run.log
+        self.finish = self.run.finish
+
+    def read(self, name):
+        import trainmon
+
+        return trainmon.Store(self.folder).series(self.run.id, name, width=1000).array()
+
+
+class Floor(Tracker):
+    """A row of plain SQLite for each value, a transaction each 10,000 rows: what one would write by hand."""
+
+    module = "sqlite3"
+
+    def start(self):
+        self.base = sqlite3.connect(os.path.join(self.folder, "rows.db"), isolation_level=None)
+        self.base.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; CREATE TABLE rows(name, step, value); BEGIN")
+        self.count = 0
+
+    def log(self, data, step):
+        self.base.executemany("INSERT INTO rows VALUES(?,?,?)", [(name, step, value) for name, value in data.items()])
+        self.count += len(data)
+        if self.count >= 10_000:
+            self.base.execute("COMMIT")
+            self.base.execute("BEGIN")
+            self.count = 0
+
+    def finish(self):
+        self.base.execute("COMMIT")
+        self.base.close()
+
+    def read(self, name):
+        base = sqlite3.connect(os.path.join(self.folder, "rows.db"))
+        return base.execute("SELECT min(value), max(value), avg(value), count(*) FROM rows WHERE name = ? GROUP BY step / 1000", (name,)).fetchall()
+
+
+class Torch(Tracker):
+    module = "torch.utils.tensorboard"
+
+    def make(self):
+        from torch.utils.tensorboard import SummaryWriter
+
+        return SummaryWriter(self.folder)
+
+    def start(self):
+        self.writer = self.make()
+        add = self.writer.add_scalar
+
+        def log(data, step):
+            for name, value in data.items():
+                add(name, value, step)
+
+        self.log = log
+        self.finish = self.writer.close
+
+    def read(self, name):
+        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+        events = EventAccumulator(self.folder, size_guidance={"scalars": 1000})
+        events.Reload()
+        return events.Scalars(name)
+
+
+class TensorboardX(Torch):
+    module = "tensorboardX"
+
+    def make(self):
+        from tensorboardX import SummaryWriter
+
+        return SummaryWriter(self.folder)
+
+
+class CSVLogger(Tracker):
+    module = "lightning.pytorch.loggers"
+
+    def start(self):
+        from lightning.pytorch.loggers import CSVLogger as Logger
+
+        self.logger = Logger(self.folder, flush_logs_every_n_steps=1000)
+        logger = self.logger
+
+        def log(data, step):
+            logger.log_metrics(data, step)
+            if step % 1000 == 999:
+                logger.save()
+
+        self.log = log
+        self.finish = lambda: logger.finalize("success")
+
+    def read(self, name):
+        with open(glob.glob(f"{self.folder}/**/metrics.csv", recursive=True)[0]) as file:
+            return [float(row[name]) for row in csv.DictReader(file) if row[name]]
+
+
+class Wandb(Tracker):
+    module = "wandb"
+
+    def start(self):
+        os.environ.update(WANDB_MODE="offline", WANDB_SILENT="true", WANDB_DIR=self.folder, WANDB_CONSOLE="off")
+        import wandb
+
+        self.run = wandb.init(project="bench", mode="offline", dir=self.folder, settings=wandb.Settings(x_disable_stats=True, console="off"))
+        run = self.run
+        self.log = lambda data, step: run.log(data, step=step)
+        self.finish = run.finish
+
+
+class MLflow(Tracker):
+    module = "mlflow"
+
+    def start(self):
+        import mlflow
+
+        mlflow.set_tracking_uri(f"sqlite:///{self.folder}/mlflow.db")
+        self.run = mlflow.start_run()
+        self.log = lambda data, step: mlflow.log_metrics(data, step=step)
+        self.finish = mlflow.end_run
+
+    def read(self, name):
+        import mlflow
+
+        return mlflow.MlflowClient().get_metric_history(self.run.info.run_id, name)
+
+
+class Aim(Tracker):
+    module = "aim"
+
+    def start(self):
+        from aim import Run
+
+        self.run = Run(repo=self.folder, system_tracking_interval=None, capture_terminal_logs=False)
+        track = self.run.track
+
+        def log(data, step):
+            for name, value in data.items():
+                track(value, name=name, step=step)
+
+        self.log = log
+        self.finish = self.run.close
+
+
+class Trackio(Tracker):
+    module = "trackio"
+
+    def start(self):
+        import trackio
+
+        trackio.init(project="bench", embed=False)
+        self.log = lambda data, step: trackio.log(data, step=step)
+        self.finish = trackio.finish
+
+    def read(self, name):
+        path = next(str(path) for path in pathlib.Path(self.folder).rglob("*.db"))
+        return sqlite3.connect(path).execute("SELECT metrics FROM metrics").fetchall()
+
+
+class DVCLive(Tracker):
+    module = "dvclive"
+
+    def start(self):
+        from dvclive import Live
+
+        self.live = Live(dir=self.folder, save_dvc_exp=False, dvcyaml=None, report=None)
+        live = self.live
+
+        def log(data, step):
+            live.step = step
+            for name, value in data.items():
+                live.log_metric(name, value)
+
+        self.log = log
+        self.finish = live.end
+
+    def read(self, name):
+        with open(f"{self.folder}/plots/metrics/{name}.tsv") as file:
+            return [float(row[name.split("/")[-1]]) for row in csv.DictReader(file, delimiter="\t")]
+
+
+class SwanLab(Tracker):
+    module = "swanlab"
+
+    def start(self):
+        import swanlab
+
+        swanlab.init(project="bench", mode="local", logdir=self.folder)
+        self.log = lambda data, step: swanlab.log(data, step=step)
+        self.finish = swanlab.finish
+
+
+TRACKERS = {"trainmon": Trainmon, "sqlite rows": Floor, "torch SummaryWriter": Torch, "tensorboardX": TensorboardX, "CSVLogger": CSVLogger,
+            "wandb offline": Wandb, "mlflow SQLite": MLflow, "aim": Aim, "trackio": Trackio, "dvclive": DVCLive, "swanlab": SwanLab}
