@@ -5,6 +5,8 @@
 import shutil
 import subprocess
 import sys
+import sysconfig
+from pathlib import Path
 
 from scikit_build_core import build as scikit
 
@@ -21,6 +23,8 @@ LIBRARIES = {
 def missing_packages() -> list[str]:
     """Gives the Debian packages of what is needed to build and is not there."""
     missing = [package for program, package in PROGRAMS.items() if shutil.which(program) is None]
+    if not Path(sysconfig.get_path("include"), "Python.h").is_file():
+        missing.append("python3-dev")
     if shutil.which("pkg-config") is None:
         return missing + list(LIBRARIES.values())
     for library, package in LIBRARIES.items():
