@@ -3,6 +3,9 @@
 """The callback of transformers: small models made from scratch on handwritten digits and on text; what is stored compared with the Trainer's own log."""
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy
 import pytest
@@ -183,3 +186,43 @@ def test_trouble_of_ours_ends_no_training(trainer, monkeypatch):
     training = trainer(callback, num_train_epochs=1)
     training.train()
     assert training.state.global_step == 10 and callback.run.disabled
+
+
+PROCESS = """
+import os, sys, threading, time
+import torch, transformers, trainmon
+from trainmon.transformers import TrainMonCallback
+
+callback = TrainMonCallback()
+
+def stop():
+    while callback.run is None or callback.run.store.run(callback.run.id).progress["batch"] < 3:
+        time.sleep(0.01)
+    callback.run.request("stop")
+
+if os.environ["RANK"] == "0":
+    threading.Thread(target=stop, daemon=True).start()
+rows = [{"input_ids": torch.arange(16) % 7, "labels": torch.arange(16) % 7}] * 400
+model = transformers.GPT2LMHeadModel(transformers.GPT2Config(vocab_size=7, n_positions=16, n_embd=16, n_layer=1, n_head=2))
+arguments = transformers.TrainingArguments("out", use_cpu=True, disable_tqdm=True, report_to="none", save_strategy="no", num_train_epochs=500, logging_steps=4,
+                                           per_device_train_batch_size=2)
+trainer = transformers.Trainer(model, arguments, train_dataset=rows, callbacks=[callback])
+trainer.train()
+assert arguments.world_size == 2
+with open(f"rank{os.environ['RANK']}", "w") as file:
+    file.write(f"{trainer.state.global_step} {callback.run is not None}")
+torch.distributed.destroy_process_group()
+"""
+
+
+def test_two_processes_stop_at_one_step(store, tmp_path):
+    (tmp_path / "train.py").write_text(PROCESS)
+    where = {"PYTHONPATH": os.path.dirname(os.path.dirname(trainmon.__file__)), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "train.py"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, env={**os.environ, **where}, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    (step, records), (other_step, other_records) = ((tmp_path / f"rank{rank}").read_text().split() for rank in (0, 1))
+    assert step == other_step and int(step) % 4 == 0 and int(step) < 50_000
+    assert (records, other_records) == ("True", "False")
+    (run,) = store.runs()
+    assert run.status == "cancelled" and max(int(point["step"]) for point in store.points(run.id, "train/loss")) == int(step)

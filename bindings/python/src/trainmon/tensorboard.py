@@ -230,7 +230,7 @@ class SummaryWriter:
     @property
     def file_writer(self) -> Any:
         """There is none: StateError."""
-        raise StateError("trainmon's SummaryWriter writes no event file; `trainmon export` gives one")
+        raise StateError("trainmon's SummaryWriter writes no event file; Store.export gives one of a run")
 
     @property
     def all_writers(self) -> Any:
