@@ -2,6 +2,9 @@
 # SPDX-FileCopyrightText: libtrainmon contributors
 """The callback of Keras on handwritten digits: what is stored compared with Keras' own History."""
 
+import os
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -112,6 +115,28 @@ def test_a_training_that_raises(digits, store):
     assert store.run(first).status == "running"  # the process may yet say how it ended
     _fit(digits, callback, epochs=1)
     assert store.run(first).status == "failed" and store.run(callback.run.id).status == "completed" and callback.run.id != first
+
+
+PROCESS = """
+import keras, numpy
+from trainmon.keras import TrainMonCallback
+
+class Breaks(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        raise ZeroDivisionError("on purpose")
+
+model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(1)])
+model.compile("sgd", "mse")
+model.fit(numpy.zeros((8, 2)), numpy.zeros(8), verbose=0, callbacks=[TrainMonCallback(), Breaks()])
+"""
+
+
+def test_a_process_that_ends_with_the_exception(store):
+    where = {"PYTHONPATH": os.path.dirname(os.path.dirname(trainmon.__file__))}
+    done = subprocess.run([sys.executable, "-c", PROCESS], capture_output=True, text=True, timeout=200, env={**os.environ, **where}, check=False)
+    assert done.returncode == 1 and "on purpose" in done.stderr
+    (run,) = store.runs()
+    assert (run.status, run.error_text) == ("failed", "ZeroDivisionError: on purpose") and len(store.epochs(run.id)) == 1
 
 
 def test_the_run_of_the_script_stays_open(digits, store):

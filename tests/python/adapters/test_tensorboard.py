@@ -230,6 +230,16 @@ def test_bad_values_warn_once_and_never_raise(points, caplog):
     assert len(caplog.records) == 6, [record.getMessage() for record in caplog.records]
 
 
+def test_a_disabled_writer_takes_all(tmp_path):
+    with SummaryWriter("w", mode="disabled") as writer:
+        _train(writer)
+        writer.add_image("a", numpy.zeros((3, 4, 4), "uint8"))
+        writer.add_hparams({"a": 1}, {"b": 2})
+        writer.add_graph(None)
+    writer.add_scalar("a", 1, 1)
+    assert writer.run.disabled and not (tmp_path / "trainmon").exists()
+
+
 def test_what_reaches_behind_the_writer_is_told():
     with SummaryWriter() as writer:
         for reach in (lambda: writer.file_writer, writer._get_file_writer, lambda: writer.all_writers):

@@ -131,12 +131,6 @@ class TrainMonCallback(keras.callbacks.Callback):  # type: ignore[misc]
         elif logs:
             self._fits.outside("evaluate", {f"test/{name}": value for name, value in logs.items()}, self._before, **_facts(self.model, {}))
 
-    # Pickling and copying of callbacks
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leaves the model to Keras."""
-        return {name: value for name, value in self.__dict__.items() if name != "_model"}
-
 
 def _named(name: str) -> str:
     if name in ("learning_rate", "lr"):  # of callbacks that change it
