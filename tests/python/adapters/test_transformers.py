@@ -78,9 +78,9 @@ def test_a_language_model_on_text(store, points):
     rows = [{"input_ids": piece, "labels": piece} for piece in tokens.unfold(0, 32, 16)[:80]]
     model = transformers.GPT2LMHeadModel(transformers.GPT2Config(vocab_size=len(letters), n_positions=32, n_embd=32, n_layer=1, n_head=2))
     callback = TrainMonCallback()
-    trainer = transformers.Trainer(model, transformers.TrainingArguments("out", use_cpu=True, disable_tqdm=True, report_to="none", save_strategy="no", max_steps=12,
-                                                                         logging_steps=3, per_device_train_batch_size=4, gradient_accumulation_steps=2),
-                                   train_dataset=rows, callbacks=[callback])
+    arguments = transformers.TrainingArguments("out", use_cpu=True, disable_tqdm=True, report_to="none", save_strategy="no", max_steps=12, logging_steps=3,
+                                               per_device_train_batch_size=4, gradient_accumulation_steps=2)
+    trainer = transformers.Trainer(model, arguments, train_dataset=rows, callbacks=[callback])
     trainer.train()
     assert points(callback.run.id, "train/loss") == _of(trainer.state.log_history, "loss")
     assert len(store.points(callback.run.id, "train/loss")) == 4
