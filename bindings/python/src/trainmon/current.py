@@ -149,6 +149,14 @@ def peek() -> Any:
     return _run
 
 
+def restore(started: Any) -> None:
+    """Makes a run that of this process again, after an adapter has opened one of its own."""
+    global _run  # noqa: PLW0603
+    _run = started
+    if not started.disabled:
+        os.environ[ranks.RUN_VARIABLE] = started.id
+
+
 def log(data: Any, step: int | None = None, commit: bool = True) -> None:
     """Logs to the run of this process; see Run.log."""
     (_run or active()).log(data, step, commit)
