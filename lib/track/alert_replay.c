@@ -42,7 +42,8 @@ void tmon_alert_json(tmon_json_writer *json, const tmon_alert_row *alert) {
   tmon_json_put_text(json, "type", alert->type);
   tmon_json_put_text(json, "severity", alert->severity);
   tmon_json_put_text(json, "metric", alert->metric);
-  tmon_json_put_int(json, "step", alert->step);
+  if (alert->has_step) tmon_json_put_int(json, "step", alert->step);
+  else tmon_json_put_null(json, "step");
   tmon_json_put_double(json, "value", alert->value);
   tmon_json_put_double(json, "threshold", alert->threshold);
   tmon_json_put_text(json, "message", alert->message);
@@ -232,6 +233,7 @@ static int write_all(char **out, const replay *run) {
         .type = tmon_alert_type_name(made->fired.type),
         .severity = tmon_alert_severity_name(made->fired.severity),
         .metric = made->fired.metric,
+        .has_step = true,
         .step = made->fired.step,
         .value = made->fired.value,
         .threshold = made->fired.threshold,

@@ -31,7 +31,7 @@ static const column training_sessions[] = {{"id", TEXT}, {"session_name", TEXT},
     {"final_map50_95", REAL}, {"final_precision", REAL}, {"final_recall", REAL}, {"final_loss", REAL}, {"model_path", TEXT}, {"error_message", TEXT},
     {"created_at", TEXT}, {"updated_at", TEXT}, {"paused", INT}, {"control", INT}, {"rest", INT}, {"progress_epoch", INT}, {"progress_epochs", INT},
     {"progress_batch", INT}, {"progress_batches", INT}, {"progress_images", INT}, {"progress_fraction", REAL}, {"dropped", INT}, {"attempts", INT},
-    {"notes", TEXT}, {"tags", JSON}, {"parent_id", TEXT}};
+    {"notes", TEXT}, {"tags", JSON}, {"parent_id", TEXT}, {"summary", JSON}};
 static const column training_metrics[] = {{"id", INT}, {"session_id", TEXT}, {"epoch", INT}, {"box_loss", REAL}, {"cls_loss", REAL}, {"dfl_loss", REAL},
     {"total_loss", REAL}, {"precision", REAL}, {"recall", REAL}, {"map50", REAL}, {"map50_95", REAL}, {"learning_rate", REAL},
     {"epoch_time_seconds", REAL}, {"gpu_memory_mb", REAL}, {"val_loss", REAL}, {"train_accuracy", REAL}, {"val_accuracy", REAL}, {"extra", JSON},

@@ -25,6 +25,7 @@ struct tmon_store {
 int tmon_store_check(const tmon_store *store); /* TMON_EINVAL for NULL, TMON_EFORKED in a child */
 tmon_store *tmon_store_hold(tmon_store *store);
 void tmon_store_drop(tmon_store *store);
+int tmon_location_folder(char **out, const char *location); /* absolute path of the folder that a location means */
 
 /* Options structs begin with their size: copies what the caller's version knows, zero for the rest. TMON_EINVAL when `size` is 0 or too large. */
 int tmon_options_copy(void *out, size_t size, const void *options, const char *what);

@@ -259,8 +259,13 @@ static inline int calls_ranks_json(calls_env *env) { return calls_texts(env, 1);
 static inline int calls_latest_epoch_json(calls_env *env) { return calls_texts(env, 2); }
 
 static inline int calls_record_update(calls_env *env) {
-  tmon_record_change change = {
-      .size = sizeof change, .name = "new", .config_json = "{}", .tags_json = "[\"t\"]", .set_status = true, .status = TMON_STATUS_RUNNING};
+  tmon_record_change change = {.size = sizeof change,
+      .name = "new",
+      .config_json = "{}",
+      .summary_json = "{\"a\":1}",
+      .tags_json = "[\"t\"]",
+      .set_status = true,
+      .status = TMON_STATUS_RUNNING};
   return tmon_record_update(env->fresh, env->rest, &change);
 }
 
@@ -382,11 +387,13 @@ static inline int calls_store_open(calls_env *env) {
 
 static inline int calls_recover(calls_env *env) { return tmon_store_recover(env->fresh, 0, NULL); }
 
+#include "unit/track/calls_adds.h"
 #include "unit/track/calls_results.h"
 
 static const calls_entry calls_table[] = {
     {"tmon_confusion_add", calls_confusion_add, CALLS_ATOMIC},
     {"tmon_alert_acknowledge", calls_alert_acknowledge, CALLS_ATOMIC},
+    {"tmon_alert_add", calls_alert_add, CALLS_ATOMIC},
     {"tmon_alert_conditions_json", calls_alert_conditions_json, CALLS_READS},
     {"tmon_alert_list_json", calls_alert_list_json, CALLS_READS},
     {"tmon_alert_replay_json", calls_alert_replay_json, CALLS_READS | CALLS_MANY},
@@ -412,6 +419,7 @@ static const calls_entry calls_table[] = {
     {"tmon_metric_list_open", calls_metric_list_open, CALLS_READS},
     {"tmon_point_reader_next", calls_reader_next, CALLS_READS | CALLS_DIES},
     {"tmon_point_reader_open", calls_reader_open, CALLS_READS},
+    {"tmon_record_add_event", calls_add_event, CALLS_ATOMIC},
     {"tmon_record_create", calls_record_create, CALLS_ATOMIC},
     {"tmon_record_delete", calls_record_delete, 0},
     {"tmon_record_epochs_json", calls_epochs_json, CALLS_READS},
@@ -437,6 +445,7 @@ static const calls_entry calls_table[] = {
     {"tmon_session_request", calls_session_request, CALLS_ATOMIC},
     {"tmon_session_set_error", calls_set_error, CALLS_READS},
     {"tmon_session_start", calls_start, CALLS_ATOMIC},
+    {"tmon_store_backup", calls_backup, CALLS_MANY},
     {"tmon_store_change_cursor", calls_cursor, CALLS_READS},
     {"tmon_store_changes_json", calls_changes, CALLS_READS},
     {"tmon_store_rows_json", calls_rows, CALLS_READS},
