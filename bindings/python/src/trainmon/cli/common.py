@@ -31,14 +31,20 @@ class CommandError(Exception):
         self.code = code
 
 
+def _help_formatter(prog: str) -> argparse.HelpFormatter:
+    # With a width of its own it does not import shutil, which each option would have it do.
+    from trainmon.cli.terminal import screen_size
+
+    return argparse.RawDescriptionHelpFormatter(prog, width=min(screen_size()[0] - 2, 120))
+
+
 class Parser(argparse.ArgumentParser):
     """The parser of one command, with the options that all have. Errors are JSON with --json, the exit code is 2."""
 
     def __init__(self, command: str, text: str, examples: Iterable[str], *, store: bool = True, **options: Any) -> None:
         """Takes what the command does and example lines for its help."""
         epilog = "examples:\n" + "\n".join(f"  {line}" for line in examples)
-        super().__init__(prog=f"trainmon {command}", description=text, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter,
-                         allow_abbrev=False, **options)
+        super().__init__(prog=f"trainmon {command}", description=text, epilog=epilog, formatter_class=_help_formatter, allow_abbrev=False, **options)
         if store:
             self.add_argument("--store", metavar="DIR", help="folder of the store (default: $TRAINMON_DIR, else ./trainmon)")
         self.add_argument("--json", action="store_true", help="one JSON document on stdout, errors as JSON on stderr")

@@ -80,7 +80,7 @@ def ask_status(host: str, port: int) -> dict[str, Any]:
     except OSError:
         return {}
     head, _, body = answer.partition(b"\r\n\r\n")
-    if b" 401 " in head.split(b"\r\n")[0] and b"trainmon" in answer.lower():
+    if b" 401 " in head.split(b"\r\n")[0] and b'"no_token"' in body:
         return {"token": True}
     if b"chunked" in head.lower():
         body = _dechunk(body)

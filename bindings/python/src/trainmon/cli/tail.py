@@ -7,7 +7,6 @@ from __future__ import annotations
 import collections
 import json
 import os
-import shutil
 import sys
 import time
 
@@ -142,7 +141,7 @@ class _Screen:
 
     def draw(self) -> None:
         """Goes up over what was drawn before and draws anew; what does not fit the height is counted."""
-        columns, rows = shutil.get_terminal_size((80, 24))
+        columns, rows = terminal.screen_size()
         lines = [terminal.cut(line, columns - 1) for line in self.lines(columns - 1)]
         room = max(rows - 2, 3)
         if len(lines) > room:

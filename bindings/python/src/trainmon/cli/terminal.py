@@ -7,10 +7,8 @@ from __future__ import annotations
 import datetime
 import math
 import os
-import shutil
 import sys
 import time
-import unicodedata
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,11 +51,21 @@ class Style:
         return self.paint(word, STATUS_COLORS.get(word))
 
 
+def screen_size(stream: Any = None) -> tuple[int, int]:
+    """Gives columns and lines of the terminal at a stream (None: stdout); $COLUMNS and $LINES win, 80 and 24 where there is none."""
+    columns, lines = (int(text) if text.isdigit() else 0 for text in (os.environ.get("COLUMNS", ""), os.environ.get("LINES", "")))
+    try:
+        size = os.get_terminal_size((stream or sys.stdout).fileno())
+    except (OSError, ValueError):
+        return columns or 80, lines or 24
+    return columns or size.columns or 80, lines or size.lines or 24
+
+
 def width() -> int:
     """Gives the columns of the terminal; where the output is none, $COLUMNS or enough for all."""
     if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
         return 10_000
-    return max(shutil.get_terminal_size((100, 24)).columns, 20)
+    return max(screen_size()[0], 20)
 
 
 def clean(text: Any) -> str:
@@ -69,6 +77,8 @@ def columns_of(text: str) -> int:
     """Counts the columns that a text takes: wide letters two, combining ones none."""
     if text.isascii():
         return len(text)
+    import unicodedata  # seldom needed
+
     return sum(0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
@@ -128,8 +138,8 @@ def sparkline(values: Sequence[float], size: int = 24) -> str:
     if not finite:
         return "·" * len(values)
     low, high = min(finite), max(finite)
-    scale = (len(BLOCKS) - 1) / (high - low) if high > low and math.isfinite(high - low) else 0.0
-    return "".join(BLOCKS[int((value - low) * scale)] if math.isfinite(value) else "·" for value in values)
+    span, top = high / 2 - low / 2, len(BLOCKS) - 1  # halves, since the difference of the largest numbers is none
+    return "".join((BLOCKS[int((value / 2 - low / 2) / span * top)] if span > 0 else BLOCKS[0]) if math.isfinite(value) else "·" for value in values)
 
 
 def number(value: Any) -> str:
@@ -204,7 +214,7 @@ class Progress:
             return
         self._next = time.monotonic() + 0.1
         line = f"{self.what}  {'' if part is None else f'{bar(part)} {part:4.0%}'}  {text}"
-        print(f"\r\033[K{cut(line, shutil.get_terminal_size().columns - 1)}", end="", file=sys.stderr, flush=True)
+        print(f"\r\033[K{cut(line, screen_size(sys.stderr)[0] - 1)}", end="", file=sys.stderr, flush=True)
 
     def close(self) -> None:
         """Takes the line away."""
