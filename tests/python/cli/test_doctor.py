@@ -15,7 +15,6 @@ import pytest
 from conftest import record_run
 
 import trainmon
-from trainmon.cli import doctor_machine
 
 
 @pytest.fixture
@@ -46,7 +45,8 @@ def test_a_sound_store_on_a_sound_machine(doctor, cli, free_port):
     record_run("one", [0.5])
     code, checks = doctor("--full")
     assert code == 0
-    names = ("version", "frameworks", "GPU", "environment", "store", "journal", "integrity", "active runs", "server program", "WebSocket", f"port {free_port}", "log files")
+    names = ("version", "frameworks", "GPU", "environment", "store", "journal", "integrity", "active runs", "server program", "WebSocket", "log files",
+             f"port {free_port}")
     assert {name: checks[name]["status"] for name in names} == dict.fromkeys(names, "ok")
     assert checks["store"]["sessions"] == 1 and "whole database" in checks["integrity"]["found"]
     assert {"memory", "/dev/shm", "disk", "file system", "rings"} <= set(checks)
@@ -128,11 +128,14 @@ def test_the_environment_is_told(doctor, monkeypatch):
     assert "no_proxy" in doctor()[1]["environment"]["advice"]
 
 
-def test_malware_is_told(monkeypatch):
-    real = importlib.metadata.version
-    monkeypatch.setattr(importlib.metadata, "version", lambda name: "2.6.3" if name == "lightning" else real(name))
-    (check,) = doctor_machine.frameworks(None)
-    assert check.status == "fail" and "malware" in check.found and "uninstall lightning" in check.advice
+def test_malware_is_told(doctor, tmp_path, monkeypatch):
+    """Only the record of the installation is there, nothing of what it installs."""
+    record = tmp_path / "site" / "lightning-2.6.3.dist-info"
+    record.mkdir(parents=True)
+    (record / "METADATA").write_text("Metadata-Version: 2.1\nName: lightning\nVersion: 2.6.3\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path / "site"), os.path.dirname(os.path.dirname(trainmon.__file__))]))
+    code, checks = doctor()
+    assert code == 1 and "lightning 2.6.3 is malware" in checks["frameworks"]["found"] and "uninstall lightning" in checks["frameworks"]["advice"]
 
 
 def test_no_framework_is_imported(tmp_path):

@@ -56,10 +56,10 @@ def test_tensorboard_reads_the_export(cli, two_runs):
     assert [(event.step, event.value) for event in scalars.Scalars("train/loss")] == [(int(point[0]), pytest.approx(float(point[2]))) for point in points]
 
 
-def test_progress_goes_to_a_terminal_only(at_terminal, cli, two_runs):
+def test_progress_goes_to_a_terminal_only(at_terminal, cli, two_runs, tmp_path):
     assert "\r" not in cli("export", "wide", "-o", "a.csv").err
     code, said = at_terminal("export", "wide", "-o", "b.csv")
-    assert code == 0 and "100%" in said and open("a.csv").read() == open("b.csv").read()
+    assert code == 0 and "100%" in said and (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
     assert at_terminal("export", "wide", "--format", "tensorboard")[0] == 1
 
 
@@ -100,7 +100,8 @@ def test_backup_tells_how_far_it_is_and_can_be_ended(at_terminal):
 
 
 @pytest.mark.parametrize(("files", "form"), [
-    (["events.out.tfevents.1.host"], "tensorboard"), (["lightning_logs/version_0/events.out.tfevents.1.host", "lightning_logs/version_0/metrics.csv"], "tensorboard"),
+    (["events.out.tfevents.1.host"], "tensorboard"),
+    (["lightning_logs/version_0/events.out.tfevents.1.host", "lightning_logs/version_0/metrics.csv"], "tensorboard"),
     (["run-20250101_101010-abc/run-abc.wandb", "run-20250101_101010-abc/files/output.log"], "wandb"), (["wandb/run-1-a/run-a.wandb"], "wandb"),
     (["mlruns/0/meta.yaml"], "mlflow"), (["0/meta.yaml", "0/abc/meta.yaml", "0/abc/metrics/loss"], "mlflow"), (["mlflow.db"], "mlflow"),
     (["results.csv"], "csv"), (["runs/a/results.csv"], "csv"), (["readme.txt"], None), ([], None),

@@ -162,6 +162,7 @@ def test_ctrl_c_elsewhere_is_clean(trainer):
     _process, id = trainer()
     wait = subprocess.Popen([*PROGRAM, "resume", id, "--wait", "30"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert wait.communicate(timeout=30)[0]  # it runs already: nothing to wait for
-    script = "import sys; from trainmon.cli import common, main; common.find_run = lambda *_: (_ for _ in ()).throw(KeyboardInterrupt); sys.exit(main(['show', 'x']))"
+    script = "import sys; from trainmon.cli import common, main; "
+    script += "common.find_run = lambda *_: (_ for _ in ()).throw(KeyboardInterrupt); sys.exit(main(['show', 'x']))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, env=os.environ)
     assert (done.returncode, done.stderr.strip()) == (130, "")

@@ -4,6 +4,8 @@
 
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 from conftest import record_run
@@ -23,7 +25,8 @@ def test_runs_as_json_is_the_store(cli, two_runs):
 
 
 @pytest.mark.parametrize(("words", "names"), [
-    (("--status", "failed"), ["broken"]), (("--project", "digits"), ["wide", "narrow"]), (("--tag", "paper"), ["narrow"]), (("--model", "cnn"), ["broken"]),
+    (("--status", "failed"), ["broken"]), (("--project", "digits"), ["wide", "narrow"]), (("--tag", "paper"), ["narrow"]),
+    (("--model", "cnn"), ["broken"]),
     (("--text", "ETTER"), ["wide"]), (("--sort", "final_loss", "--ascending"), ["wide", "narrow", "broken"]), (("--limit", "1"), ["broken"]), (("--active",), []),
 ])
 def test_filters(cli, two_runs, words, names):
@@ -133,10 +136,7 @@ def test_every_command_has_help_with_examples(cli, command):
     assert "examples:" in done.out and "--json" in done.out and "--store" in done.out
 
 
-def test_a_reader_that_leaves_early(cli, two_runs, tmp_path):
-    import subprocess
-    import sys
-
+def test_a_reader_that_leaves_early(two_runs):
     process = subprocess.Popen([sys.executable, "-m", "trainmon", "export", "wide"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdout.close()
     assert process.stderr.read() == b""
@@ -162,7 +162,7 @@ def test_tables_fit_the_terminal(at_terminal, columns):
         if words[0] == "show":
             table = table[table.index(next(line for line in table if "METRIC" in line)):]
         for line in table:
-            assert terminal.columns_of(ESCAPE.sub("", line)) <= columns or words[0] == "leaderboard" and "better" in line, line
+            assert terminal.columns_of(ESCAPE.sub("", line)) <= columns or (words[0] == "leaderboard" and "better" in line), line
 
 
 def test_names_cannot_steer_the_terminal(at_terminal, cli):
