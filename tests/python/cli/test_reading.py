@@ -27,7 +27,8 @@ def test_runs_as_json_is_the_store(cli, two_runs):
 @pytest.mark.parametrize(("words", "names"), [
     (("--status", "failed"), ["broken"]), (("--project", "digits"), ["wide", "narrow"]), (("--tag", "paper"), ["narrow"]),
     (("--model", "cnn"), ["broken"]),
-    (("--text", "ETTER"), ["wide"]), (("--sort", "final_loss", "--ascending"), ["wide", "narrow", "broken"]), (("--limit", "1"), ["broken"]), (("--active",), []),
+    (("--text", "ETTER"), ["wide"]), (("--sort", "final_loss", "--ascending"), ["wide", "narrow", "broken"]),
+    (("--limit", "1"), ["broken"]), (("--active",), []),
 ])
 def test_filters(cli, two_runs, words, names):
     record_run("broken", [0.9], status="failed", model_type="cnn")
