@@ -12,7 +12,6 @@ import pytest
 from conftest import record_run
 
 import trainmon
-from trainmon.cli import import_runs
 
 
 def test_csv_on_stdout_has_every_point(cli, two_runs):
@@ -99,27 +98,16 @@ def test_backup_tells_how_far_it_is_and_can_be_ended(at_terminal):
     assert error.value.name == "TMON_EEXISTS"
 
 
-@pytest.mark.parametrize(("files", "form"), [
-    (["events.out.tfevents.1.host"], "tensorboard"),
-    (["lightning_logs/version_0/events.out.tfevents.1.host", "lightning_logs/version_0/metrics.csv"], "tensorboard"),
-    (["run-20250101_101010-abc/run-abc.wandb", "run-20250101_101010-abc/files/output.log"], "wandb"), (["wandb/run-1-a/run-a.wandb"], "wandb"),
-    (["mlruns/0/meta.yaml"], "mlflow"), (["0/meta.yaml", "0/abc/meta.yaml", "0/abc/metrics/loss"], "mlflow"), (["mlflow.db"], "mlflow"),
-    (["results.csv"], "csv"), (["runs/a/results.csv"], "csv"), (["readme.txt"], None), ([], None),
-])
-def test_what_lies_there_tells_the_form(tmp_path, files, form):
-    for name in files:
-        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "in" / name).write_bytes(b"x")
-    (tmp_path / "in").mkdir(exist_ok=True)
-    assert import_runs.detect(str(tmp_path / "in")) == form
-
-
 def test_import_says_what_is_wrong(cli, tmp_path):
     assert cli("import", "nowhere").code == 1
     (tmp_path / "empty").mkdir()
+    assert cli("import", "empty", "--format", "excel").code == 2
+    pytest.importorskip("trainmon.importers")
     done = cli("import", "empty")
     assert done.code == 1 and "--format" in done.err and not (tmp_path / "trainmon").exists()
-    assert cli("import", "empty", "--format", "excel").code == 2
+    (tmp_path / "empty" / "metrics.csv").write_bytes(bytes(range(256)))
+    broken = cli("import", "empty", "--json")
+    assert broken.code == 1 and "Traceback" not in broken.err and "metrics.csv" in broken.err
 
 
 def test_import_of_a_real_tensorboard_log(cli):
@@ -133,3 +121,18 @@ def test_import_of_a_real_tensorboard_log(cli):
     assert (done.code, done.json["format"], len(done.json["runs"])) == (0, "tensorboard", 1)
     points = trainmon.Store("trainmon").points(done.json["runs"][0], "train/loss")
     assert [(int(point[0]), float(point[2])) for point in points] == [(step, pytest.approx(1 / (step + 1))) for step in range(100)]
+    again = cli("import", "logs")
+    assert again.code == 0 and "Nothing new" in again.err and len(trainmon.Store("trainmon").runs()) == 1
+    forced = cli("import", "logs", "--force")
+    assert forced.code == 0 and "1 run of tensorboard" in forced.err and done.json["runs"][0][:8] in forced.out
+
+
+def test_import_of_two_kinds_says_which(cli, tmp_path):
+    pytest.importorskip("trainmon.importers.csv_file")
+    tensorboard = pytest.importorskip("torch.utils.tensorboard")
+    tensorboard.SummaryWriter("logs").close()
+    (tmp_path / "logs" / "metrics.csv").write_text("step,train/loss\n0,0.5\n1,0.25\n")
+    assert "--format csv takes the other" in cli("import", "logs").err
+    done = cli("import", "logs", "--format", "csv", "--json")
+    assert done.code == 0 and len(done.json["runs"]) == 1
+    assert trainmon.Store("trainmon").metrics(done.json["runs"][0])["train/loss"]["last"] == 0.25

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import glob
 import importlib
 import os
 import sys
@@ -15,37 +14,27 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-# What a form is told by, looked for in this order: module of trainmon.importers, patterns.
-FORMS = {
-    "wandb": ("wandb", ("*.wandb", "wandb-metadata.json", "offline-run-*", "run-*/run-*.wandb", "**/run-*.wandb", "**/wandb-metadata.json")),
-    "mlflow": ("mlflow", ("mlflow.db", "mlruns", "meta.yaml", "*/meta.yaml", "*/*/meta.yaml")),
-    "tensorboard": ("tensorboard", ("*tfevents*", "**/*tfevents*")),
-    "csv": ("csv_file", ("*.csv", "**/*.csv")),
-}
+FORMS = {"tensorboard": "tensorboard", "wandb": "wandb", "mlflow": "mlflow", "csv": "csv_file"}  # and their modules in trainmon.importers
 EXAMPLES = ("trainmon import lightning_logs", "trainmon import wandb/ --format wandb", "trainmon import mlruns", "trainmon import results.csv --store runs")
 
 
 def run(command: str, words: list[str]) -> int:
     """Runs the command."""
-    parser = common.Parser(command, "Takes in runs that other tools recorded; the store is made when it is not there.", EXAMPLES)
+    parser = common.Parser(command, "Takes in runs that other tools recorded; the store is made when it is not there. What is in it already stays.", EXAMPLES)
     parser.add_argument("path", metavar="PATH", help="folder or file")
     parser.add_argument("--format", choices=("auto", *FORMS), default="auto", help="which tool wrote it (default: told from what lies there)")
+    parser.add_argument("--force", action="store_true", help="take in again what has not changed since")
     options = parser.parse(words)
     if not os.path.exists(options.path):
         raise common.CommandError(f"there is nothing at {options.path}")
-    form = detect(options.path) if options.format == "auto" else options.format
-    if form is None:
-        raise common.CommandError(f"{options.path} holds nothing that is known: no event files of TensorBoard, no runs of wandb or MLflow, no CSV",
-                                  f"--format says which it is: {', '.join(FORMS)}")
-    try:
-        importer = importlib.import_module(f"trainmon.importers.{FORMS[form][0]}")
-    except ImportError as error:
-        raise common.CommandError(f"{form} can't be read here: {error}", _missing(error)) from error
+    form = _detect(options.path) if options.format == "auto" else options.format
+    importer = _load(f"trainmon.importers.{FORMS[form]}", form)
     store = common.open_store(options, create=True)
     line = terminal.Progress(f"import {form}")
     try:
-        ids = importer.import_path(options.path, store, progress=_teller(line))
-    except (ValueError, KeyError, ImportError) as error:
+        ids = importer.import_path(options.path, store, force=options.force,
+                                   progress=lambda done, total, text: line.show(min(1.0, done / total) if total else None, terminal.clean(text)))
+    except ImportError as error:
         raise common.CommandError(f"{options.path} can't be taken in: {error}", _missing(error)) from error
     finally:
         line.close()
@@ -55,37 +44,30 @@ def run(command: str, words: list[str]) -> int:
     for id in ids:
         record = store.run(id)
         print(f"{id[:common.ID_START]}  {terminal.clean(record.name)}  {record.status}")
-    print(f"{len(ids)} {'run' if len(ids) == 1 else 'runs'} of {form} in {store.path}", file=sys.stderr)
-    if not ids:
-        raise common.CommandError(f"no run was found in {options.path}")
+    if ids:
+        print(f"{len(ids)} {'run' if len(ids) == 1 else 'runs'} of {form} in {store.path}", file=sys.stderr)
+    else:
+        print(f"Nothing new: the runs in {options.path} are in {store.path} already. --force takes them in again.", file=sys.stderr)
     return 0
 
 
-def _missing(error: Exception) -> str | None:
-    name = getattr(error, "name", None)
-    return f"pip install {name}" if isinstance(error, ImportError) and name and not name.startswith("trainmon") else None
+def _detect(path: str) -> str:
+    """Tells which tool wrote what lies at a path; of several the first, and says so."""
+    found = _load("trainmon.importers", "auto").detect(path)
+    if not found:
+        raise common.CommandError(f"{path} holds nothing that is known: no event files of TensorBoard, no runs of wandb or MLflow, no CSV",
+                                  f"--format says which it is: {', '.join(FORMS)}")
+    if len(found) > 1:
+        print(f"{path} holds {' and '.join(found)}: {found[0]} is taken, --format {found[1]} takes the other", file=sys.stderr)
+    return str(found[0])
 
 
-def _teller(line: terminal.Progress) -> Any:
-    """Gives what importers tell how far they are: (done, total) numbers, or any text."""
-
-    def tell(*said: Any) -> None:
-        numbers = [entry for entry in said if isinstance(entry, (int, float))]
-        part = numbers[0] / numbers[1] if len(numbers) > 1 and numbers[1] else None
-        line.show(part, " ".join(str(entry) for entry in said if isinstance(entry, str)))
-
-    return tell
+def _load(module: str, form: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise common.CommandError(f"{form} can't be read here: {error}", _missing(error)) from error
 
 
-def detect(path: str) -> str | None:
-    """Gives the form of what lies at a path, or None."""
-    if os.path.isfile(path):
-        name = os.path.basename(path)
-        endings = {"wandb": name.endswith(".wandb"), "mlflow": name.endswith(".db"), "tensorboard": "tfevents" in name, "csv": name.endswith((".csv", ".tsv"))}
-        return next((form for form, good in endings.items() if good), None)
-    root = glob.escape(path)
-    for form, (_, patterns) in FORMS.items():
-        for pattern in patterns:
-            if next(glob.iglob(os.path.join(root, pattern), recursive=True), None) is not None:
-                return form
-    return None
+def _missing(error: ImportError) -> str | None:
+    return f"pip install {error.name}" if error.name and not error.name.startswith("trainmon") else None
