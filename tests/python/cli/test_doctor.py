@@ -120,6 +120,42 @@ def test_a_killed_trainer_is_taken_in(doctor, trainer):
     assert trainmon.Store("trainmon").run(id).status == "interrupted"
 
 
+@pytest.fixture
+def with_mounts(free_port):
+    """Asks the doctor where some file systems are mounted otherwise, which nobody else sees."""
+
+    def call(*mounts):
+        words = [sys.executable, "-m", "trainmon", "doctor", "--json", "--port", str(free_port)]
+        if subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode != 0:
+            pytest.skip("this user may not mount")
+        script = " && ".join([*mounts, 'exec "$@"'])
+        done = subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", *words], capture_output=True, text=True, check=False)
+        return done.returncode, {check["name"]: check for check in json.loads(done.stdout)["checks"]}
+
+    return call
+
+
+def test_little_shared_memory(with_mounts):
+    code, checks = with_mounts("mount -t tmpfs -o size=64m tmpfs /dev/shm")
+    assert code == 0 and checks["/dev/shm"]["status"] == "warn" and "--shm-size" in checks["/dev/shm"]["advice"]
+    _, checks = with_mounts("mount -t tmpfs -o size=2m tmpfs /dev/shm")
+    assert "no room for a ring" in checks["/dev/shm"]["found"]
+
+
+def test_a_store_that_can_only_be_read(with_mounts, tmp_path):
+    record_run("one", [0.5])
+    folder = tmp_path / "trainmon"
+    code, checks = with_mounts(f"mount --bind {folder} {folder}", f"mount -o remount,ro,bind {folder}")
+    assert code == 0 and "read-only" in checks["store"]["found"]
+    assert (checks["store"]["status"], checks["integrity"]["status"]) == ("warn", "ok")
+
+
+def test_a_full_disk(with_mounts, tmp_path):
+    (tmp_path / "trainmon").mkdir()
+    code, checks = with_mounts(f"mount -t tmpfs -o size=10m tmpfs {tmp_path / 'trainmon'}")
+    assert code == 1 and checks["disk"]["status"] == "fail" and checks["file system"]["kind"] == "tmpfs"
+
+
 def test_the_environment_is_told(doctor, monkeypatch):
     monkeypatch.setenv("TRAINMON_MODE", "disabled")
     assert doctor()[1]["environment"]["status"] == "warn"

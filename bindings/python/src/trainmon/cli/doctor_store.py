@@ -130,6 +130,8 @@ def _integrity(folder: str, full: bool) -> Iterator[Check]:
         return
     path = os.path.join(folder, "trainmon.db")
     address = f"file:{path.replace('%', '%25').replace('?', '%3f').replace('#', '%23')}?mode=ro"
+    if not os.access(folder, os.W_OK):
+        address += "&immutable=1"  # SQLite can't make the files that it needs beside a database with a write-ahead log
     end = time.monotonic() + QUICK_SECONDS
     try:
         with contextlib.closing(sqlite3.connect(address, uri=True, timeout=2)) as database:
