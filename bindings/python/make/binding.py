@@ -15,6 +15,7 @@ LEFT_OUT = {"export.h", "allocator.h", "server.h", "trainmon.h"}
 
 CALLBACKS = """
 extern "Python" int trainmon_alert(const tmon_alert *alert, void *payload);
+extern "Python" int trainmon_backup(int64_t done, int64_t total, void *payload);
 """
 
 

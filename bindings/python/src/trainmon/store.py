@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
+    from trainmon.follow import Follow
+
 DEFAULT_FOLDER = "trainmon"
 TIMES = ("created_at", "started_at", "completed_at", "updated_at", "heartbeat_at")
 JSON = {"config_json": "config", "hardware_json": "hardware", "tags_json": "tags", "summary_json": "summary"}
@@ -133,11 +135,19 @@ class Store:
         """Reads one run by its id, the start of its id, or its name when only one has it. NotFoundError."""
         for record in self._records(new_struct("tmon_record_filter", id=id)) if len(id) == 36 else ():
             return record
-        found = [record for record in self.runs(limit=1000) if record.id.startswith(id.lower())] if len(id) >= 4 else []
+        found = [record for record in self.all_runs() if record.id.startswith(id.lower())] if len(id) >= 4 else []
         found = found or [record for record in self.runs(limit=1000, text=id) if record.name == id]
         if len(found) == 1:
             return found[0]
         raise NotFoundError(f"no run {id!r} in {self.path}" if not found else f"{len(found)} runs are called {id!r}: give the id of one")
+
+    def all_runs(self) -> Iterator[Record]:
+        """Gives every run, newest first, read in parts: one that starts or goes meanwhile may be missed or come twice."""
+        offset, part = 0, self.runs(limit=1000)
+        while part:
+            yield from part
+            offset += len(part)
+            part = self.runs(limit=1000, offset=offset) if len(part) == 1000 else []
 
     def delete(self, id: str) -> None:
         """Deletes a run and all that belongs to it. StateError: it is live."""
@@ -212,6 +222,24 @@ class Store:
             return bytes(ffi.buffer(data[0], size[0]))
         finally:
             lib.tmon_image_free(data[0])
+
+    def tail(self, id: str, name: str, limit: int = 100) -> list[tuple[int, int, float]]:
+        """Gives the latest points of a metric in order of arrival, each as (step, time in microseconds, value); `limit` is at most 100,000."""
+        points, count = ffi.new("tmon_point[]", limit), ffi.new("size_t *", limit)
+        check(lib.tmon_series_tail(points, count, self.handle, id.encode(), name.encode()))
+        return [(point.step, point.time, point.value) for point in points[0:count[0]]]
+
+    def follow(self, id: str) -> Follow:
+        """Follows a run from now on: an iterator over its points as they are logged, here or in another process, which ends with the run."""
+        from trainmon.follow import Follow  # only where it is used
+
+        return Follow(self, id)
+
+    def backup(self, folder: Any, progress: Callable[[int, int], Any] | None = None) -> None:
+        """Copies the store into a new one at `folder` while others go on writing; see trainmon.backup."""
+        from trainmon.backup import copy_store  # only where it is used
+
+        copy_store(self, folder, progress)
 
     # Several runs
 

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: MIT
+# SPDX-FileCopyrightText: libtrainmon contributors
+"""What the tests of the program share: a folder each, stores with real runs, live trainers, the program as a process and at a terminal."""
+
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import select
+import struct
+import subprocess
+import sys
+import termios
+import time
+
+import pytest
+
+import trainmon
+
+PROGRAM = (sys.executable, "-m", "trainmon")
+TRAINER = """
+import time, trainmon
+with trainmon.init(project="live", name="live", epochs=1000, hardware=0) as run:
+    step = 0
+    while not run.should_stop and step < 60_000:
+        run.wait_while_paused()
+        run.log({"train/loss": 1 / (step + 1), "train/acc": step / 1000}, step)
+        run.progress(epoch=step // 100, epochs=1000)
+        if step == 0:
+            print(run.id, flush=True)
+        step += 1
+        time.sleep(0.005)
+    if run.should_stop:
+        run.finish(status="cancelled")
+"""
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path, monkeypatch):
+    """Each test has a folder of its own, and an environment that says nothing."""
+    monkeypatch.chdir(tmp_path)
+    for name in list(os.environ):
+        if name.startswith(("TRAINMON_", "MONITORING_", "WS_")) or name in ("NO_COLOR", "COLUMNS", "LINES", "SSH_CONNECTION"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("TERM", "xterm")
+    yield
+    trainmon.finish()
+
+
+class Done:
+    """What a process said."""
+
+    def __init__(self, process):
+        """Keeps the exit code and both outputs."""
+        self.code, self.out, self.err = process.returncode, process.stdout, process.stderr
+
+    @property
+    def json(self):
+        """The one document on stdout."""
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def cli():
+    """Runs the program with some words in a process, without a terminal."""
+
+    def call(*words, **options):
+        options = {"capture_output": True, "text": True, "timeout": 60, "stdin": subprocess.DEVNULL, **options}
+        return Done(subprocess.run([*PROGRAM, *map(str, words)], check=False, **options))
+
+    return call
+
+
+@pytest.fixture
+def at_terminal():
+    """Runs the program at a pseudo-terminal of some size; `typed` is what somebody types, `until` ends with Ctrl-C once it was seen."""
+
+    def call(*words, columns=80, rows=24, typed="", until=None, env=None):
+        pid, terminal = pty.fork()
+        if pid == 0:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+            # An environment of ours: readline, which pytest loads, puts COLUMNS into that of C.
+            os.execve(PROGRAM[0], [*PROGRAM, *map(str, words)], {**os.environ, **(env or {})})
+        said, end, waiting, interrupted = "", time.monotonic() + 60, bool(typed), False
+        while time.monotonic() < end:
+            if select.select([terminal], [], [], 0.2)[0]:
+                try:
+                    piece = os.read(terminal, 65536)
+                except OSError:  # it has ended
+                    break
+                if not piece:
+                    break
+                said += piece.decode(errors="replace")
+            if waiting and "[y/N]" in said:
+                os.write(terminal, typed.encode())
+                waiting = False
+            if until and not interrupted and until(said):
+                os.write(terminal, b"\x03")
+                interrupted = True
+        _, status = os.waitpid(pid, 0)
+        os.close(terminal)
+        return os.waitstatus_to_exitcode(status), said.replace("\r\n", "\n")
+
+    return call
+
+
+def record_run(name, losses, *, folder=None, status="completed", **options):
+    """Records a run with an epoch a loss, and gives its id."""
+    run = trainmon.init(name=name, dir=folder, hardware=0, epochs=len(losses), reinit="create_new", **options)
+    for epoch, loss in enumerate(losses):
+        for step in range(50):
+            run.log({"train/loss": loss + 0.01 * (49 - step), "train/acc": 1 - loss}, epoch * 50 + step)
+        run.log_epoch(epoch, {"val/loss": loss, "val/acc": 1 - loss})
+        run.progress(epoch=epoch + 1, epochs=len(losses))
+    run.flush()
+    run.finish(status=status)
+    return run.id
+
+
+@pytest.fixture
+def two_runs():
+    """A store with two runs; gives their ids."""
+    return [record_run("narrow", [0.5, 0.25], project="digits", config={"lr": 0.1, "layers": [8, 8], "seed": 1}, tags=["paper"], model_type="mlp"),
+            record_run("wide", [0.4, 0.125], project="digits", config={"lr": 0.1, "layers": [64, 64], "seed": 1}, model_type="mlp", notes="better")]
+
+
+@pytest.fixture
+def trainer():
+    """Starts trainer processes that log until they are stopped; gives (process, id of the run)."""
+    started = []
+
+    def start():
+        process = subprocess.Popen([sys.executable, "-c", TRAINER], stdout=subprocess.PIPE, text=True)
+        started.append(process)
+        return process, process.stdout.readline().strip()
+
+    yield start
+    for process in started:
+        with contextlib.suppress(OSError):
+            process.kill()
+        process.wait()
+        process.stdout.close()
