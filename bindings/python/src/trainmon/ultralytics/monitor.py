@@ -119,13 +119,13 @@ class Monitor:
         size = args.get("imgsz", 0)
         config = {**args, "nc": trainer.data.get("nc"), "train_images": _length(trainer.train_loader), "val_images": _length(trainer.test_loader),
                   "parameters": sum(parameter.numel() for parameter in trainer.model.parameters())}
-        return {"config": config, "model_type": _stem(args.get("model")), "dataset_name": _stem(args.get("data")), "epochs": int(trainer.epochs),
+        return {"config": config, "model_type": _stem(args.get("model")), "dataset_name": _dataset_name(args.get("data")), "epochs": int(trainer.epochs),
                 "dataset_size": config["train_images"], "batch_size": int(trainer.batch_size), "learning_rate": float(args.get("lr0") or 0),
                 "img_size": int(max(size) if isinstance(size, (list, tuple)) else size or 0), "best_metric": BEST.get(str(args.get("task")))}
 
     def _record_dataset(self, trainer: Any) -> None:
         """Describes the data set, once: a name that is there already is left as it is."""
-        run, name = self.loop.run, _stem(trainer.args.data)
+        run, name = self.loop.run, _dataset_name(trainer.args.data)
         if not self.loop.live or not name or any(row["name"] == name for row in run.store.results("datasets")):
             return
         train, val = _length(trainer.train_loader), _length(trainer.test_loader)
@@ -335,3 +335,9 @@ def _length(loader: Any) -> int:
 def _stem(path: Any) -> str | None:
     """Gives the last part of a path without its ending: "yolo11n" of "models/yolo11n.yaml"."""
     return os.path.splitext(os.path.basename(str(path).rstrip("/")))[0] if path else None
+
+
+def _dataset_name(path: Any) -> str | None:
+    """Gives the name of a data set's description, or of its folder where all are called alike: "coco8" of "coco8.yaml" and of "coco8/data.yaml"."""
+    name = _stem(path)
+    return (_stem(os.path.dirname(os.path.abspath(str(path)))) or name) if name in ("data", "dataset") else name
