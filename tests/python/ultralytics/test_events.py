@@ -12,6 +12,7 @@ import numpy
 import pytest
 import torch
 
+import trainmon
 from trainmon.ultralytics import EVENTS, add_callback, attach, results
 
 

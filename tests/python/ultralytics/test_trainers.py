@@ -54,6 +54,17 @@ def test_a_trainer_goes_with_attach(model, train, store):
     assert len(store.points(monitor.run.id, "train/box_loss")) == 4
 
 
+def test_attach_takes_a_trainer(data, store, tmp_path):
+    import conftest
+    from ultralytics.models.yolo.detect import DetectionTrainer
+
+    trainer = DetectionTrainer(overrides={"model": "yolo11n.yaml", "data": data, "project": str(tmp_path / "runs"), **conftest.SETTINGS, "epochs": 1})
+    monitor = attach(trainer, name="bare")
+    trainer.train()
+    assert [run.status for run in store.runs()] == ["completed"]
+    assert len(store.points(monitor.run.id, "train/box_loss")) == 4
+
+
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_process_of_the_framework_records_if_it_is_the_first(data, store, tmp_path, rank):
     import conftest
@@ -91,8 +102,9 @@ def test_options_go_through_the_environment(model):
             assert told["init"]["parent_id"] == run.id
             assert told["init"]["id"] == monitor.handed_id
             assert told["init"]["dir"] == run.store.path
-            other = adapter.Monitor(**told)
-            assert (other.critical, other.init["project"]) == ({"a": 0.5}, "p")
+            callbacks, other = trainers.with_monitor(pickle.loads(pickle.dumps({"teardown": [monitor.teardown]})))
+            assert (other.critical, other.init["project"], other.init["id"]) == ({"a": 0.5}, "p", monitor.handed_id)
+            assert callbacks["teardown"] == [other.teardown]
         assert trainers.VARIABLE not in os.environ
         assert "parent_id" not in monitor.init
 

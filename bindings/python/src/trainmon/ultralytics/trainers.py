@@ -48,14 +48,15 @@ def make(name: str, module: str) -> Any:
 
 
 def with_monitor(callbacks: Any) -> tuple[Any, Monitor]:
-    """Gives callbacks that have a Monitor, and it: the one of `attach`, or a new one of what another process handed over."""
+    """Gives callbacks that have a Monitor, and it: one of what another process handed over, the one of `attach`, or a new one."""
     if not callbacks:
         from ultralytics.utils.callbacks import get_default_callbacks  # ours are added to the framework's own
 
         callbacks = get_default_callbacks()
-    found = Monitor.find(callbacks)
+    handed = os.environ.get(VARIABLE)
+    found = None if handed else Monitor.find(callbacks)  # late releases hand over the callbacks too, but not the run's id
     if found is None:
-        found = Monitor(**json.loads(os.environ.get(VARIABLE) or "{}"))
+        found = Monitor(**json.loads(handed or "{}"))
         found.join(callbacks)
     return callbacks, found
 
