@@ -78,13 +78,14 @@ def check_classes(store, id, metrics):
 
 
 def test_configuration_and_dataset(model, train, store, data):
-    monitor = attach(model, config={"mine": 1})
+    monitor = attach(model, config={"mine": 1}, hardware=0)
     train(model, epochs=1)
     config = store.run(monitor.run.id).config
     assert config["mine"] == 1
     assert config["optimizer"] == "AdamW"
     assert config["nc"] == 10
     assert (config["train_images"], config["val_images"]) == (16, 8)
+    assert not [name for name in store.metrics(monitor.run.id) if name.startswith("system/")]
     (dataset,) = store.results("datasets")
     assert (dataset["name"], dataset["train_images"], dataset["num_classes"]) == ("scenes0", 16, 10)
     assert store.results("benchmarks", monitor.run.id)[0]["avg_inference_ms"] > 0
@@ -140,7 +141,7 @@ def test_checkpoint_holds_nothing_of_ours(model, train):
 
 def test_run_of_the_script_is_used_and_stays_open(model, train, store):
     with trainmon.init(name="script", config={"seed": 3}) as run:
-        monitor = attach(model)
+        monitor = attach(model, hardware=0)
         train(model, epochs=1)
         assert monitor.run is run
         assert not run.finished

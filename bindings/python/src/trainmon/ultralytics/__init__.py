@@ -47,10 +47,8 @@ def attach(model: Any, run: Any = None, *, critical: Mapping[str, float] | None 
     """
     if not callable(getattr(model, "add_callback", None)):
         raise TypeError(f"attach takes a model or trainer of Ultralytics, found {type(model).__name__}")
-    if hardware != 5.0:
-        init["hardware"] = hardware
-    monitor = Monitor(run, critical=dict(critical or {}), groups=dict(groups or {}), every_seconds=every_seconds, pause=pause, stop=stop, images=images,
-                      confusion=confusion, init=init)
+    monitor = Monitor(run, critical=dict(critical or {}), groups=dict(groups or {}), every_seconds=every_seconds, pause=pause, stop=stop,
+                      hardware=hardware, images=images, confusion=confusion, init=init)
     monitor.join(model.callbacks)
     watch(model)
     return monitor

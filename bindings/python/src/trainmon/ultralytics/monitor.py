@@ -12,6 +12,7 @@ import os
 import sys
 import weakref
 
+from trainmon import current
 from trainmon import values as conversion
 from trainmon.loop import Loop, guarded
 from trainmon.ultralytics import results
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 LONGEST_PAUSE = 7_200.0  # seconds on several GPUs, where the other processes give up waiting after three hours
 FINAL = {"metrics/mAP50(B)": "final_map50", "metrics/mAP50-95(B)": "final_map50_95", "metrics/precision(B)": "final_precision",
          "metrics/recall(B)": "final_recall"}
+OPTIONS = ("critical", "groups", "every_seconds", "pause", "stop", "hardware", "images", "confusion", "init")
 BEST = {"classify": "metrics/accuracy_top1:max"}  # where the default, the highest mAP50-95, says nothing
 
 
@@ -34,11 +36,12 @@ class Monitor:
               "on_fit_epoch_end", "on_train_end", "teardown")
 
     def __init__(self, run: Any = None, *, critical: Any = None, groups: Any = None, every_seconds: float = 0.1, pause: bool = True, stop: bool = True,
-                 images: bool = True, confusion: bool = True, init: Any = None) -> None:
+                 hardware: float = 5.0, images: bool = True, confusion: bool = True, init: Any = None) -> None:
         """Takes what `attach` takes."""
         self.given = run
         self.critical, self.groups = dict(critical or {}), dict(groups or {})
-        self.every_seconds, self.pause, self.stop, self.images, self.confusion = every_seconds, pause, stop, images, confusion
+        self.every_seconds, self.hardware = every_seconds, hardware
+        self.pause, self.stop, self.images, self.confusion = pause, stop, images, confusion
         self.init = dict(init or {})
         self.handed_id: str | None = None  # of a run that another process records
         self.loop: Any = None
@@ -76,13 +79,11 @@ class Monitor:
 
     def options(self) -> dict[str, Any]:
         """Gives what another process needs to record in the place of this one, as JSON can say it."""
-        names = ("critical", "groups", "every_seconds", "pause", "stop", "images", "confusion", "init")
-        return {name: conversion.to_plain(getattr(self, name)) for name in names}
+        return {name: conversion.to_plain(getattr(self, name)) for name in OPTIONS}
 
     def __getstate__(self) -> dict[str, Any]:
         """Leaves live things behind: a copy, or another process, opens a run of its own."""
-        names = ("critical", "groups", "every_seconds", "pause", "stop", "images", "confusion", "init")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in OPTIONS}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Begins anew with the options of another."""
@@ -109,10 +110,16 @@ class Monitor:
             return
         self._trainer, self._outer = weakref.ref(trainer), sys.exc_info()[1]
         self.loop = Loop(self.given, seconds=self.every_seconds, pause=self.pause, stop=self.stop, critical=self.critical, groups=self.groups, **self.init)
-        self.loop.open(**self._facts(trainer))
+        self.loop.open(**self._facts(trainer), **({"hardware": self.hardware} if self._opens() else {}))
         self._step = int(getattr(trainer, "start_epoch", 0)) * len(trainer.train_loader)
         self._record_dataset(trainer)
         self._show(trainer)
+
+    def _opens(self) -> bool:
+        """Tells whether the training gets a run of its own, rather than one that is there."""
+        script = current.peek()
+        has_script = script is not None and not script.finished and not self.init
+        return not has_script and (self.given is None or self.given.finished)
 
     def _facts(self, trainer: Any) -> dict[str, Any]:
         args = vars(trainer.args)
