@@ -8,12 +8,12 @@ import tracemalloc
 import zlib
 
 import pytest
+
+import trainmon
 from trainmon.errors import TrainmonError
 from trainmon.importers import csv_file, mlflow, tensorboard, wandb
 from trainmon.importers._protobuf import fields
 from trainmon.importers._yaml import parse_yaml
-
-import trainmon
 
 VARINT_1 = b"\x09" + struct.pack("<d", 1.7e9) + b"\x10"
 

@@ -44,7 +44,10 @@ def test_scalars_of_both_kinds_keep_steps_times_and_values(tmp_path):
     assert told[-1][0] == told[-1][1] > 0
 
 
-@pytest.mark.parametrize(("dtype", "kind", "value"), [("half", 19, 0.333251953125), ("bfloat16", 14, 1.5), ("int64", 9, -5.0), ("bool", 10, 1.0), ("uint8", 4, 200.0)])
+TYPES = [("half", 19, 0.333251953125), ("bfloat16", 14, 1.5), ("int64", 9, -5.0), ("bool", 10, 1.0), ("uint8", 4, 200.0)]
+
+
+@pytest.mark.parametrize(("dtype", "kind", "value"), TYPES)
 def test_tensors_of_other_types(tmp_path, dtype, kind, value):
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.compat.proto.tensor_pb2 import TensorProto
@@ -110,7 +113,7 @@ def test_what_is_no_event_file_raises(tmp_path):
     with pytest.raises(SourceError, match="no event files"):
         tensorboard.import_path(tmp_path, "store")
     (tmp_path / "events.out.tfevents.1").write_bytes(b"")
-    with pytest.raises(SourceError, match="tfevents|nothing in it"):
+    with pytest.raises(SourceError, match="nothing in it"):
         tensorboard.import_path(tmp_path, "store")
     with pytest.raises(FileNotFoundError):
         tensorboard.import_path(tmp_path / "gone", "store")

@@ -7,14 +7,15 @@ import threading
 import xml.etree.ElementTree as ET
 
 import pytest
-from trainmon.errors import NotFoundError
 
 import trainmon
+from trainmon.errors import NotFoundError
 
 pytest.importorskip("IPython")
-from IPython.core.displaypub import CapturingDisplayPublisher  # noqa: E402
-from IPython.core.interactiveshell import InteractiveShell  # noqa: E402
-from trainmon import notebook  # noqa: E402
+from IPython.core.displaypub import CapturingDisplayPublisher
+from IPython.core.interactiveshell import InteractiveShell
+
+from trainmon import notebook
 
 HOSTILE = '<script>alert(1)</script>"\'&'
 

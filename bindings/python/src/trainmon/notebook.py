@@ -2,7 +2,8 @@
 # SPDX-FileCopyrightText: libtrainmon contributors
 """A run in a notebook: what `run` shows as the last line of a cell, `show` for the page or a picture of now, `watch` for one that keeps up by itself.
 
-The picture is HTML and SVG without scripts or files from elsewhere, so it stays in the saved notebook. All names are escaped. IPython is imported where it is used.
+The picture is HTML and SVG without scripts or files from elsewhere, so it stays in the saved notebook. All names are escaped. IPython is imported where
+it is used.
 """
 
 from __future__ import annotations

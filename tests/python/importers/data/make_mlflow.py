@@ -4,6 +4,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import mlflow
 from mlflow import MlflowClient
@@ -48,4 +49,4 @@ def read():
 if __name__ == "__main__":
     mlflow.set_tracking_uri(sys.argv[1])
     make()
-    json.dump(read(), open(sys.argv[2], "w"))
+    Path(sys.argv[2]).write_text(json.dumps(read()))

@@ -7,6 +7,7 @@ import json
 import os
 import struct
 import time
+from pathlib import Path
 
 import numpy as np
 import wandb
@@ -17,7 +18,8 @@ SETTINGS = {"console": "off", "x_disable_meta": True, "save_code": False, "disab
 
 def make_full():
     run = wandb.init(mode="offline", project="digits", name="first try", id="abc12345", tags=["small", "fixture"], notes="made for a test",
-                     config={"lr": 0.1, "model": {"layers": [3, 4], "name": "mlp"}, "flag": True}, group="g1", job_type="train", settings=wandb.Settings(**SETTINGS))
+                     config={"lr": 0.1, "model": {"layers": [3, 4], "name": "mlp"}, "flag": True}, group="g1", job_type="train",
+                     settings=wandb.Settings(**SETTINGS))
     for i in range(40):
         run.log({"train/loss": 1.0 / (i + 1), "acc": i / 40, "nested": {"a": i * 2, "b": {"c": float(i)}}})
     run.log({"odd": float("nan"), "inf": float("inf"), "text": "hello", "hist": wandb.Histogram([1, 2, 3])})
@@ -31,7 +33,8 @@ def make_full():
 
 def make_failed():
     """Big enough that a record goes over the end of a block."""
-    run = wandb.init(mode="offline", project="digits", name="second", id="def67890", config={"lr": 0.2}, settings=wandb.Settings(**SETTINGS, x_disable_stats=True))
+    run = wandb.init(mode="offline", project="digits", name="second", id="def67890", config={"lr": 0.2},
+                     settings=wandb.Settings(**SETTINGS, x_disable_stats=True))
     for i in range(60):
         run.log({f"m{j}": float(i * j) for j in range(8)})
     run.finish(exit_code=3)
@@ -39,7 +42,7 @@ def make_failed():
 
 def read(path):
     """Reads the rows by wandb's own messages; the frames by hand, since wandb 0.31 has no reader in Python."""
-    data, at, pieces, rows, config = open(path, "rb").read(), 7, b"", [], {}
+    data, at, pieces, rows, config = Path(path).read_bytes(), 7, b"", [], {}
     while at + 7 <= len(data):
         if 32768 - at % 32768 < 7:
             at += 32768 - at % 32768
@@ -61,4 +64,4 @@ if __name__ == "__main__":
     os.environ |= {"WANDB_SILENT": "true", "WANDB_ERROR_REPORTING": "false"}
     make_full()
     make_failed()
-    json.dump({os.path.basename(path): read(path) for path in glob.glob("wandb/*/*.wandb")}, open("wandb.json", "w"))
+    Path("wandb.json").write_text(json.dumps({os.path.basename(path): read(path) for path in glob.glob("wandb/*/*.wandb")}))

@@ -24,12 +24,16 @@ def fields(data: bytes) -> Iterator[tuple[int, Any]]:
         if tag > 127:
             tag, at = varint(data, at - 1)
         wire, number = tag & 7, tag >> 3
-        if wire == 0:
-            value, at = varint(data, at)
-            yield number, value
-            continue
-        if wire == 2:
-            size, at = varint(data, at)
+        if wire in (0, 2):
+            value = data[at] if at < end else 128
+            if value < 128:  # most are of one byte
+                at += 1
+            else:
+                value, at = varint(data, at)
+            if wire == 0:
+                yield number, value
+                continue
+            size = value
         elif wire in SIZES:
             size = SIZES[wire]
         else:

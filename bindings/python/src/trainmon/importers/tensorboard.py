@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MAX_RECORD = 64 << 20
 MAX_TAGS = 20_000
+MAX_KNOWN = 10_000  # bytes of a record whose length is remembered
 MASK_DELTA = 0xA282EAD8
 HEADER = struct.Struct("<QI")
 CHECK = struct.Struct("<I")
@@ -77,14 +78,18 @@ def records(path: str, problem: Callable[[str], None]) -> Iterator[tuple[bytes, 
     """Gives (data, place of its end) of each record of a TFRecord file, up to the first damaged one, which `problem` is told. OSError, SourceError."""
     with open_file(path) as file:
         size, at = os.fstat(file.fileno()).st_size, 0
+        headers: dict[int, int] = {}
         while header := file.read(12):
             if len(header) < 12:
                 problem(f"{path}: ends within the record at byte {at}")
                 return
             length, check = HEADER.unpack(header)
-            if masked_crc(header[:8]) != check or length > MAX_RECORD:
-                problem(f"{path}: the record at byte {at} is damaged: nothing after it was read")
-                return
+            if headers.get(length) != check:  # most records are of a few lengths
+                if masked_crc(header[:8]) != check or length > MAX_RECORD:
+                    problem(f"{path}: the record at byte {at} is damaged: nothing after it was read")
+                    return
+                if length < MAX_KNOWN:
+                    headers[length] = check
             if length + 4 > max(size - at - 12, 0):  # cheaper than to read it, and a length that lies costs no memory
                 problem(f"{path}: ends within the record at byte {at}")
                 return
@@ -103,13 +108,14 @@ def masked_crc(data: bytes) -> int:
     """Gives the CRC-32C of data as TFRecord files mask it. By four bytes at a time over two tables of 65,536 entries, which are made at the first call."""
     if not _tables:
         _tables.extend(_make_tables())
-    low, high, crc = *_tables, 0xFFFF_FFFF
+    low, high, single = _tables
+    crc = 0xFFFF_FFFF
     whole = len(data) & ~3
     for word in struct.unpack(f"<{whole >> 2}I", data[:whole]):
         crc ^= word
         crc = low[crc & 0xFFFF] ^ high[crc >> 16]
     for byte in data[whole:]:
-        crc = _step((crc ^ byte) & 0xFF, 8) ^ (crc >> 8)
+        crc = single[(crc ^ byte) & 0xFF] ^ (crc >> 8)
     crc ^= 0xFFFF_FFFF
     return (((crc >> 15) | (crc << 17)) + MASK_DELTA) & 0xFFFF_FFFF
 
@@ -120,8 +126,8 @@ def _step(crc: int, bits: int) -> int:
     return crc
 
 
-def _make_tables() -> tuple[list[int], list[int]]:
-    """The remainders of all words of two bytes, once followed by two more bytes and once not."""
+def _make_tables() -> tuple[list[int], list[int], list[int]]:
+    """The remainders of all words of two bytes, once followed by two more bytes and once not, and those of single bytes."""
     bytes_table = [_step(byte, 8) for byte in range(256)]
 
     def advance(crc: int) -> int:
@@ -129,7 +135,7 @@ def _make_tables() -> tuple[list[int], list[int]]:
         return bytes_table[crc & 0xFF] ^ (crc >> 8)
 
     high = [advance(word) for word in range(65_536)]
-    return [advance(crc) for crc in high], high
+    return [advance(crc) for crc in high], high, bytes_table
 
 
 def _read_event(data: bytes, writer: Writer, plugins: dict[str, str]) -> None:
@@ -173,7 +179,7 @@ def _read_value(data: bytes, writer: Writer, plugins: dict[str, str], step: int,
     elif image is not None:
         writer.image(tag, next((blob(value) for field, value in fields(image) if field == 4), b""), step)
     elif tensor is not None:
-        _read_tensor(tensor, writer, tag, plugins.get(tag, ""), step, microseconds)
+        _read_tensor(tensor, writer, tag, plugins.get(tag, ""), step=step, microseconds=microseconds)
 
 
 def _read_metadata(data: bytes) -> tuple[str, bytes]:
@@ -189,7 +195,7 @@ def _read_metadata(data: bytes) -> tuple[str, bytes]:
     return name, content
 
 
-def _read_tensor(data: bytes, writer: Writer, tag: str, plugin: str, step: int, microseconds: int) -> None:
+def _read_tensor(data: bytes, writer: Writer, tag: str, plugin: str, *, step: int, microseconds: int) -> None:
     if plugin == "images":
         for picture in _tensors.strings(data)[2:3]:  # after width and height; of a batch the first
             writer.image(tag, picture, step)
