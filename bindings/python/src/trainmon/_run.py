@@ -62,6 +62,12 @@ class Run(Results):
         """Shows name, id and store."""
         return f"<trainmon.Run {self.name!r} {self.id} in {self.store.path}>"
 
+    def _repr_html_(self) -> str | None:
+        """Gives what a notebook shows for the run; see trainmon.notebook."""
+        from trainmon import notebook  # only where it is used
+
+        return notebook.repr_html(self)
+
     # Logging
 
     def log(self, data: Mapping[str, Any], step: int | None = None, commit: bool = True) -> None:

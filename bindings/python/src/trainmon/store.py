@@ -176,18 +176,26 @@ class Store:
         """Reads a metric in at most `width` exact buckets over steps or times."""
         return Series(self.handle, id, name, width=width, axis=axis, start=start, end=end)
 
-    def dataframe(self, id: str, names: Sequence[str] | None = None) -> Any:
-        """Gives all points as a pandas DataFrame: a column a metric, a row a step (of several points of a step the last)."""
-        import pandas  # only where it is used
+    def dataframe(self, id: str | Sequence[str], names: Sequence[str] | None = None, *, axis: str = "step") -> Any:
+        """Gives all points as a pandas DataFrame: a column a metric, a row a step, or a time with `axis="time"`; of several points of a row the last.
 
-        columns = {}
-        for name in self.metrics(id) if names is None else names:
-            points = self.points(id, name)
-            column = pandas.Series([point[2] for point in points], index=[point[0] for point in points], dtype="float64")
-            columns[name] = column[~column.index.duplicated(keep="last")]
-        frame = pandas.DataFrame(columns)
-        frame.index.name = "step"
-        return frame.sort_index()
+        Of several ids the columns have two levels, run and metric. `names`: the metrics, None for all; NotFoundError: no run has one. Missing points are NaN.
+        """
+        from trainmon.frames import make_frame  # only where pandas is used
+
+        if axis not in ("step", "time"):
+            raise ValueError(f'axis is {axis!r}, expected "step" or "time"')
+        columns: dict[Any, Any] = {}
+        found: set[str] = set()
+        for one in [id] if isinstance(id, str) else id:
+            known = self.metrics(one)
+            for name in known if names is None else [name for name in names if name in known]:
+                columns[name if isinstance(id, str) else (one, name)] = self.points(one, name)
+                found.add(name)
+        missing = [name for name in names or () if name not in found]
+        if missing:
+            raise NotFoundError(f"no metric {', '.join(missing)} in {id if isinstance(id, str) else 'any of the runs'}")
+        return make_frame(columns, axis)
 
     def epochs(self, id: str) -> list[dict[str, Any]]:
         """Gives the epoch rows: the columns of `training_metrics` and `extra`."""
