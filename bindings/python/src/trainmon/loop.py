@@ -66,12 +66,12 @@ class Loop:
         return self.run
 
     def update(self, facts: Mapping[str, Any]) -> None:
-        """Adds what the framework knows to a run that is there already; what the run has is kept."""
+        """Adds what the framework knows to a run that is there already; settings that the run has are kept, and so is what the caller's arguments said."""
         config = facts.get("config") or {}
         missing = {name: value for name, value in config.items() if name not in self.run.config}
         if missing:
             self.run.config.update(missing)
-        row = {name: value for name, value in facts.items() if name not in ("config", "name") and value}
+        row = {name: value for name, value in facts.items() if name not in ("config", "name", *self._init) and value}
         if row:
             self.run.update(**row)
 
