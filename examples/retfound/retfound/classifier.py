@@ -24,7 +24,6 @@ class Classifier(lightning.LightningModule):
         self.save_hyperparameters()
         self.classes = list(classes)
         self.net = models.build(kind, len(classes), channels, width, size)
-        self.run_id = None
         self._seen = []
 
     def forward(self, images):
@@ -70,10 +69,6 @@ class Classifier(lightning.LightningModule):
         warm = max(1, steps // 10)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda at: (at + 1) / warm if at < warm else 0.5 + 0.5 * math.cos(math.pi * min(1, at / steps)))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-    def on_save_checkpoint(self, checkpoint):
-        """The run goes into the checkpoint, so that --resume goes on in the same one."""
-        checkpoint["retfound_run"] = self.run_id
 
 
 def figures(logits, targets):

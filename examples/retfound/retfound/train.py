@@ -33,16 +33,10 @@ class Result:
 
 
 class Lines(Callback):
-    """Prints a line an epoch; lets the checkpoints know which run they are of."""
-
-    def __init__(self, monitor):
-        """`monitor`: the callback of trainmon, or None."""
-        self.monitor = monitor
+    """Prints a line an epoch."""
 
     def on_validation_end(self, trainer, model):
-        """Comes before the checkpoint is written."""
-        run = getattr(self.monitor, "run", None)
-        model.run_id = run.id if run is not None else None
+        """Prints the figures of the validation."""
         if not trainer.sanity_checking:
             found = trainer.callback_metrics
             print(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}: " + ", ".join(
@@ -61,8 +55,8 @@ def loaders(config, folder):
     return made
 
 
-def monitor_of(config, folder, run_id=None):
-    """Gives the callback of trainmon as the settings want it."""
+def monitor_of(config, folder):
+    """Gives the callback of trainmon as the settings want it; --resume goes on in the run that wrote the checkpoint."""
     critical, others = config.critical(folder.classes)
     if others:
         logger.warning("critical_thresholds name classes that the data set does not have: %s", ", ".join(others))
@@ -70,7 +64,7 @@ def monitor_of(config, folder, run_id=None):
         callback_type="retfound", update_frequency=config["monitoring.update_frequency"], critical_thresholds=critical,
         enable_class_monitoring=config["monitoring.classes"], enable_system_monitoring=config["monitoring.system"],
         groups=config.group_of(folder.classes), class_names=folder.classes, project="retfound", name=config["name"], model_type=config["model.type"],
-        dataset_name=config["name"], dataset_size=len(folder.train), img_size=config["data.image_size"], config=dict(config), id=run_id)
+        dataset_name=config["name"], dataset_size=len(folder.train), img_size=config["data.image_size"], config=dict(config), resume=True)
 
 
 def fit_arguments(config):
@@ -96,10 +90,10 @@ def train(config, *, monitoring=False, init=None, resume=None):
         print("weights: {} of {} from {}".format(*start_from(model, init), init), flush=True)
     target = Path(config["training.checkpoints"]) / config["name"]
     saver = ModelCheckpoint(target, "best", monitor="val/accuracy", mode="max", save_last=True, enable_version_counter=False)
-    monitor = monitor_of(config, folder, checkpoint.get("retfound_run")) if monitoring else None
+    monitor = monitor_of(config, folder) if monitoring else None
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*(does not have many workers|LeafSpec|number of training batches).*")
-        trainer = lightning.Trainer(callbacks=[Lines(monitor), saver], **fit_arguments(config))
+        trainer = lightning.Trainer(callbacks=[Lines(), saver], **fit_arguments(config))
         if monitor is not None:
             trainer.callbacks.append(monitor)
         trainer.fit(model, *loaders(config, folder), ckpt_path=resume, weights_only=True)

@@ -13,7 +13,6 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-
 import trainmon
 
 ROOT = Path(__file__).resolve().parents[3]

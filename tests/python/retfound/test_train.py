@@ -7,9 +7,8 @@ import sys
 import time
 
 import pytest
-from conftest import CONFIG, environment, run, start, workplace
-
 import trainmon
+from conftest import CONFIG, environment, run, start, workplace
 
 COMMAND = ("retfound.cli.main", "train", "--config", CONFIG, "--enable-monitoring")
 
@@ -33,7 +32,7 @@ def stored(trained, monkeypatch):
 
 
 def test_the_row_of_the_run(stored):
-    store, record = stored
+    _store, record = stored
     assert (record.status, record.epochs, record.dataset_name, record.model_type, record.batch_size) == ("completed", 5, "dataset_v6.1", "cnn", 64)
     assert (record.dataset_size, record.img_size, record.learning_rate) == (400, 28, 0.002)
     assert record.config["training.epochs"] == 5
@@ -116,7 +115,7 @@ def test_predict(stored, images):
 
 def test_weights_of_another_training(stored):
     """Going on from weights begins better than from scratch, whose first epoch was the stored one."""
-    store, record = stored
+    store, _record = stored
     out, _ = run("retfound.cli.main", "train", "--config", CONFIG, "--epochs", "1", "--set", "name=next", "--init", "checkpoints/dataset_v6.1/last.ckpt")
     assert "weights: 20 of 20" in out
     scratch, _ = run("retfound.cli.main", "train", "--config", CONFIG, "--epochs", "1", "--set", "name=scratch")
