@@ -80,6 +80,22 @@ TMON_API int tmon_alert_replay_json(char **out, tmon_store *store, const char *s
  */
 TMON_API int tmon_alert_conditions_json(char **out, tmon_store *store, const char *session_id);
 
+/** An alert that a program raises itself. `size` is sizeof(tmon_alert_note). */
+typedef struct tmon_alert_note {
+  uint32_t size;
+  const char *title;    /**< 1 to 256 bytes: the `rule` of the alert */
+  const char *text;     /**< its message, at most 4,096 bytes; NULL or "": the title */
+  const char *severity; /**< "info", "warning" or "critical"; NULL: "warning" */
+  int64_t step;         /**< INT64_MIN: not said */
+} tmon_alert_note;
+
+/**
+ * Adds an alert of type "note" to a session, whatever its status: it is listed, told and acknowledged as others are, but it is over as it comes (recovered
+ * at its own time), so never active, and no action follows. No sign of life of a session without a ring. `id` receives the number of the alert; NULL is fine. Any thread.
+ * TMON_EINVAL names the field. TMON_ENOTFOUND, TMON_EREADONLY, TMON_EBUSY, TMON_EFULL, TMON_EIO, TMON_ENOMEM, TMON_EFORKED. Since 0.1.
+ */
+TMON_API int tmon_alert_add(int64_t *id, tmon_store *store, const char *session_id, const tmon_alert_note *note);
+
 /**
  * Has `callback` called for alerts of rules with the action `callback`, after their commit; NULL: no more. Also for those of results that this process records
  * (tmon_result_add, tmon_confusion_add), from whichever thread. It runs on the drainer's thread (all signals blocked), or

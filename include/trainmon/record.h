@@ -59,9 +59,10 @@ typedef struct tmon_record {
   int64_t heartbeat_at;    /**< last sign of life that is known here: of its ring, its last commit or its last REST write */
   const char *best_metric; /**< what decides best_epoch, as in tmon_record_change; NULL: the default rule */
   const char *notes;
-  const char *tags_json; /**< JSON array of texts; NULL when there are none */
-  const char *parent_id; /**< the session that this one belongs to, such as the search of a trial */
-  int64_t children;      /**< sessions whose parent this one is */
+  const char *tags_json;    /**< JSON array of texts; NULL when there are none */
+  const char *parent_id;    /**< the session that this one belongs to, such as the search of a trial */
+  int64_t children;         /**< sessions whose parent this one is */
+  const char *summary_json; /**< JSON object of final figures; NULL when there is none */
 } tmon_record;
 
 /** What a list of sessions is sorted by. Those without the value come last, whichever the direction; equals by their age. */
@@ -147,11 +148,12 @@ typedef struct tmon_record_change {
   int64_t completed_at;
   /** "NAME:max" or "NAME:min": which epoch is the best. "" goes back to: highest map50_95, else lowest val_loss, else lowest total_loss. */
   const char *best_metric;
-  const char *notes;     /**< at most 64 KiB; "" takes them away */
-  const char *tags_json; /**< JSON array of at most 64 different texts of 1 to 64 bytes; "[]" takes them away */
-  const char *parent_id; /**< an existing session, not this one and none below it; "" takes it away */
-  const char *id;        /**< for tmon_record_create: UUID text of the new session; NULL makes one */
-  bool zero_is_said;     /**< reals: 0 is a value like others, only NaN means not said */
+  const char *notes;        /**< at most 64 KiB; "" takes them away */
+  const char *tags_json;    /**< JSON array of at most 64 different texts of 1 to 64 bytes; "[]" takes them away */
+  const char *parent_id;    /**< an existing session, not this one and none below it; "" takes it away */
+  const char *id;           /**< for tmon_record_create: UUID text of the new session; NULL makes one */
+  bool zero_is_said;        /**< reals: 0 is a value like others, only NaN means not said */
+  const char *summary_json; /**< JSON object of at most 1 MiB, such as the final figures; it replaces the one before; "{}" takes it away */
 } tmon_record_change;
 
 /**
@@ -162,7 +164,7 @@ TMON_API int tmon_record_create(char *id_out, tmon_store *store, const tmon_reco
 
 /**
  * Changes what `change` says of a session. Name, notes, tags, parent and best metric are what people write; any other change, also none, is a sign of life
- * of a trainer without a ring, which reopens its interrupted session. The status of a session whose trainer lives in a ring can't be set so: TMON_ESTATE; use control.
+ * of a trainer without a ring, which reopens its interrupted session; a trainer with a ring lives by its ring alone. The status of a session whose trainer lives in a ring can't be set so: TMON_ESTATE; use control.
  * A session that had ended and is set back to pending or running has no end and no error text any more, unless `change` gives them.
  * TMON_ENOTFOUND: no such session, or no such parent. Else as tmon_record_create. Since 0.1.
  */
@@ -202,10 +204,19 @@ TMON_API int tmon_record_latest_epoch_json(char **out, tmon_store *store, const 
 
 /**
  * Reads what happened to a session as JSON text: an array of {time, kind, level, step, message, data}, oldest first, of the latest `limit` (0: 100; at most 1,000).
- * Kinds: created, started, joined, paused, resumed, stop_asked, reopened, rank_lost, completed, failed, cancelled, interrupted; `data` says which process did it.
+ * Kinds: created, started, joined, paused, resumed, stop_asked, reopened, rank_lost, completed, failed, cancelled, interrupted, where `data` says which process did
+ * it; and those of tmon_record_add_event.
  * `out` receives the text; free it with tmon_text_free. Any thread. TMON_ENOTFOUND, TMON_EINVAL, TMON_EIO, TMON_ENOMEM, TMON_EFORKED. Since 0.1.
  */
 TMON_API int tmon_record_events_json(char **out, tmon_store *store, const char *id, int64_t limit);
+
+/**
+ * Adds to what happened to a session, whatever its status: `kind` is a name of the caller's such as "checkpoint", 1 to 32 of a-z, 0-9 and _, not a kind of the
+ * library's (see tmon_record_events_json) and no status. `message`: at most 4,096 bytes; `data_json`: an object of at most 64 KiB; NULL: none. `step`
+ * INT64_MIN: not said. Of callers' events the latest 10,000 of a session are kept. No sign of life of a session without a ring. Any thread.
+ * TMON_EINVAL names the field. TMON_ENOTFOUND, TMON_EREADONLY, TMON_EBUSY, TMON_EFULL, TMON_EIO, TMON_ENOMEM, TMON_EFORKED. Since 0.1.
+ */
+TMON_API int tmon_record_add_event(tmon_store *store, const char *id, const char *kind, const char *message, const char *data_json, int64_t step);
 
 /**
  * Reads the processes that fed a session as JSON text: an array of {rank, attempt, pid, host, live, dropped, heartbeat_at}, by attempt and rank.

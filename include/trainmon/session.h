@@ -44,7 +44,7 @@ typedef struct tmon_session_options {
   const char *name; /**< NULL means the start of the id, or the name that the session has */
   const char *model_type;
   const char *dataset_name;
-  const char *config_json;   /**< hyper-parameters; NULL means {} */
+  const char *config_json;   /**< hyper-parameters, and metric_aliases (docs/reference/metrics.md); NULL means {} */
   const char *hardware_json; /**< NULL means what tmon_hardware_info_json says */
   int64_t dataset_size;
   int64_t epochs; /**< planned number, also the default of progress */

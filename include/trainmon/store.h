@@ -66,6 +66,19 @@ TMON_API int tmon_store_get_info(tmon_store_info *out, tmon_store *store);
  */
 TMON_API int tmon_store_recover(tmon_store *store, int64_t rest_lease_us, size_t *adopted);
 
+/** Told how far a backup is: bytes of the database and its pictures, nearly all there is. 0 goes on, all else stops. Called on the thread of the caller, without locks; any call is allowed. */
+typedef int tmon_backup_callback(int64_t done, int64_t total, void *payload);
+
+/**
+ * Copies the store, while others go on writing it, into a new one at `folder`: the database as of one moment, the pictures that it names, the output of
+ * recipes. The rings of trainers that have died are adopted first, where the store can be written. Of live trainers the copy holds what is committed, which
+ * is all but about the last second; it has no part in their rings, so their sessions read `interrupted` there. `folder` must not be there, or be empty, and lie outside the
+ * store; it gets its name when all is copied and on the disk. `callback` may be NULL; anything but 0 from it ends the call with TMON_EUSER. After an error nothing is left. Any
+ * thread; writers are not held up, except in a store without a WAL (network file systems), whose commits wait for the database's part.
+ * TMON_EEXISTS: there is something at `folder`. TMON_EINVAL, TMON_EACCESS, TMON_EFULL, TMON_EBUSY, TMON_EIO, TMON_ENOMEM, TMON_EFORKED. Since 0.1.
+ */
+TMON_API int tmon_store_backup(tmon_store *store, const char *folder, tmon_backup_callback *callback, void *payload);
+
 #ifdef __cplusplus
 }
 #endif

@@ -52,7 +52,7 @@ no_memory:
 }
 
 void tmon_access_free(tmon_access *access) {
-  for (size_t i = 0; i < access->name_count; i++) {
+  for (size_t i = 0; access->names != NULL && i < access->name_count; i++) {
     tmon_free(access->names[i]);
   }
   tmon_free(access->names);

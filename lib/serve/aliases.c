@@ -3,7 +3,9 @@
 /* The alias table of messages: names that trainers and frameworks log, and the field that each fills. docs/design/serve.md lists it. */
 #include "serve/aliases.h"
 
+#include "trainmon/error.h"
 #include "util/alloc.h"
+#include "util/own_names.h"
 #include "util/text.h"
 
 #include <math.h>
@@ -159,8 +161,28 @@ void tmon_latest_init(tmon_latest *latest) {
 void tmon_latest_free(tmon_latest *latest) {
   tmon_free(latest->classes);
   tmon_free(latest->epoch_row);
+  tmon_free(latest->config);
+  tmon_json_free(latest->own);
   tmon_latest_init(latest);
 }
+
+void tmon_latest_configure(tmon_latest *latest, const char *config_json) {
+  tmon_json *own = NULL;
+  if (config_json == NULL || (latest->config != NULL && strcmp(latest->config, config_json) == 0)) {
+    return;
+  }
+  char *copy = tmon_strdup(config_json);
+  if (copy == NULL || tmon_own_names_read(&own, config_json) != TMON_OK) {
+    tmon_free(copy);
+    return;
+  }
+  tmon_free(latest->config);
+  tmon_json_free(latest->own);
+  latest->config = copy;
+  latest->own = own;
+}
+
+tmon_field tmon_latest_field(const tmon_latest *latest, const char *key) { return tmon_alias_field(tmon_own_name(latest->own, key)); }
 
 static void set_class(tmon_latest *latest, const char *name, const tmon_point *point) {
   size_t i = 0;
@@ -190,7 +212,7 @@ static void set_class(tmon_latest *latest, const char *name, const tmon_point *p
 }
 
 void tmon_latest_set(tmon_latest *latest, const char *key, const tmon_point *point) {
-  tmon_field field = tmon_alias_field(key);
+  tmon_field field = tmon_latest_field(latest, key);
   const char *name = tmon_alias_class(key);
   size_t gpu = 0;
   size_t figure = 0;

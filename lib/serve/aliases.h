@@ -4,6 +4,7 @@
 #ifndef TRAINMON_SERVE_ALIASES_H
 #define TRAINMON_SERVE_ALIASES_H
 #include "trainmon/series.h"
+#include "util/json.h"
 
 #include <stddef.h>
 
@@ -41,6 +42,8 @@ typedef struct tmon_latest {
   size_t class_count;
   size_t class_capacity;
   tmon_class_value *classes;
+  tmon_json *own;     /* names of the session's own, NULL: none */
+  char *config;       /* what they were read from; NULL: nothing was */
   char *epoch_row;    /* the epoch row that was taken last, as JSON */
   int64_t epoch_time; /* its time, which is that of the fields it filled */
 } tmon_latest;
@@ -50,5 +53,8 @@ const char *tmon_alias_class(const char *key); /* the class of "per_class/NAME";
 
 void tmon_latest_init(tmon_latest *latest);
 void tmon_latest_free(tmon_latest *latest);
+/* What the session's configuration says of names counts for what is set from now on. No memory: what it said before. */
+void tmon_latest_configure(tmon_latest *latest, const char *config_json);
+tmon_field tmon_latest_field(const tmon_latest *latest, const char *key);            /* the field that the name fills in this session */
 void tmon_latest_set(tmon_latest *latest, const char *key, const tmon_point *point); /* no memory: the class is left out */
 #endif

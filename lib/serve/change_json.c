@@ -76,6 +76,9 @@ static const char *read_field(tmon_change *out, const char *name, const tmon_jso
   if (strcmp(name, "config") == 0) {
     return store_json(&out->config, value, TMON_JSON_OBJECT);
   }
+  if (strcmp(name, "summary") == 0) {
+    return store_json(&out->summary, value, TMON_JSON_OBJECT);
+  }
   if (strcmp(name, "hardware_info") == 0) {
     return store_json(&out->hardware, value, TMON_JSON_OBJECT);
   }
@@ -112,6 +115,7 @@ bool tmon_change_read(tmon_change *out, const tmon_json *body, bool create, tmon
   change->config_json = out->config;
   change->hardware_json = out->hardware;
   change->tags_json = out->tags;
+  change->summary_json = out->summary;
   return true;
 }
 
@@ -119,6 +123,8 @@ void tmon_change_free(tmon_change *change) {
   tmon_free(change->config);
   tmon_free(change->hardware);
   tmon_free(change->tags);
+  tmon_free(change->summary);
+  change->summary = NULL;
   change->tags = NULL;
   change->config = NULL;
   change->hardware = NULL;

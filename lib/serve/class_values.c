@@ -32,7 +32,7 @@ static bool take_row(tmon_latest *latest, const tmon_json *row) {
 static void take_values(tmon_latest *latest, const tmon_json *object, int64_t before, int64_t time) {
   for (const tmon_json *item = tmon_json_first(object); item != NULL; item = tmon_json_next(item)) {
     const char *key = tmon_json_key(item);
-    tmon_field field = tmon_alias_field(key);
+    tmon_field field = tmon_latest_field(latest, key);
     tmon_point point = {0, time, tmon_json_number(item, (double)NAN)};
     bool of_point = field != TMON_FIELD_NONE && latest->time[field] != INT64_MIN && latest->time[field] != before;
     if (tmon_json_type(item) == TMON_JSON_NUMBER && !of_point) {

@@ -27,11 +27,12 @@ static void seed(tmon_followed *followed, tmon_store *store) {
   tmon_metric_list_free(metrics);
 }
 
-int tmon_followed_open(tmon_followed *out, tmon_store *store, const char *id) {
+int tmon_followed_open(tmon_followed *out, tmon_store *store, const tmon_record *record) {
   memset(out, 0, sizeof *out);
-  (void)tmon_text_copy(out->id, sizeof out->id, id);
+  (void)tmon_text_copy(out->id, sizeof out->id, record->id);
   tmon_latest_init(&out->latest);
-  int code = tmon_follow_open(&out->follow, store, id);
+  tmon_latest_configure(&out->latest, record->config_json);
+  int code = tmon_follow_open(&out->follow, store, record->id);
   if (code == TMON_OK) {
     seed(out, store);
   }
@@ -96,6 +97,7 @@ bool tmon_followed_moved(tmon_followed *followed, const tmon_record *record) {
   bool moved = followed->status != record->status || followed->control != record->control || followed->paused != record->paused ||
       was->epoch != is->epoch || was->epochs != is->epochs || was->batch != is->batch || was->batches != is->batches || was->images != is->images ||
       was->fraction < is->fraction || was->fraction > is->fraction;
+  tmon_latest_configure(&followed->latest, record->config_json);
   followed->status = record->status;
   followed->control = record->control;
   followed->paused = record->paused;

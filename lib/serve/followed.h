@@ -32,11 +32,11 @@ typedef struct tmon_followed {
   tmon_progress progress;
 } tmon_followed;
 
-int tmon_followed_open(tmon_followed *out, tmon_store *store, const char *id);
+int tmon_followed_open(tmon_followed *out, tmon_store *store, const tmon_record *record);
 void tmon_followed_close(tmon_followed *followed);
 int tmon_followed_drain(tmon_followed *followed);
 void tmon_followed_add(tmon_followed *followed, uint32_t metric, const char *key, const tmon_point *point);
-/* Whether what a record says beside points has changed since the last call; keeps it. */
+/* Whether what a record says beside points has changed since the last call; keeps it, and what its configuration says of names. */
 bool tmon_followed_moved(tmon_followed *followed, const tmon_record *record);
 void tmon_followed_put_points(tmon_followed *followed, tmon_json_writer *json); /* and forgets them */
 #endif

@@ -173,6 +173,7 @@ void tmon_route_current(tmon_server *server, const tmon_request *request, tmon_r
     return;
   }
   tmon_latest_init(&latest);
+  tmon_latest_configure(&latest, record.config_json);
   int code = put_current(tmon_reply_begin(response, 200), &latest, &record, server->store);
   if (code == TMON_OK) {
     tmon_reply_end(response);

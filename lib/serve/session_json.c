@@ -94,6 +94,7 @@ void tmon_session_json(tmon_json_writer *json, const char *key, const tmon_recor
   if (full) {
     tmon_json_put_raw(json, "config", record->config_json != NULL ? record->config_json : "{}");
     tmon_json_put_raw(json, "hardware_info", record->hardware_json != NULL ? record->hardware_json : "{}");
+    tmon_json_put_raw(json, "summary", record->summary_json != NULL ? record->summary_json : "{}");
     tmon_json_put_text(json, "notes", record->notes);
   }
   tmon_json_put_raw(json, "tags", record->tags_json != NULL ? record->tags_json : "[]");

@@ -12,7 +12,7 @@ const char *tmon_status_word(tmon_status status);
 bool tmon_status_from_name(const char *name, tmon_status *out); /* also "training", the name that some clients use for running */
 const char *tmon_control_name(tmon_control control);
 void tmon_json_put_time(tmon_json_writer *json, const char *key, int64_t time_us); /* 0: null */
-/* `full`: with config and hardware_info. */
+/* `full`: with config, hardware_info, summary and notes. */
 void tmon_session_json(tmon_json_writer *json, const char *key, const tmon_record *record, bool full, int64_t now_us);
 /* The fields of metrics_update except type, points and session. `conditions`: of tmon_alert_conditions_json, NULL where it failed. */
 void tmon_metrics_json(tmon_json_writer *json, const tmon_record *record, const tmon_latest *latest, const char *conditions, int64_t now_us);
@@ -26,6 +26,7 @@ typedef struct tmon_change {
   char *config;
   char *hardware;
   char *tags;
+  char *summary;
 } tmon_change;
 /* False: `response` names the field that is wrong. `create`: an id may be said. */
 bool tmon_change_read(tmon_change *out, const tmon_json *body, bool create, tmon_response *response);

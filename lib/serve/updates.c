@@ -153,7 +153,7 @@ static tmon_followed *adopt(tmon_updates *updates, const tmon_record *record) {
     updates->capacity = capacity;
   }
   tmon_followed *followed = &updates->followed[updates->count];
-  if (tmon_followed_open(followed, updates->server->store, record->id) != TMON_OK) {
+  if (tmon_followed_open(followed, updates->server->store, record) != TMON_OK) {
     tmon_followed_close(followed);
     return NULL;
   }
@@ -323,9 +323,10 @@ static void tell_alerts(tmon_updates *updates) {
     for (const tmon_json *alert = tmon_json_first(list); alert != NULL; alert = tmon_json_next(alert)) {
       int64_t fired = 0;
       (void)tmon_json_int(tmon_json_get(alert, "fired_revision"), &fired);
-      if (fired > filter.changed_since) publish_alert(updates, alert, "fired");
-      if (tmon_json_text(tmon_json_get(alert, "recovered_at")) != NULL) publish_alert(updates, alert, "recovered");
       (void)tmon_json_int(tmon_json_get(alert, "revision"), &updates->alerted);
+      if (fired > filter.changed_since) publish_alert(updates, alert, "fired");
+      /* A note is over as it comes: told once. */
+      if (tmon_json_text(tmon_json_get(alert, "recovered_at")) != NULL && updates->alerted > fired) publish_alert(updates, alert, "recovered");
     }
   }
   tmon_json_free(list);

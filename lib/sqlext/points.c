@@ -17,6 +17,7 @@ enum { HAS_SESSION = 1, HAS_KEY = 2, BOUNDS = 16 };
 typedef struct points_table {
   sqlite3_vtab base;
   sqlite3 *db;
+  bool *walking; /* of the connection: a walk asks the store's tables at this moment */
 } points_table;
 
 typedef struct points_cursor {
@@ -25,8 +26,8 @@ typedef struct points_cursor {
   sqlite3_value *arguments[2];
 } points_cursor;
 
-static int connect(sqlite3 *db, void *unused, int count, const char *const *arguments, sqlite3_vtab **out, char **message) {
-  (void)unused, (void)count, (void)arguments, (void)message;
+static int connect(sqlite3 *db, void *walking, int count, const char *const *arguments, sqlite3_vtab **out, char **message) {
+  (void)count, (void)arguments, (void)message;
   int code = sqlite3_declare_vtab(
       db, "CREATE TABLE x (step INTEGER, value REAL, time TEXT, time_us INTEGER, attempt INTEGER, writer INTEGER, session TEXT HIDDEN, key TEXT HIDDEN)");
   if (code != SQLITE_OK) return code;
@@ -34,6 +35,7 @@ static int connect(sqlite3 *db, void *unused, int count, const char *const *argu
   if (table == NULL) return SQLITE_NOMEM;
   memset(table, 0, sizeof *table);
   table->db = db;
+  table->walking = walking;
   *out = &table->base;
   return SQLITE_OK;
 }
@@ -130,6 +132,11 @@ static void narrow(char op, sqlite3_value *value, sqlite3_int64 *from, sqlite3_i
   if (strchr("=<l", op) != NULL && high < *to) *to = high;
 }
 
+static void say(sqlite3_vtab *table, char *message) {
+  sqlite3_free(table->zErrMsg);
+  table->zErrMsg = message;
+}
+
 static int filter(sqlite3_vtab_cursor *base, int plan, const char *letters, int count, sqlite3_value **values) {
   points_cursor *cursor = (points_cursor *)base;
   points_table *table = (points_table *)base->pVtab;
@@ -137,8 +144,12 @@ static int filter(sqlite3_vtab_cursor *base, int plan, const char *letters, int 
   sqlite3_int64 to = INT64_MAX;
   clear(cursor);
   if (plan != (HAS_SESSION | HAS_KEY)) {
-    sqlite3_free(table->base.zErrMsg);
-    table->base.zErrMsg = sqlite3_mprintf("trainmon_points needs a session (id or name) and a key: trainmon_points('session', 'train/loss')");
+    say(&table->base, sqlite3_mprintf("trainmon_points needs a session (id or name) and a key: trainmon_points('session', 'train/loss')"));
+    return SQLITE_ERROR;
+  }
+  /* A view in the place of a table, which asks trainmon_points in turn, would go on until the stack ends. */
+  if (*table->walking) {
+    say(&table->base, sqlite3_mprintf("the store asks trainmon_points for what trainmon_points reads"));
     return SQLITE_ERROR;
   }
   for (int i = 0; i < count; i++) {
@@ -153,22 +164,21 @@ static int filter(sqlite3_vtab_cursor *base, int plan, const char *letters, int 
   const char *key = (const char *)sqlite3_value_text(cursor->arguments[1]);
   if (session == NULL || key == NULL) return SQLITE_OK; /* NULL equals nothing */
   char *message = NULL;
+  *table->walking = true;
   int code = tmon_scan_open(&cursor->scan, table->db, session, key, from, to, &message);
-  if (message != NULL) {
-    sqlite3_free(table->base.zErrMsg);
-    table->base.zErrMsg = message;
-  }
+  *table->walking = false;
+  if (message != NULL) say(&table->base, message);
   return code;
 }
 
 static int next(sqlite3_vtab_cursor *base) {
   points_cursor *cursor = (points_cursor *)base;
+  bool *walking = ((points_table *)base->pVtab)->walking;
   char *message = NULL;
+  *walking = true;
   int code = tmon_scan_next(&cursor->scan, &message);
-  if (message != NULL) {
-    sqlite3_free(base->pVtab->zErrMsg);
-    base->pVtab->zErrMsg = message;
-  }
+  *walking = false;
+  if (message != NULL) say(base->pVtab, message);
   return code;
 }
 
@@ -219,5 +229,8 @@ __attribute__((visibility("default"))) int sqlite3_trainmonsqlite_init(sqlite3 *
     *message = sqlite3_mprintf("trainmon_sqlite needs SQLite 3.37, this is %s", sqlite3_libversion());
     return SQLITE_ERROR;
   }
-  return sqlite3_create_module(db, "trainmon_points", &module, NULL);
+  bool *walking = sqlite3_malloc(sizeof *walking);
+  if (walking == NULL) return SQLITE_NOMEM;
+  *walking = false;
+  return sqlite3_create_module_v2(db, "trainmon_points", &module, walking, sqlite3_free); /* frees it also when it fails */
 }

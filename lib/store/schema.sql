@@ -48,7 +48,8 @@ CREATE TABLE training_sessions (
   attempts INTEGER NOT NULL DEFAULT 0,
   notes TEXT,
   tags TEXT,                                       -- JSON array of texts; NULL: none
-  parent_id TEXT REFERENCES training_sessions (id) ON DELETE SET NULL CHECK (parent_id <> id)
+  parent_id TEXT REFERENCES training_sessions (id) ON DELETE SET NULL CHECK (parent_id <> id),
+  summary TEXT                                     -- JSON object of final figures; NULL: none
 ) STRICT;
 -- `key` at the end: pages of equal times stay in one order without sorting.
 CREATE INDEX training_sessions_status ON training_sessions (status, created_at, key);
@@ -332,11 +333,11 @@ CREATE TABLE alerts (
   rule TEXT NOT NULL,
   type TEXT NOT NULL,
   severity TEXT NOT NULL DEFAULT 'warning' CHECK (severity IN ('info', 'warning', 'critical')),
-  metric TEXT NOT NULL,
-  writer INTEGER NOT NULL DEFAULT 0,                -- 0: an epoch value
+  metric TEXT NOT NULL,                             -- '': a note, type 'note', whose `rule` is its title
+  writer INTEGER NOT NULL DEFAULT 0,                -- 0: an epoch value, or a note
   lane INTEGER NOT NULL DEFAULT 0,
   position INTEGER NOT NULL,                        -- of the point in its lane; of an epoch value a number of its own
-  step INTEGER NOT NULL,
+  step INTEGER,                                     -- NULL: a note that names none
   value REAL,
   threshold REAL,
   message TEXT NOT NULL,
@@ -479,7 +480,7 @@ END;
 CREATE TRIGGER training_sessions_updated AFTER UPDATE OF session_name, model_type, dataset_name, dataset_size, epochs, batch_size, learning_rate, img_size, config,
     hardware_info, status, started_at, completed_at, duration_seconds, best_epoch, best_metric, final_map50, final_map50_95, final_precision, final_recall, final_loss,
     model_path, error_message, paused, control, progress_epoch, progress_epochs, progress_batch, progress_batches, progress_images, progress_fraction,
-    dropped, attempts, notes, tags, parent_id ON training_sessions
+    dropped, attempts, notes, tags, parent_id, summary ON training_sessions
 WHEN NEW.updated_at IS OLD.updated_at BEGIN
   UPDATE training_sessions SET updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') WHERE id = NEW.id;
 END;
@@ -535,7 +536,7 @@ END;
 CREATE TRIGGER training_sessions_update_change AFTER UPDATE OF session_name, model_type, dataset_name, dataset_size, epochs, batch_size, learning_rate, img_size, config,
     hardware_info, status, started_at, completed_at, duration_seconds, best_epoch, best_metric, final_map50, final_map50_95, final_precision, final_recall, final_loss,
     model_path, error_message, paused, control, progress_epoch, progress_epochs, progress_batch, progress_batches, progress_images, progress_fraction,
-    dropped, attempts, notes, tags, parent_id ON training_sessions BEGIN
+    dropped, attempts, notes, tags, parent_id, summary ON training_sessions BEGIN
   INSERT INTO changes (table_name, op, row_id) VALUES ('training_sessions', 'UPDATE', NEW.id);
 END;
 CREATE TRIGGER training_sessions_delete_change AFTER DELETE ON training_sessions BEGIN

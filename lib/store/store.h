@@ -23,6 +23,10 @@ int tmon_tx_begin(tmon_tx **out, tmon_db *db, bool write, int64_t timeout_us); /
 int tmon_tx_commit(tmon_tx *tx);                                               /* frees it in any case; an error means rolled back */
 void tmon_tx_abort(tmon_tx *tx);                                               /* NULL is fine */
 
+/* Writes what the transaction sees into a new database at `path`, in pieces; `step` is told how many bytes are done, and ends it by anything but TMON_OK. */
+typedef int tmon_copy_step(void *payload, int64_t bytes);
+int tmon_tx_copy(tmon_tx *tx, const char *path, tmon_copy_step *step, void *payload);
+
 /* A statement: prepared once a connection and kept (keyed by the address of `sql`, a literal). */
 typedef struct tmon_row tmon_row;
 int tmon_tx_prepare(tmon_row **out, tmon_tx *tx, const char *sql);      /* resets and clears bindings; not nested with itself */

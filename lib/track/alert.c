@@ -153,6 +153,7 @@ static int list_rows(tmon_buffer *text, tmon_tx *tx, int64_t key, const tmon_ale
         .type = tmon_row_text(row, 3),
         .severity = tmon_row_text(row, 4),
         .metric = tmon_row_text(row, 5),
+        .has_step = !tmon_row_is_null(row, 6),
         .step = tmon_row_int(row, 6),
         .value = tmon_row_double(row, 7),
         .threshold = tmon_row_double(row, 8),

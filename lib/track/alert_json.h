@@ -11,6 +11,7 @@ typedef struct tmon_alert_row {
   const char *type;
   const char *severity;
   const char *metric;
+  bool has_step; /* false: a note that names none */
   int64_t step;
   double value;
   double threshold;

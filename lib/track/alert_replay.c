@@ -42,7 +42,8 @@ void tmon_alert_json(tmon_json_writer *json, const tmon_alert_row *alert) {
   tmon_json_put_text(json, "type", alert->type);
   tmon_json_put_text(json, "severity", alert->severity);
   tmon_json_put_text(json, "metric", alert->metric);
-  tmon_json_put_int(json, "step", alert->step);
+  if (alert->has_step) tmon_json_put_int(json, "step", alert->step);
+  else tmon_json_put_null(json, "step");
   tmon_json_put_double(json, "value", alert->value);
   tmon_json_put_double(json, "threshold", alert->threshold);
   tmon_json_put_text(json, "message", alert->message);
@@ -207,6 +208,7 @@ static int read_session(replay *run, const char *rules) {
   int result = tmon_tx_begin(&tx, run->store->db, false, -1);
   if (result == TMON_OK) result = tmon_session_key(&key, tx, run->session_id);
   if (result == TMON_OK && rules == NULL) result = tmon_alert_rules_load(&run->alerts.rules, &version, tx, key, -1);
+  if (result == TMON_OK) result = tmon_alerts_load_names(&run->alerts, tx, key);
   if (result == TMON_OK) result = tmon_tx_prepare(&row, tx, "SELECT completed_at FROM training_sessions WHERE key = ?");
   if (result == TMON_OK) {
     tmon_bind_int(row, 1, key);
@@ -232,6 +234,7 @@ static int write_all(char **out, const replay *run) {
         .type = tmon_alert_type_name(made->fired.type),
         .severity = tmon_alert_severity_name(made->fired.severity),
         .metric = made->fired.metric,
+        .has_step = true,
         .step = made->fired.step,
         .value = made->fired.value,
         .threshold = made->fired.threshold,

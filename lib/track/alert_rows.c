@@ -48,7 +48,8 @@ static int begin(rows_target *target, tmon_alert_told *told, tmon_tx *tx, const 
   target->alerts.tell = tell_rows;
   target->alerts.payload = target;
   int result = tmon_session_key(&target->session, tx, session_id);
-  return result == TMON_OK ? tmon_alerts_load(&target->alerts, tx, target->session, 0) : result;
+  if (result == TMON_OK) result = tmon_alerts_load(&target->alerts, tx, target->session, 0);
+  return result == TMON_OK && target->alerts.rules.count > 0 ? tmon_alerts_load_names(&target->alerts, tx, target->session) : result;
 }
 
 static int end(rows_target *target, int result) {

@@ -3,6 +3,7 @@
 /* Rules, states and alerts as rows. All of it inside the transaction of the points, so that a crash leaves all or nothing. */
 #include "track/alert_watch.h"
 #include "track/drain.h"
+#include "track/epoch.h"
 
 #include <math.h>
 #include <string.h>
@@ -63,7 +64,15 @@ static int load_states(tmon_alerts *alerts, tmon_tx *tx, int64_t session, int64_
   return result == TMON_DONE ? TMON_OK : result;
 }
 
-int tmon_alerts_load_epochs(tmon_alerts *alerts, tmon_tx *tx, int64_t session) { return load_states(alerts, tx, session, 0); }
+int tmon_alerts_load_names(tmon_alerts *alerts, tmon_tx *tx, int64_t session) {
+  tmon_json_free(alerts->own);
+  return tmon_own_names_load(&alerts->own, tx, session);
+}
+
+int tmon_alerts_load_epochs(tmon_alerts *alerts, tmon_tx *tx, int64_t session) {
+  int result = tmon_alerts_load_names(alerts, tx, session);
+  return result == TMON_OK ? load_states(alerts, tx, session, 0) : result;
+}
 
 int tmon_alerts_load(tmon_alerts *alerts, tmon_tx *tx, int64_t session, int64_t writer) {
   tmon_alert_rules rules;

@@ -74,6 +74,7 @@ void tmon_alerts_reset(tmon_alerts *alerts) {
 void tmon_alerts_free(tmon_alerts *alerts) {
   tmon_alerts_reset(alerts);
   tmon_alert_told_cut(&alerts->told, 0);
+  tmon_json_free(alerts->own);
   tmon_alerts_init(alerts);
 }
 
@@ -210,22 +211,21 @@ int tmon_alerts_point(tmon_alerts *alerts, size_t number, const char *key, const
 }
 
 /* The name of the row, or one of the names that fill its column. */
-static bool watches_row(const tmon_alert_rule *rule, const char *name) {
+static bool watches_row(const tmon_alert_rule *rule, const tmon_json *own, const char *name) {
   const char *alias = NULL;
-  size_t cursor = 0;
-  int column = tmon_epoch_column(name);
+  tmon_epoch_names names = {0};
   if (tmon_alert_matches(rule->metric, name)) return true;
-  while (column >= 0 && (alias = tmon_epoch_alias(column, &cursor)) != NULL) {
+  while ((alias = tmon_epoch_next_name(&names, own, name)) != NULL) {
     if (tmon_alert_matches(rule->metric, alias)) return true;
   }
   return false;
 }
 
 int tmon_alerts_epoch(tmon_alerts *alerts, const char *key, const tmon_point *point, const tmon_alert_place *place) {
-  const char *name = tmon_epoch_name(key);
+  const char *name = tmon_epoch_name(tmon_own_name(alerts->own, key));
   for (size_t i = 0; i < alerts->rules.count; i++) {
     tmon_alert_watch *watch = NULL;
-    if (!watches_row(&alerts->rules.rule[i], name)) continue;
+    if (!watches_row(&alerts->rules.rule[i], alerts->own, name)) continue;
     int result = tmon_alerts_find(&watch, alerts, (uint32_t)i, place->writer, name);
     if (result == TMON_OK && watch != NULL) result = judge(alerts, watch, point, place);
     if (result != TMON_OK) return result;

@@ -5,6 +5,7 @@
 #define TRAINMON_TRACK_ALERT_WATCH_H
 #include "track/alert_rule.h"
 #include "track/track.h"
+#include "util/json.h"
 
 #define TMON_ALERT_HEAD_BYTES 84   /* of a packed state, without its window */
 #define TMON_ALERT_EVENTS 256      /* kept for actions; further ones of a drain are in the store alone */
@@ -48,6 +49,7 @@ typedef int tmon_alert_teller(void *payload, const tmon_alert_event *event, cons
 
 typedef struct tmon_alerts {
   tmon_alert_rules rules;
+  tmon_json *own;  /* names of the session's own, NULL: none */
   int64_t version; /* of the row that the rules come from; -1: not loaded */
   tmon_alert_watch *watches;
   size_t count;
@@ -82,7 +84,9 @@ void tmon_alert_told_cut(tmon_alert_told *told, size_t count); /* frees all but 
 int tmon_alert_rules_copy(tmon_tx *tx, int64_t session); /* the defaults of the store, for a session that has none */
 int tmon_alert_rules_load(tmon_alert_rules *out, int64_t *version, tmon_tx *tx, int64_t session, int64_t known); /* TMON_DONE: still `known` */
 int tmon_alerts_load(tmon_alerts *alerts, tmon_tx *tx, int64_t session, int64_t writer); /* rules and states, where they have changed */
-int tmon_alerts_load_epochs(tmon_alerts *alerts, tmon_tx *tx, int64_t session); /* other writers judge epoch values too: the store's states count */
+/* Before epoch values: what the session's own names mean; and other writers judge epoch values too, so that the store's states count. */
+int tmon_alerts_load_names(tmon_alerts *alerts, tmon_tx *tx, int64_t session);
+int tmon_alerts_load_epochs(tmon_alerts *alerts, tmon_tx *tx, int64_t session);
 int tmon_alerts_save(tmon_alerts *alerts, tmon_tx *tx, int64_t session);
 int tmon_alert_write(tmon_tx *tx, int64_t session, tmon_alert_event *event, const tmon_alert_place *place);
 /* alert_rows.c: judges what comes without a ring, in the transaction that writes it. */

@@ -113,7 +113,7 @@ void tmon_best_bind(tmon_row *row, int index, const tmon_best *best) {
   tmon_bind_int(row, index + 6, best->latest_at);
 }
 
-static int read_row(tmon_best *out, tmon_tx *tx, int64_t session, const char *name) {
+int tmon_bests_read(tmon_best *out, tmon_tx *tx, int64_t session, const char *name) {
   tmon_row *row = NULL;
   memset(out, 0, sizeof *out);
   int result = tmon_tx_prepare(&row, tx,
@@ -240,7 +240,7 @@ static int add_entry(tally *again, bool *needed, tmon_tx *tx, int64_t session, c
   tmon_best best;
   int column = tmon_epoch_column(entry->key);
   const char *name = column >= 0 ? tmon_epoch_columns[column] : entry->key;
-  int result = read_row(&best, tx, session, name);
+  int result = tmon_bests_read(&best, tx, session, name);
   if (result != TMON_OK) return result;
   if (!best.any || entry->epoch > best.latest_at) {
     tmon_best_add(&best, entry->epoch, entry->value);

@@ -30,6 +30,7 @@ enum { TMON_BEST_COLUMNS = 8 };
 void tmon_best_read(tmon_best *out, tmon_row *row, int column);
 void tmon_best_bind(tmon_row *row, int index, const tmon_best *best);
 
+int tmon_bests_read(tmon_best *out, tmon_tx *tx, int64_t session, const char *name); /* all zero: the session has no epoch value of it */
 /* After an epoch row was written, in its transaction. */
 int tmon_bests_write(tmon_tx *tx, const char *session_id, const tmon_epoch_entry *entries, size_t count);
 int tmon_bests_rebuild(tmon_tx *tx, const char *session_id); /* all of one session, from its epoch rows */

@@ -31,7 +31,7 @@ static const column training_sessions[] = {{"id", TEXT}, {"session_name", TEXT},
     {"final_map50_95", REAL}, {"final_precision", REAL}, {"final_recall", REAL}, {"final_loss", REAL}, {"model_path", TEXT}, {"error_message", TEXT},
     {"created_at", TEXT}, {"updated_at", TEXT}, {"paused", INT}, {"control", INT}, {"rest", INT}, {"progress_epoch", INT}, {"progress_epochs", INT},
     {"progress_batch", INT}, {"progress_batches", INT}, {"progress_images", INT}, {"progress_fraction", REAL}, {"dropped", INT}, {"attempts", INT},
-    {"notes", TEXT}, {"tags", JSON}, {"parent_id", TEXT}};
+    {"notes", TEXT}, {"tags", JSON}, {"parent_id", TEXT}, {"summary", JSON}};
 static const column training_metrics[] = {{"id", INT}, {"session_id", TEXT}, {"epoch", INT}, {"box_loss", REAL}, {"cls_loss", REAL}, {"dfl_loss", REAL},
     {"total_loss", REAL}, {"precision", REAL}, {"recall", REAL}, {"map50", REAL}, {"map50_95", REAL}, {"learning_rate", REAL},
     {"epoch_time_seconds", REAL}, {"gpu_memory_mb", REAL}, {"val_loss", REAL}, {"train_accuracy", REAL}, {"val_accuracy", REAL}, {"extra", JSON},
@@ -66,7 +66,7 @@ typedef struct table {
 } table;
 
 #define TABLE(name, made)                                                                                                                                 \
-  { #name, name, sizeof name / sizeof *name, made }
+  { #name, name, sizeof(name) / sizeof *(name), made }
 static const table tables[] = {
     TABLE(training_sessions, NULL),
     TABLE(training_metrics, NULL),
@@ -254,23 +254,11 @@ static int put_made(reader *to, size_t index, int64_t *after, bool *more) {
   return result == TMON_DONE ? TMON_OK : result;
 }
 
-static int read_bounds(tmon_tx *tx, int64_t *first, int64_t *last) {
-  tmon_row *row = NULL;
-  int result =
-      tmon_tx_prepare(&row, tx, "SELECT coalesce((SELECT seq FROM changes ORDER BY seq LIMIT 1), 0), coalesce((SELECT max(seq) FROM changes), 0)");
-  if (result == TMON_OK) result = tmon_row_step(row);
-  if (result != TMON_OK) return result;
-  *first = tmon_row_int(row, 0);
-  *last = tmon_row_int(row, 1);
-  tmon_row_reset(row);
-  return TMON_OK;
-}
-
 static int put_all(reader *to, int64_t after, int64_t after_image) {
   int64_t first = 0;
   int64_t last = 0;
   bool more = false;
-  int result = read_bounds(to->tx, &first, &last);
+  int result = tmon_change_bounds(to->tx, &first, &last);
   if (result != TMON_OK) return result;
   /* What was forgotten can't be told, and what came after it would be a part of the truth: whoever is told so reads anew, and goes on from here. */
   bool lost = after > last || (first > 0 && after < first - 1);

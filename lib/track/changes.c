@@ -9,7 +9,7 @@
 #define CHANGES_AT_ONCE 10000
 #define CHANGES_BYTES_MAXIMUM (4u << 20)
 
-static int read_bounds(tmon_tx *tx, int64_t *first, int64_t *last) {
+int tmon_change_bounds(tmon_tx *tx, int64_t *first, int64_t *last) {
   tmon_row *row = NULL;
   int result =
       tmon_tx_prepare(&row, tx, "SELECT coalesce((SELECT seq FROM changes ORDER BY seq LIMIT 1), 0), coalesce((SELECT max(seq) FROM changes), 0)");
@@ -56,7 +56,7 @@ int tmon_store_changes_json(char **out, tmon_store *store, int64_t after) {
   tmon_json_begin(&json, &text);
   int result = tmon_store_check(store);
   if (result == TMON_OK) result = tmon_tx_begin(&tx, store->db, false, -1);
-  if (result == TMON_OK) result = read_bounds(tx, &first, &last);
+  if (result == TMON_OK) result = tmon_change_bounds(tx, &first, &last);
   /* A cursor from beyond the end is one of another store, or of this one before it was made anew. */
   bool lost = after > last || (first > 0 && after < first - 1);
   int64_t from = lost ? first > 0 ? first - 1 : 0 : after;

@@ -3,6 +3,8 @@
 /* Sessions side by side: their rows, what differs in their configuration, their figures, their series. Committed state of one instant, but for the series. */
 #include "track/compare.h"
 
+#include "util/own_names.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -77,6 +79,7 @@ static int write_session(tmon_json_writer *json, tmon_comparison *all, size_t in
     all->sessions[index] = tmon_row_int(row, KEY_AT);
     write_row(json, row);
     result = add_settings(columns, index, row);
+    if (result == TMON_OK) result = tmon_own_names_read(&all->own[index], tmon_row_text(row, CONFIG_AT));
     if (result == TMON_OK) result = tmon_leaves_add_object(config, index, tmon_row_text(row, CONFIG_AT));
   }
   tmon_row_reset(row);
@@ -178,6 +181,7 @@ int tmon_compare_json(char **out, tmon_store *store, const char *const *ids, siz
   tmon_tx_abort(all.tx);
   for (size_t i = 0; i < all.figure_count; i++) tmon_free(all.figures[i].name);
   tmon_free(all.figures);
+  for (size_t i = 0; i < all.count && i < TMON_COMPARE_SESSIONS; i++) tmon_json_free(all.own[i]);
   if (result == TMON_OK) *out = tmon_buffer_take(&text);
   tmon_buffer_free(&text);
   return result;

@@ -44,6 +44,7 @@ typedef struct tmon_comparison {
   const char *const *ids;
   size_t count;
   int64_t sessions[TMON_COMPARE_SESSIONS]; /* their numbers */
+  tmon_json *own[TMON_COMPARE_SESSIONS];   /* what the names of each session's own mean; NULL: none */
   const char *keys[TMON_COMPARE_KEYS];     /* what was asked for, or what all have; borrowed */
   size_t key_count;
   bool keys_given;
@@ -58,8 +59,8 @@ typedef struct tmon_comparison {
 /* compare_metrics.c */
 int tmon_compare_gather(tmon_comparison *all); /* fills the figures, and keys that were not given */
 void tmon_compare_write_metrics(tmon_json_writer *json, const tmon_comparison *all);
-/* The metric of a session under this name or another name of its column; 0: none. `name` receives the name it was logged under (tmon_free). */
-int tmon_compare_find_metric(int64_t *metric, char **name, tmon_tx *tx, int64_t session, const char *key);
+/* The metric of a session under this name or another name of the same, its own ones too; 0: none. `name` receives the name it was logged under (tmon_free). */
+int tmon_compare_find_metric(int64_t *metric, char **name, tmon_tx *tx, int64_t session, const tmon_json *own, const char *key);
 
 /* compare_series.c */
 int tmon_compare_write_series(tmon_json_writer *json, tmon_comparison *all);

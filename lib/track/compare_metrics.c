@@ -12,20 +12,15 @@
 /* Of each kind and session; beyond it the answer says that it is truncated. */
 #define METRICS_MAXIMUM 1000
 
-static const char *canonical(const char *name) {
-  int column = tmon_epoch_column(name);
-  return column >= 0 ? tmon_epoch_columns[column] : name;
-}
-
-static bool is_wanted(const tmon_comparison *all, const char *name) {
+/* `name` is that of a row or column. */
+static bool is_wanted(const tmon_comparison *all, size_t session, const char *name) {
   for (size_t i = 0; i < all->key_count; i++) {
-    if (strcmp(canonical(all->keys[i]), name) == 0) return true;
+    if (strcmp(tmon_epoch_name_in(all->own[session], all->keys[i]), name) == 0) return true;
   }
   return !all->keys_given;
 }
 
 static int add_figure(tmon_comparison *all, size_t session, bool series, const char *name, const tmon_best *best) {
-  if (!is_wanted(all, canonical(name))) return TMON_OK;
   if (all->figure_count == all->figure_capacity) {
     size_t capacity = all->figure_capacity == 0 ? 64 : all->figure_capacity * 2;
     tmon_figure *grown = tmon_realloc(all->figures, capacity, sizeof *grown);
@@ -33,7 +28,7 @@ static int add_figure(tmon_comparison *all, size_t session, bool series, const c
     all->figures = grown;
     all->figure_capacity = capacity;
   }
-  char *copy = tmon_strdup(canonical(name));
+  char *copy = tmon_strdup(name);
   if (copy == NULL) return tmon_error_no_memory();
   all->figures[all->figure_count++] = (tmon_figure){copy, session, series, *best};
   return TMON_OK;
@@ -53,8 +48,10 @@ static int gather_epochs(tmon_comparison *all, size_t session) {
       result = TMON_DONE;
       break;
     }
+    const char *name = tmon_epoch_name(tmon_row_text(row, 0));
+    if (!is_wanted(all, session, name)) continue;
     tmon_best_read(&best, row, 1);
-    if ((result = add_figure(all, session, false, tmon_row_text(row, 0), &best)) != TMON_OK) break;
+    if ((result = add_figure(all, session, false, name, &best)) != TMON_OK) break;
   }
   tmon_row_reset(row);
   return result == TMON_DONE ? TMON_OK : result;
@@ -68,14 +65,15 @@ static int gather_series(tmon_comparison *all, size_t session) {
   tmon_bind_int(row, 1, all->sessions[session]);
   while ((result = tmon_row_step(row)) == TMON_OK) {
     tmon_best best;
-    if (!is_wanted(all, canonical(tmon_row_text(row, 1)))) continue;
+    const char *name = tmon_epoch_name(tmon_own_name(all->own[session], tmon_row_text(row, 1)));
+    if (!is_wanted(all, session, name)) continue;
     if (found++ == METRICS_MAXIMUM) {
       all->truncated = true;
       result = TMON_DONE;
       break;
     }
     result = tmon_bests_series(&best, all->tx, all->sessions[session], tmon_row_int(row, 0));
-    if (result == TMON_OK) result = add_figure(all, session, true, tmon_row_text(row, 1), &best);
+    if (result == TMON_OK) result = add_figure(all, session, true, name, &best);
     if (result != TMON_OK) break;
   }
   tmon_row_reset(row);
@@ -179,13 +177,13 @@ static int find_exact(int64_t *metric, tmon_tx *tx, int64_t session, const char 
   return result == TMON_DONE ? TMON_OK : result;
 }
 
-int tmon_compare_find_metric(int64_t *metric, char **name, tmon_tx *tx, int64_t session, const char *key) {
-  size_t cursor = 0;
-  int column = tmon_epoch_column(key);
-  const char *found = key;
+int tmon_compare_find_metric(int64_t *metric, char **name, tmon_tx *tx, int64_t session, const tmon_json *own, const char *key) {
+  tmon_epoch_names names = {0};
+  const char *found = NULL;
+  int result = TMON_OK;
+  *metric = 0;
   *name = NULL;
-  int result = find_exact(metric, tx, session, key);
-  while (result == TMON_OK && *metric == 0 && column >= 0 && (found = tmon_epoch_alias(column, &cursor)) != NULL) {
+  while (result == TMON_OK && *metric == 0 && (found = tmon_epoch_next_name(&names, own, key)) != NULL) {
     result = find_exact(metric, tx, session, found);
   }
   if (result != TMON_OK || *metric == 0) return result;

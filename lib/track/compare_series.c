@@ -65,12 +65,12 @@ static int read_line(line *into, const tmon_comparison *all, size_t session, con
   int64_t metric = 0;
   char *name = NULL;
   tmon_series_options options = {.size = sizeof options, .axis = all->axis, .width = all->width};
-  int result = tmon_compare_find_metric(&metric, &name, all->tx, all->sessions[session], key);
+  int result = tmon_compare_find_metric(&metric, &name, all->tx, all->sessions[session], all->own[session], key);
   if (result != TMON_OK) return result;
   /* A live ring may know a name that the store does not know yet. */
   result = tmon_series_query(&into->series, all->store, all->ids[session], name != NULL ? name : key, &options);
   tmon_free(name);
-  return result == TMON_ENOTFOUND ? read_epochs(into, all->tx, all->ids[session], key) : result;
+  return result == TMON_ENOTFOUND ? read_epochs(into, all->tx, all->ids[session], tmon_epoch_name_in(all->own[session], key)) : result;
 }
 
 static void extend(int64_t *low, int64_t *high, int64_t first, int64_t last) {

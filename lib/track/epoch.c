@@ -87,7 +87,46 @@ const char *tmon_epoch_alias(int column, size_t *cursor) {
   return NULL;
 }
 
-int tmon_best_metric_parse(char **out, const char *text) {
+int tmon_own_names_load(tmon_json **out, tmon_tx *tx, int64_t session) {
+  tmon_row *row = NULL;
+  *out = NULL;
+  int result = tmon_tx_prepare(&row, tx, "SELECT config FROM training_sessions WHERE key = ?");
+  if (result != TMON_OK) return result;
+  tmon_bind_int(row, 1, session);
+  result = tmon_row_step(row);
+  if (result == TMON_OK) result = tmon_own_names_read(out, tmon_row_text(row, 0));
+  tmon_row_reset(row);
+  return result == TMON_DONE ? TMON_OK : result;
+}
+
+const char *tmon_epoch_name_in(const tmon_json *own, const char *key) {
+  return tmon_epoch_name(tmon_epoch_column(key) >= 0 ? key : tmon_own_name(own, key));
+}
+
+bool tmon_epoch_is_name_of(const tmon_json *own, const char *key, const char *name) { return strcmp(tmon_epoch_name(tmon_own_name(own, key)), name) == 0; }
+
+const char *tmon_epoch_next_name(tmon_epoch_names *names, const tmon_json *own, const char *key) {
+  const char *name = tmon_epoch_name_in(own, key);
+  const char *found = NULL;
+  if (names->stage == 0) {
+    names->stage = 1;
+    names->item = tmon_json_first(own);
+    if (tmon_epoch_is_name_of(own, key, name)) return key;
+  }
+  while (names->item != NULL) {
+    found = tmon_json_key(names->item);
+    names->item = tmon_json_next(names->item);
+    if (tmon_epoch_is_name_of(own, found, name)) return found;
+  }
+  while ((found = tmon_epoch_alias(tmon_epoch_column(name), &names->cursor)) != NULL) {
+    if (tmon_epoch_is_name_of(own, found, name)) return found;
+  }
+  if (names->stage == 2) return NULL;
+  names->stage = 2;
+  return name; /* a target that is no column; else said before, which does no harm */
+}
+
+int tmon_best_metric_parse(char **out, const char *text, const tmon_json *own) {
   char name[256];
   *out = NULL;
   if (text == NULL) return TMON_OK;
@@ -100,11 +139,10 @@ int tmon_best_metric_parse(char **out, const char *text) {
   if (length > 0 && (!named || !tmon_text_is_key(name))) {
     return tmon_error_set_field(TMON_EINVAL, "best_metric", "best_metric is \"%.64s\", expected the name of a metric, then :max or :min", text);
   }
-  int column = named ? tmon_epoch_column(name) : -1;
   const char *direction = text + (named ? length - 4 : 0);
   tmon_buffer whole;
   tmon_buffer_init(&whole, sizeof name + 8);
-  tmon_buffer_append_text(&whole, !named ? "" : column >= 0 ? tmon_epoch_columns[column] : name);
+  tmon_buffer_append_text(&whole, named ? tmon_epoch_name(tmon_own_name(own, name)) : "");
   tmon_buffer_append_text(&whole, direction);
   *out = whole.error == TMON_OK ? tmon_strndup((const char *)whole.data, whole.size) : NULL;
   tmon_buffer_free(&whole);
@@ -151,7 +189,8 @@ static int pack_extra(tmon_buffer *out, const tmon_epoch_entry *entries, size_t 
 /* Where no name is left in "nonfinite", it goes as well. */
 #define WITHOUT_EMPTY(json) "CASE json_extract(" json ", '$.nonfinite') WHEN '{}' THEN json_remove(" json ", '$.nonfinite') ELSE " json " END"
 
-int tmon_epoch_write(tmon_tx *tx, const char *session_id, const tmon_epoch_entry *entries, size_t count) {
+/* Of entries under the names that rows have. */
+static int write_row(tmon_tx *tx, const char *session_id, const tmon_epoch_entry *entries, size_t count) {
   /* clang-format off: its lines are SQL's */
   /* ?18 says which columns are named: those are overwritten, also with the NULL of a value that is not finite. */
   static const char sql[] =
@@ -199,4 +238,21 @@ int tmon_epoch_write(tmon_tx *tx, const char *session_id, const tmon_epoch_entry
   }
   tmon_buffer_free(&extra);
   return result == TMON_OK ? tmon_bests_write(tx, session_id, entries, count) : result;
+}
+
+int tmon_epoch_write(tmon_tx *tx, const char *session_id, const tmon_epoch_entry *entries, size_t count) {
+  tmon_json *own = NULL;
+  tmon_epoch_entry *renamed = NULL;
+  int64_t session = 0;
+  int result = tmon_session_key(&session, tx, session_id);
+  if (result == TMON_OK) result = tmon_own_names_load(&own, tx, session);
+  if (result == TMON_OK && own != NULL && (renamed = tmon_alloc_zero(count, sizeof *renamed)) == NULL) result = tmon_error_no_memory();
+  for (size_t i = 0; renamed != NULL && i < count; i++) {
+    renamed[i] = entries[i];
+    renamed[i].key = tmon_own_name(own, entries[i].key);
+  }
+  if (result == TMON_OK) result = write_row(tx, session_id, renamed != NULL ? renamed : entries, count);
+  tmon_free(renamed);
+  tmon_json_free(own);
+  return result;
 }

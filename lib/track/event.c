@@ -6,7 +6,7 @@
 #include "util/buffer.h"
 #include "util/json.h"
 
-#define EVENTS_BYTES_MAXIMUM (64u << 20)
+#define EVENTS_BYTES_MAXIMUM (128u << 20) /* 1,000 of the largest, with room for escapes */
 
 /* {"host": …, "pid": …} of this process. */
 static int pack_self(tmon_buffer *out) {

@@ -149,7 +149,7 @@ static void put_row(uint8_t *out, const uint8_t *pixels, uint32_t width, uint32_
 }
 
 static void put_head(uint8_t *out, const tmon_image *image, uint32_t head, uint32_t start, uint32_t total) {
-  memcpy(out, "BM", 2);
+  put16(out, 0x4D42u); /* "BM" */
   put32(out + 2, total);
   put32(out + 10, start);
   put32(out + 14, head);
@@ -167,7 +167,7 @@ static void put_head(uint8_t *out, const tmon_image *image, uint32_t head, uint3
     put32(out + 58, 0x0000FF00u);
     put32(out + 62, 0x000000FFu);
     put32(out + 66, 0xFF000000u);
-    memcpy(out + 70, "BGRs", 4);
+    put32(out + 70, 0x73524742u); /* sRGB */
   }
 }
 

@@ -6,6 +6,7 @@
  * counts everybody, and only the sessions of the page are read.
  */
 #include "track/bests.h"
+#include "track/compare.h"
 #include "track/epoch.h"
 
 #include "util/json.h"
@@ -45,6 +46,7 @@ typedef struct member {
   double order; /* ascending: the best first */
   int64_t at;
   source source;
+  bool own; /* declares names of its own, and was looked up by them */
 } member;
 
 typedef struct ranking {
@@ -154,7 +156,7 @@ static int take_series(ranking *all, tmon_tx *tx, const char *key) {
   while ((result = tmon_row_step(row)) == TMON_OK) {
     tmon_best best;
     member *one = find_member(all, &from, tmon_row_int(row, 0));
-    if (one == NULL || one->source != SOURCE_NONE) continue;
+    if (one == NULL || one->source != SOURCE_NONE || one->own) continue;
     if ((result = tmon_bests_series(&best, tx, one->session, tmon_row_int(row, 1))) != TMON_OK) break;
     if (best.any || best.count > 0) take(all, one, &best, SOURCE_SERIES);
   }
@@ -169,6 +171,39 @@ static int take_all_series(ranking *all, tmon_tx *tx) {
   int result = take_series(all, tx, all->options.metric);
   while (all->column >= 0 && result == TMON_OK && (alias = tmon_epoch_alias(all->column, &cursor)) != NULL) {
     if (strcmp(alias, all->options.metric) != 0) result = take_series(all, tx, alias);
+  }
+  return result;
+}
+
+static int take_by_names(const ranking *all, tmon_tx *tx, member *one, const tmon_json *own) {
+  tmon_best best;
+  int64_t metric = 0;
+  char *name = NULL;
+  const char *row = tmon_epoch_name_in(own, all->options.metric);
+  one->own = true;
+  int result = tmon_bests_read(&best, tx, one->session, row);
+  if (result != TMON_OK) return result;
+  if (best.any) {
+    take(all, one, &best, SOURCE_EPOCHS);
+    return TMON_OK;
+  }
+  result = tmon_compare_find_metric(&metric, &name, tx, one->session, own, all->options.metric);
+  tmon_free(name);
+  if (result != TMON_OK || metric == 0) return result;
+  result = tmon_bests_series(&best, tx, one->session, metric);
+  if (result == TMON_OK && (best.any || best.count > 0)) take(all, one, &best, SOURCE_SERIES);
+  return result;
+}
+
+/* Sessions without epoch rows of the metric under its common name, before their points are looked up by it. */
+static int take_own(ranking *all, tmon_tx *tx) {
+  int result = TMON_OK;
+  for (size_t i = 0; result == TMON_OK && i < all->count; i++) {
+    tmon_json *own = NULL;
+    if (all->members[i].source != SOURCE_NONE) continue;
+    result = tmon_own_names_load(&own, tx, all->members[i].session);
+    if (result == TMON_OK && own != NULL) result = take_by_names(all, tx, &all->members[i], own);
+    tmon_json_free(own);
   }
   return result;
 }
@@ -195,6 +230,7 @@ static int rank_members(ranking *all, tmon_tx *tx) {
   bool only_final = all->options.mode == TMON_RANK_FINAL && final_of(all->column) >= 0;
   int result = read_members(all, tx);
   if (result == TMON_OK && !only_final) result = take_epochs(all, tx);
+  if (result == TMON_OK && !only_final) result = take_own(all, tx);
   if (result == TMON_OK && !only_final) result = take_all_series(all, tx);
   if (result != TMON_OK) return result;
   take_finals(all);

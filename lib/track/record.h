@@ -24,7 +24,7 @@ int tmon_record_find_sql(tmon_buffer *out, const tmon_record_filter *filter, boo
 int tmon_record_find(tmon_row **out, tmon_tx *tx, const tmon_record_filter *filter, const tmon_record_patterns *patterns, bool count);
 int tmon_record_patterns_make(tmon_record_patterns *out, const tmon_record_filter *filter);
 void tmon_record_patterns_free(tmon_record_patterns *patterns);
-enum { TMON_RECORD_TEXTS = 12, TMON_RECORD_KEY = 40, TMON_RECORD_LEASE = 41, TMON_RECORD_CHILDREN = 42 }; /* columns */
+enum { TMON_RECORD_TEXTS = 12, TMON_RECORD_KEY = 40, TMON_RECORD_LEASE = 41, TMON_RECORD_CHILDREN = 42, TMON_RECORD_SUMMARY = 43 }; /* columns */
 
 /* control.c: the word in every ring of the session that can be opened */
 int tmon_control_signal(tmon_tx *tx, const char *id, tmon_control control);

@@ -22,7 +22,8 @@
   " CASE WHEN json_valid(s.tags) AND json_type(s.tags) = 'array' THEN s.tags END, s.parent_id, s.dataset_size, s.epochs, s.batch_size, s.img_size, s.best_epoch," \
   " s.learning_rate, s.final_map50, s.final_map50_95, s.final_precision, s.final_recall, s.final_loss, s.duration_seconds, s.created_at, s.started_at,"           \
   " s.completed_at, s.updated_at, s.status, s.control, s.paused, s.rest, s.progress_epoch, s.progress_epochs, s.progress_batch, s.progress_batches,"              \
-  " s.progress_images, s.progress_fraction, s.dropped, s.attempts, s.key, s.lease_at, (SELECT count(*) FROM training_sessions c WHERE c.parent_id = s.id)"
+  " s.progress_images, s.progress_fraction, s.dropped, s.attempts, s.key, s.lease_at, (SELECT count(*) FROM training_sessions c WHERE c.parent_id = s.id),"       \
+  " CASE WHEN json_valid(s.summary) AND json_type(s.summary) = 'object' THEN s.summary END"
 
 static const char *const sort_columns[] = {"created_at", "started_at", "updated_at", "session_name COLLATE NOCASE", "status", "duration_seconds",
     "final_map50", "final_map50_95", "final_loss", "final_precision", "final_recall", "best_epoch"};

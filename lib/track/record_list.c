@@ -57,6 +57,9 @@ static int read_record(tmon_record *record, tmon_row *row) {
   record->attempts = tmon_row_int(row, 39);
   record->heartbeat_at = tmon_row_int(row, TMON_RECORD_LEASE);
   record->children = tmon_row_int(row, TMON_RECORD_CHILDREN);
+  const char *summary = tmon_row_text(row, TMON_RECORD_SUMMARY);
+  record->summary_json = tmon_strdup(summary);
+  if (summary != NULL && record->summary_json == NULL) return tmon_error_no_memory();
   if (record->heartbeat_at == 0) record->heartbeat_at = record->updated_at > 0 ? record->updated_at : record->created_at;
   return TMON_OK;
 }
@@ -241,6 +244,7 @@ static void free_record(tmon_record *record) {
   const char *texts[TMON_RECORD_TEXTS] = {record->id, record->name, record->model_type, record->dataset_name, record->config_json, record->hardware_json,
       record->model_path, record->error_text, record->best_metric, record->notes, record->tags_json, record->parent_id};
   for (int t = 0; t < TMON_RECORD_TEXTS; t++) free_text(texts[t]);
+  free_text(record->summary_json);
 }
 
 void tmon_record_list_free(tmon_record_list *list) {

@@ -46,7 +46,9 @@ static int check_change(tmon_record_change *out, const tmon_record_change *given
       {out->error_text, "error_message"}};
   for (size_t i = 0; result == TMON_OK && i < sizeof texts / sizeof *texts; i++) result = tmon_check_text(texts[i].text, TMON_TEXT_MAXIMUM, texts[i].what);
   if (result == TMON_OK) result = tmon_check_json_object(out->config_json, "config");
+  if (result == TMON_OK) result = tmon_own_names_check(out->config_json);
   if (result == TMON_OK) result = tmon_check_json_object(out->hardware_json, "hardware_info");
+  if (result == TMON_OK) result = tmon_check_json_object(out->summary_json, "summary");
   if (result == TMON_OK) result = tmon_check_text(out->notes, TMON_NOTES_MAXIMUM, "notes");
   if (result == TMON_OK && out->id != NULL && !tmon_id_is_valid(out->id)) {
     result = tmon_error_set_field(TMON_EINVAL, "id", "\"%.64s\" is not the id of a session (a UUID)", out->id);
@@ -105,10 +107,28 @@ typedef struct made {
 } made;
 
 static int make(made *out, tmon_record_change *given, const tmon_record_change *change) {
+  tmon_json *own = NULL;
   memset(out, 0, sizeof *out);
   int result = check_change(given, change);
-  if (result == TMON_OK) result = tmon_best_metric_parse(&out->best, given->best_metric);
+  if (result == TMON_OK) result = tmon_own_names_read(&own, given->config_json);
+  if (result == TMON_OK) result = tmon_best_metric_parse(&out->best, given->best_metric, own);
   if (result == TMON_OK) result = tmon_tags_parse(&out->tags, given->tags_json);
+  tmon_json_free(own);
+  return result;
+}
+
+/* Where the change does not say what the session's own names mean, the store does. */
+static int remake_best(made *out, tmon_tx *tx, const char *id, const tmon_record_change *given) {
+  tmon_json *own = NULL;
+  int64_t session = 0;
+  if (given->best_metric == NULL || given->config_json != NULL) return TMON_OK;
+  int result = tmon_session_key(&session, tx, id);
+  if (result == TMON_OK) result = tmon_own_names_load(&own, tx, session);
+  if (result == TMON_OK && own != NULL) {
+    tmon_free(out->best);
+    result = tmon_best_metric_parse(&out->best, given->best_metric, own);
+  }
+  tmon_json_free(own);
   return result;
 }
 
@@ -117,12 +137,16 @@ static void free_made(made *out) {
   tmon_free(out->tags);
 }
 
-/* Parameters 22 to 25. */
+/* Of text that is known to be a JSON object. */
+static bool is_empty_object(const char *json) { return json[strspn(json, " \t\r\n{")] == '}'; }
+
+/* Parameters 22 to 26. */
 static void bind_made(tmon_row *row, const tmon_record_change *change, const made *texts) {
   tmon_bind_text(row, 22, texts->best);
   tmon_bind_text(row, 23, change->notes);
   tmon_bind_text(row, 24, texts->tags);
   tmon_bind_text(row, 25, change->parent_id);
+  tmon_bind_text(row, 26, change->summary_json != NULL && is_empty_object(change->summary_json) ? "" : change->summary_json);
 }
 
 static int write_times(tmon_tx *tx, const char *id, const tmon_record_change *change) {
@@ -173,10 +197,10 @@ static int insert(tmon_tx *tx, const char *id, const tmon_record_change *given, 
   int result = tmon_tx_prepare(&row, tx,
       "INSERT INTO training_sessions (id, key, session_name, model_type, dataset_name, config, hardware_info, model_path, error_message, dataset_size, epochs,"
       " batch_size, img_size, learning_rate, final_map50, final_map50_95, final_precision, final_recall, final_loss, status, rest, lease_at, created_at,"
-      " progress_epochs, attempts, best_metric, notes, tags, parent_id)"
+      " progress_epochs, attempts, best_metric, notes, tags, parent_id, summary)"
       " VALUES (?1, (SELECT coalesce(max(key), 0) + 1 FROM training_sessions), coalesce(?2, substr(?1, 1, 8)), ?3, ?4, coalesce(?5, '{}'), coalesce(?6, '{}'),"
       " ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, coalesce(?19, 'pending'), 1, ?20, ?21, coalesce(?10, 0), 1, nullif(?22, ''), nullif(?23, ''),"
-      " nullif(?24, '[]'), nullif(?25, ''))");
+      " nullif(?24, '[]'), nullif(?25, ''), nullif(?26, ''))");
   if (result != TMON_OK) return result;
   tmon_text_from_time(now, tmon_clock_now_us());
   tmon_bind_text(row, 1, id);
@@ -247,8 +271,8 @@ static bool is_of_trainer(const tmon_record_change *change) {
     if (!isnan(reals[i]) && (change->zero_is_said || reals[i] > 0 || reals[i] < 0)) return true;
   }
   return !people || change->model_type != NULL || change->dataset_name != NULL || change->config_json != NULL || change->hardware_json != NULL ||
-      change->model_path != NULL || change->error_text != NULL || change->dataset_size != 0 || change->epochs != 0 || change->batch_size != 0 ||
-      change->img_size != 0 || change->set_status || change->started_at != 0 || change->completed_at != 0;
+      change->summary_json != NULL || change->model_path != NULL || change->error_text != NULL || change->dataset_size != 0 || change->epochs != 0 ||
+      change->batch_size != 0 || change->img_size != 0 || change->set_status || change->started_at != 0 || change->completed_at != 0;
 }
 
 static int update(tmon_tx *tx, const char *id, const tmon_record_change *given, const made *texts) {
@@ -262,11 +286,12 @@ static int update(tmon_tx *tx, const char *id, const tmon_record_change *given, 
       " learning_rate = coalesce(?13, learning_rate), final_map50 = coalesce(?14, final_map50), final_map50_95 = coalesce(?15, final_map50_95),"
       " final_precision = coalesce(?16, final_precision), final_recall = coalesce(?17, final_recall), final_loss = coalesce(?18, final_loss),"
       " status = coalesce(?19, CASE WHEN ?21 AND rest = 1 AND status = 'interrupted' THEN 'running' ELSE status END),"
-      " lease_at = CASE WHEN ?21 THEN ?20 ELSE lease_at END,"
+      " lease_at = CASE WHEN ?21 AND rest = 1 THEN ?20 ELSE lease_at END,"
       " progress_epochs = coalesce(?10, progress_epochs),"
       " best_metric = CASE WHEN ?22 IS NULL THEN best_metric ELSE nullif(?22, '') END,"
       " notes = CASE WHEN ?23 IS NULL THEN notes ELSE nullif(?23, '') END, tags = CASE WHEN ?24 IS NULL THEN tags ELSE nullif(?24, '[]') END,"
-      " parent_id = CASE WHEN ?25 IS NULL THEN parent_id ELSE nullif(?25, '') END WHERE id = ?1");
+      " parent_id = CASE WHEN ?25 IS NULL THEN parent_id ELSE nullif(?25, '') END,"
+      " summary = CASE WHEN ?26 IS NULL THEN summary ELSE nullif(?26, '') END WHERE id = ?1");
   if (result != TMON_OK) return result;
   tmon_bind_text(row, 1, id);
   bind_change(row, given);
@@ -287,6 +312,7 @@ int tmon_record_update(tmon_store *store, const char *id, const tmon_record_chan
   if (result == TMON_OK) result = begin_write(&tx, store);
   if (result == TMON_OK) result = check_ringless(tx, id, given.set_status, &before);
   if (result == TMON_OK) result = tmon_parent_check(tx, id, given.parent_id);
+  if (result == TMON_OK) result = remake_best(&texts, tx, id, &given);
   if (result == TMON_OK) result = update(tx, id, &given, &texts);
   if (result == TMON_OK) result = write_times(tx, id, &given);
   if (result == TMON_OK) result = check_ringless(tx, id, false, &after);

@@ -5,6 +5,7 @@
 
 #include "track/record.h"
 #include "util/file.h"
+#include "util/own_names.h"
 
 #include <math.h>
 #include <stdatomic.h>
@@ -28,6 +29,7 @@ static int check_options(const tmon_session_options *options) {
   if (result == TMON_OK) result = tmon_check_text(options->model_type, TMON_TEXT_MAXIMUM, "model_type");
   if (result == TMON_OK) result = tmon_check_text(options->dataset_name, TMON_TEXT_MAXIMUM, "dataset_name");
   if (result == TMON_OK) result = tmon_check_json_object(options->config_json, "config_json");
+  if (result == TMON_OK) result = tmon_own_names_check(options->config_json);
   if (result == TMON_OK) result = tmon_check_json_object(options->hardware_json, "hardware_json");
   if (result == TMON_OK) result = tmon_check_text(options->notes, TMON_NOTES_MAXIMUM, "notes");
   if (result == TMON_OK && options->parent_id != NULL && !tmon_id_is_valid(options->parent_id)) {

@@ -201,6 +201,16 @@ static int write_event(const tmon_session *session, tmon_tx *tx, bool joins, int
   return tmon_event_write(tx, session->id, joins ? "joined" : "started", "info", message);
 }
 
+/* A resumed session keeps its configuration, and with it what its names mean. */
+static int make_best(char **out, const tmon_session *session, tmon_tx *tx, const found *there, const tmon_session_options *options) {
+  tmon_json *own = NULL;
+  bool said = !there->exists || (there->joins && options->config_json != NULL);
+  int result = said ? tmon_own_names_read(&own, options->config_json) : tmon_own_names_load(&own, tx, session->key);
+  if (result == TMON_OK) result = tmon_best_metric_parse(out, options->best_metric, own);
+  tmon_json_free(own);
+  return result;
+}
+
 static int write_all(tmon_session *session, tmon_tx *tx, const tmon_session_options *options, const char *ring_id) {
   found there;
   char now[TMON_ISO_TIME_BYTES];
@@ -208,9 +218,9 @@ static int write_all(tmon_session *session, tmon_tx *tx, const tmon_session_opti
   char *tags = NULL;
   int64_t attempt = 1;
   tmon_text_from_time(now, tmon_clock_now_us());
-  int result = tmon_best_metric_parse(&best, options->best_metric);
-  if (result == TMON_OK) result = tmon_tags_parse(&tags, options->tags_json);
+  int result = tmon_tags_parse(&tags, options->tags_json);
   if (result == TMON_OK) result = find_session(&there, session, tx);
+  if (result == TMON_OK) result = make_best(&best, session, tx, &there, options);
   if (result != TMON_OK) goto out;
   if (!there.joins && !there.waits) there.control = TMON_CONTROL_RUN;
   bool speaks = session->rank == 0 || !there.joins;

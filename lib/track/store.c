@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 
 /* A name that ends in ".db" means the folder of that name without the suffix. */
-static int folder_of(char **out, const char *location) {
+int tmon_location_folder(char **out, const char *location) {
   char *folder = NULL;
   size_t length = strlen(location);
   if (length > 3 && strcmp(location + length - 3, ".db") == 0) length -= 3;
@@ -44,7 +44,7 @@ int tmon_store_open(tmon_store **out, const char *location, const tmon_store_opt
   int result = tmon_options_copy(&chosen, sizeof chosen, options, "tmon_store_options");
   if (result == TMON_OK) result = tmon_check_text(location, TMON_TEXT_MAXIMUM, "the location of the store");
   if (result == TMON_OK) result = tmon_check_text(chosen.ring_folder, TMON_TEXT_MAXIMUM, "the ring folder");
-  if (result == TMON_OK) result = folder_of(&folder, location);
+  if (result == TMON_OK) result = tmon_location_folder(&folder, location);
   if (result != TMON_OK) goto out;
   store = tmon_alloc_zero(1, sizeof *store);
   if (store == NULL) {

@@ -25,6 +25,7 @@ struct tmon_store {
 int tmon_store_check(const tmon_store *store); /* TMON_EINVAL for NULL, TMON_EFORKED in a child */
 tmon_store *tmon_store_hold(tmon_store *store);
 void tmon_store_drop(tmon_store *store);
+int tmon_location_folder(char **out, const char *location); /* absolute path of the folder that a location means */
 
 /* Options structs begin with their size: copies what the caller's version knows, zero for the rest. TMON_EINVAL when `size` is 0 or too large. */
 int tmon_options_copy(void *out, size_t size, const void *options, const char *what);
@@ -39,5 +40,6 @@ const char *tmon_status_name(tmon_status status);
 bool tmon_status_parse(const char *name, tmon_status *out);
 bool tmon_status_is_final(tmon_status status);
 
-int tmon_session_key(int64_t *out, tmon_tx *tx, const char *id); /* the short number of a session; TMON_ENOTFOUND */
+int tmon_session_key(int64_t *out, tmon_tx *tx, const char *id);    /* the short number of a session; TMON_ENOTFOUND */
+int tmon_change_bounds(tmon_tx *tx, int64_t *first, int64_t *last); /* changes.c: the numbers that the feed holds; an empty one gives 0 */
 #endif

@@ -7,6 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 build=$(realpath "${BUILD:-build/dev}")
 extension=$build/lib/trainmon_sqlite.so
+plain=$extension # to make a file with, where $extension is instrumented
 library=$build/lib/libtrainmon.so
 [ -f "$extension" ] && [ -f "$library" ] || { echo "the extension or the shared library is not built"; exit 77; }
 command -v sqlite3 >/dev/null || { echo "the sqlite3 shell is not here"; exit 77; }
@@ -83,6 +84,18 @@ damage() {
   cp "$store/trainmon.db" "$work/damaged.db"
   sqlite3 "$work/damaged.db" "INSERT INTO deltas (writer, seq, points, data) VALUES (1, 1000000, 1, x'01')"
   refused 'delta [0-9]* of writer 1 is damaged' "$work/damaged.db" "SELECT count(*) FROM trainmon_points('$id', 'train/loss')"
+  # A view in the place of a table that asks for points itself: for a session, and for a chunk.
+  rm -f "$work/damaged.db"
+  sqlite3 "$work/damaged.db" ".load $plain" "CREATE VIEW training_sessions AS SELECT step AS key, 'a' AS id, 'a' AS session_name FROM trainmon_points('a', 'b')"
+  refused 'asks trainmon_points for what' "$work/damaged.db" "SELECT * FROM trainmon_points('a', 'b')"
+  cp "$store/trainmon.db" "$work/damaged.db"
+  sqlite3 "$work/damaged.db" ".load $plain" "DROP TABLE chunks" "CREATE VIEW chunks AS SELECT 1 AS metric, 1 AS writer, 1 AS seq, step AS min_step,
+    step AS max_step, x'00' AS data FROM trainmon_points('$id', 'train/loss')"
+  refused 'asks trainmon_points for what' "$work/damaged.db" "SELECT * FROM trainmon_points('$id', 'train/loss')"
+  # One that only reads points is as good as any.
+  cp "$store/trainmon.db" "$work/damaged.db"
+  sqlite3 "$work/damaged.db" ".load $plain" "CREATE VIEW losses AS SELECT step, value FROM trainmon_points('$id', 'train/loss')"
+  [ "$(ask "$work/damaged.db" "SELECT count(*) FROM losses AS a JOIN losses AS b USING (step)")" = 30000 ] || die "a view of points does not work"
   for at in 3 9 40 200 700; do
     cp "$store/trainmon.db" "$work/damaged.db"
     sqlite3 "$work/damaged.db" "UPDATE chunks SET data = CAST(substr(data, 1, $at) || randomblob(4) || substr(data, $at + 5) AS BLOB)"

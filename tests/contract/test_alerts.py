@@ -5,6 +5,7 @@
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -46,6 +47,27 @@ class Alerts(unittest.TestCase):
         status, reply = self.ask("POST", "/api/training/metrics", {"session_id": session, "epoch": epoch, **values})
         self.assertEqual(status, 201, reply)
         return reply
+
+    def test_notes(self):
+        """What a program adds: told once, over at once, listed."""
+        socket = WebSocket(self.server.port)
+        time.sleep(0.5)
+        session = self.session()
+        script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "note.py")
+        library = os.path.join(os.path.dirname(test_rest.PROGRAM), "../../lib/libtrainmon.so")
+        numbers = [int(subprocess.run([sys.executable, script, library, self.server.folder, session, *more], capture_output=True, text=True, check=True,
+                                      env=test_rest.child_environment()).stdout) for more in (["Low", "below 0.5", "critical", "7"], ["Done"])]
+        message = socket.wait_for("alert", session)["alert"]
+        self.assertTrue(message.pop("time").endswith("Z"))
+        self.assertEqual(message, {"id": numbers[0], "rule": "Low", "type": "note", "severity": "critical", "metric": "", "message": "below 0.5", "step": 7,
+                                   "value": None, "threshold": None, "state": "fired"})
+        message = socket.wait_for("alert", session)["alert"]
+        self.assertEqual((message["id"], message["state"], message["step"], message["message"]), (numbers[1], "fired", None, "Done"))
+        socket.close()
+        alerts = self.ask("GET", f"/api/training/alerts?session_id={session}")[1]["alerts"]
+        self.assertEqual([(one["id"], one["state"], one["step"]) for one in alerts], [(numbers[1], "recovered", None), (numbers[0], "recovered", 7)])
+        self.assertEqual(self.ask("GET", f"/api/training/alerts?session_id={session}&active=true")[1]["count"], 0)
+        self.assertEqual(self.ask("POST", f"/api/training/alerts/{numbers[0]}/acknowledge")[0], 200)
 
     def test_rules(self):
         status, reply = self.ask("POST", "/api/training/alert-rules", {"rules": [FLOOR, HIGH]})

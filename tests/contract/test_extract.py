@@ -147,7 +147,9 @@ class Extract(unittest.TestCase):
             connection.close()
             self.assertEqual((digest.hexdigest(), size), wanted[number][:2], form)
         print(f"memory grew by {(highest - before) >> 10} KiB; others waited up to {slowest * 1000:.1f} ms")
-        self.assertLess(highest - before, 32 << 20)
+        # A sanitizer keeps freed memory for a while; without one the growth is the server's own.
+        if test_rest.child_environment() is None:
+            self.assertLess(highest - before, 32 << 20)
         self.assertLess(slowest, 2)
         self.stalled(session)
 

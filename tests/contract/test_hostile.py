@@ -56,7 +56,7 @@ KINDS = {
 SESSION = {name: "text" for name in ("session_name", "model_type", "dataset_name", "model_path", "error_message", "notes")} | \
     {name: "count" for name in ("dataset_size", "epochs", "batch_size", "img_size")} | \
     {name: "share" for name in ("final_map50", "final_map50_95", "final_precision", "final_recall")} | \
-    {"learning_rate": "positive", "final_loss": "real", "config": "object", "hardware_info": "object", "status": "status", "started_at": "time",
+    {"learning_rate": "positive", "final_loss": "real", "config": "object", "hardware_info": "object", "summary": "object", "status": "status", "started_at": "time",
      "completed_at": "time", "tags": "texts", "parent_id": "parent", "best_metric": ("val_loss:min", (5, True, [], {}, "odd", "a:b", "a" * LONG))}
 EPOCH = {name: "real" for name in ("box_loss", "cls_loss", "dfl_loss", "total_loss", "precision", "recall", "map50", "map50_95", "learning_rate",
                                    "epoch_time_seconds", "gpu_memory_mb", "val_loss", "train_accuracy", "val_accuracy", "anything")}

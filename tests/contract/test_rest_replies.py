@@ -29,8 +29,8 @@ class Replies(unittest.TestCase):
         self.assertEqual(status, 201, reply)
         return reply["session"]["id"]
 
-    def train(self, metrics, seconds):
-        """The id of a session that was logged to for so long and is interrupted now."""
+    def train(self, metrics, seconds, steps=0):
+        """The id of a session that was logged to for so long, and until it has so many steps, and is interrupted now."""
         library = os.path.join(os.path.dirname(test_rest.PROGRAM), "../../lib/libtrainmon.so")
         if not os.path.exists(library):
             self.skipTest("libtrainmon is not a shared library in this build")
@@ -38,6 +38,10 @@ class Replies(unittest.TestCase):
                                    stdout=subprocess.PIPE, text=True, env=child_environment())
         session = trainer.stdout.readline().strip()
         time.sleep(seconds)
+        end = time.time() + 60
+        while self.ask("GET", f"/api/training/sessions/{session}")[1]["series"][-1]["last_step"] < steps:
+            self.assertLess(time.time(), end)
+            time.sleep(0.2)
         self.assertNotIn("etag", self.tags(f"/api/training/sessions/{session}"), "its figures change without a commit")
         trainer.kill()
         trainer.wait()
@@ -82,7 +86,7 @@ class Replies(unittest.TestCase):
         session = self.create(dataset_name="word " * 800, status="completed")
         size, packed = self.both(f"/api/training/sessions/{session}")
         self.assertLess(packed, size / 4)
-        session = self.train(8, 4)
+        session = self.train(8, 1, 3000)
         keys = "".join(f"&key=train%2Flayer_{i}%2Fgradient_norm" for i in range(1, 8))
         size, packed = self.both(f"/api/series?session_id={session}&width=20000{keys}")
         print(f"  a series of {size} bytes went as {packed}", flush=True)

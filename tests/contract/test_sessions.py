@@ -56,7 +56,7 @@ class Sessions(unittest.TestCase):
                   "learning_rate": 0.0, "img_size": 640, "config": {"a": [1, {"b": None}]}, "hardware_info": {"gpu": "x"}, "status": "completed",
                   "started_at": "2025-01-15T10:00:00.000000Z", "completed_at": "2025-01-15T10:01:00.000000Z", "best_metric": "auc:max", "final_map50": 0.0,
                   "final_map50_95": 0.5, "final_precision": 88.5, "final_recall": 1, "final_loss": -2.5, "model_path": "m.pt", "error_message": "e",
-                  "notes": "two\nlines", "tags": ["a", "ü"], "parent_id": parent["id"]}
+                  "notes": "two\nlines", "tags": ["a", "ü"], "parent_id": parent["id"], "summary": {"best": {"loss": 0.25}, "ok": True}}
         session = self.create(**fields)
         self.assertEqual({key: session[key] for key in fields}, fields)
         self.assertEqual(session["duration_seconds"], 60)
@@ -66,8 +66,9 @@ class Sessions(unittest.TestCase):
         status, reply = self.ask("PATCH", f"{PATH}/{session['id']}", {key: None for key in fields if key != "id"})
         self.assertEqual(status, 200, reply)
         self.assertEqual({key: reply["session"][key] for key in fields}, fields)
-        status, reply = self.ask("PATCH", f"{PATH}/{session['id']}", {"notes": "", "tags": [], "parent_id": "", "best_metric": "", "session_name": "m"})
-        self.assertEqual([reply["session"][key] for key in ("notes", "tags", "parent_id", "best_metric", "session_name")], [None, [], None, None, "m"])
+        status, reply = self.ask("PATCH", f"{PATH}/{session['id']}", {"notes": "", "tags": [], "parent_id": "", "best_metric": "", "session_name": "m", "summary": {}})
+        self.assertEqual([reply["session"][key] for key in ("notes", "tags", "parent_id", "best_metric", "session_name", "summary")],
+                         [None, [], None, None, "m", {}])
 
     def test_wrong_fields_change_nothing(self):
         session = self.create(session_name="a", tags=["t"])
@@ -75,7 +76,7 @@ class Sessions(unittest.TestCase):
         at = f"{PATH}/{session['id']}"
         before = self.ask("GET", at)[1]["session"]
         wrong = [("session_name", 5), ("session_name", "x" * 4097), ("model_type", []), ("dataset_size", -1), ("epochs", 1.5), ("epochs", "9"), ("epochs", 1e300),
-                 ("batch_size", True), ("img_size", {}), ("learning_rate", "0.1"), ("learning_rate", -1), ("config", []), ("config", "{}"), ("hardware_info", 1),
+                 ("batch_size", True), ("img_size", {}), ("learning_rate", "0.1"), ("learning_rate", -1), ("config", []), ("config", "{}"), ("summary", []), ("summary", "{}"), ("hardware_info", 1),
                  ("status", "done"), ("status", 1), ("status", "interrupted"), ("started_at", "yesterday"), ("started_at", 1736935200), ("completed_at", "2025-13-01"),
                  ("final_map50", 101), ("final_map50_95", -0.1), ("final_precision", "1"), ("final_recall", 1e9), ("final_loss", "low"), ("best_metric", "loss"),
                  ("notes", "x" * 65537), ("notes", ["a"]), ("tags", "a"), ("tags", ["a", "a"]), ("tags", [""]), ("tags", ["x" * 65]), ("tags", [1]),

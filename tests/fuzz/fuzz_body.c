@@ -53,6 +53,8 @@ static int drop(const char *path, const struct stat *info, int kind, struct FTW 
 static void end(void) {
   (void)sqlite3_close(watcher);
   watcher = NULL;
+  tmon_updates_free(server.updates);
+  server.updates = NULL;
   tmon_store_free(server.store);
   server.store = NULL;
   if (folder[0] != '\0') (void)nftw(folder, drop, 16, FTW_DEPTH | FTW_PHYS);
@@ -65,6 +67,7 @@ static void begin(void) {
   tmon_record_change session = {.size = sizeof session, .id = SESSION, .name = "fuzzed", .set_status = true, .status = TMON_STATUS_RUNNING};
   (void)snprintf(folder, sizeof folder, "%s/trainmon-fuzz-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
   if (mkdtemp(folder) == NULL || tmon_store_open(&server.store, folder, NULL) != TMON_OK) abort();
+  if (tmon_updates_make(&server.updates, &server) != TMON_OK) abort();
   if (tmon_record_create(made, server.store, &session) != TMON_OK) abort();
   (void)snprintf(path, sizeof path, "%s/trainmon.db", folder);
   if (sqlite3_open_v2(path, &watcher, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK) abort();

@@ -32,9 +32,10 @@ START_TEST(test_layout) {
   LAYOUT(tmon_bucket, 96, sum, 88);
   LAYOUT(tmon_series_options, 40, all_attempts, 36);
   LAYOUT(tmon_record_filter, 120, ascending, 116);
-  LAYOUT(tmon_record_change, 216, zero_is_said, 208);
+  LAYOUT(tmon_record_change, 224, summary_json, 216);
   LAYOUT(tmon_epoch_value, 16, value, 8);
-  LAYOUT(tmon_record, 344, children, 336);
+  LAYOUT(tmon_record, 352, summary_json, 344);
+  LAYOUT(tmon_alert_note, 40, step, 32);
   LAYOUT(tmon_leaderboard_options, 64, offset, 56);
   LAYOUT(tmon_compare_options, 32, width, 28);
   LAYOUT(tmon_server_options, 96, alert_rules, 88);
@@ -52,6 +53,7 @@ START_TEST(test_size_comes_first) {
   ck_assert_uint_eq(offsetof(tmon_progress, size), 0);
   ck_assert_uint_eq(offsetof(tmon_series_options, size), 0);
   ck_assert_uint_eq(offsetof(tmon_record_filter, size), 0);
+  ck_assert_uint_eq(offsetof(tmon_alert_note, size), 0);
   ck_assert_uint_eq(offsetof(tmon_record_change, size), 0);
   ck_assert_uint_eq(offsetof(tmon_server_options, size), 0);
   ck_assert_uint_eq(offsetof(tmon_hardware, size), 0);

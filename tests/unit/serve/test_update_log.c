@@ -5,6 +5,7 @@
 #include "serve/update_log.h"
 
 #include "util/alloc.h"
+#include "util/own_names.h"
 
 #include <check.h>
 #include <math.h>
@@ -124,6 +125,34 @@ START_TEST(names_fill_fields) {
 END_TEST
 
 /* What the library's sampler logs: one number for all cards, and names of the trainer's own still count. */
+/* What a session's own name may mean is a field of messages, or one of the columns that no message has. */
+START_TEST(own_names_fill_fields) {
+  static const char *const columns[] = {"box_loss", "cls_loss", "dfl_loss", "precision", "recall", "map50", "map50_95", "epoch_time_seconds"};
+  tmon_latest latest;
+  tmon_latest_init(&latest);
+  size_t targets = 0;
+  for (; tmon_own_names_target(targets) != NULL; targets++) {
+    const char *name = tmon_own_names_target(targets);
+    bool column = false;
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) column = column || strcmp(columns[i], name) == 0;
+    ck_assert_msg((tmon_alias_field(name) == TMON_FIELD_NONE) == column, "%s", name);
+  }
+  ck_assert_uint_eq(targets, 25);
+  ck_assert_int_eq(tmon_latest_field(&latest, "loss"), TMON_FIELD_LOSS_TRAIN);
+  tmon_latest_configure(&latest, "{\"metric_aliases\":{\"loss\":\"loss.val\",\"my/f1\":\"f1_score\",\"wrong\":\"no_such\"}}");
+  tmon_latest_set(&latest, "loss", &(tmon_point){1, 1, 0.5});
+  tmon_latest_set(&latest, "my/f1", &(tmon_point){1, 1, 0.25});
+  ck_assert_double_eq(latest.value[TMON_FIELD_LOSS_VAL], 0.5);
+  ck_assert_double_eq(latest.value[TMON_FIELD_F1], 0.25);
+  ck_assert(isnan(latest.value[TMON_FIELD_LOSS_TRAIN]));
+  ck_assert_int_eq(tmon_latest_field(&latest, "wrong"), TMON_FIELD_NONE);
+  ck_assert_int_eq(tmon_latest_field(&latest, "Train/Loss"), TMON_FIELD_LOSS_TRAIN);
+  tmon_latest_configure(&latest, "{}");
+  ck_assert_int_eq(tmon_latest_field(&latest, "loss"), TMON_FIELD_LOSS_TRAIN);
+  tmon_latest_free(&latest);
+}
+END_TEST
+
 START_TEST(samples_fill_system) {
   tmon_latest latest;
   tmon_latest_init(&latest);
@@ -163,6 +192,7 @@ int main(void) {
   tcase_add_test(tests, bytes_count_as_lag_too);
   tcase_add_test(tests, the_log_is_bounded);
   tcase_add_test(tests, names_fill_fields);
+  tcase_add_test(tests, own_names_fill_fields);
   tcase_add_test(tests, samples_fill_system);
   suite_add_tcase(suite, tests);
   SRunner *runner = srunner_create(suite);

@@ -54,6 +54,8 @@ typedef struct calls_trouble {
   "[{\"name\":\"nan\",\"type\":\"nonfinite\",\"metric\":\"*\"},{\"name\":\"odd\",\"type\":\"outlier\",\"metric\":\"m\",\"window\":16},"                   \
   "{\"name\":\"floor\",\"type\":\"class_floor\",\"class\":\"*\",\"threshold\":1}]"
 
+#define CALLS_CONFIG "{\"a\":[1,2],\"metric_aliases\":{\"mine\":\"recall\"}}"
+
 static inline int calls_alert_set_rules(calls_env *env) { return tmon_alert_set_rules(env->fresh, env->rest, CALLS_RULES, true); }
 static inline int calls_alert_acknowledge(calls_env *env) { return tmon_alert_acknowledge(env->fresh, 1); }
 
@@ -205,7 +207,7 @@ static inline int calls_reader_open(calls_env *env) {
 
 static inline int calls_record_create(calls_env *env) {
   char id[37];
-  tmon_record_change change = {.size = sizeof change, .name = "made", .config_json = "{\"a\":[1,2]}"};
+  tmon_record_change change = {.size = sizeof change, .name = "made", .config_json = CALLS_CONFIG};
   return tmon_record_create(id, env->fresh, &change);
 }
 
@@ -259,8 +261,13 @@ static inline int calls_ranks_json(calls_env *env) { return calls_texts(env, 1);
 static inline int calls_latest_epoch_json(calls_env *env) { return calls_texts(env, 2); }
 
 static inline int calls_record_update(calls_env *env) {
-  tmon_record_change change = {
-      .size = sizeof change, .name = "new", .config_json = "{}", .tags_json = "[\"t\"]", .set_status = true, .status = TMON_STATUS_RUNNING};
+  tmon_record_change change = {.size = sizeof change,
+      .name = "new",
+      .config_json = "{}",
+      .summary_json = "{\"a\":1}",
+      .tags_json = "[\"t\"]",
+      .set_status = true,
+      .status = TMON_STATUS_RUNNING};
   return tmon_record_update(env->fresh, env->rest, &change);
 }
 
@@ -331,7 +338,7 @@ static inline int calls_set_error(calls_env *env) { return tmon_session_set_erro
 static inline int calls_start(calls_env *env) {
   tmon_session *session = NULL;
   tmon_session_options options = {
-      .size = sizeof options, .no_drainer = true, .config_json = "{\"a\":[1,2]}", .tags_json = "[\"t\"]", .best_metric = "m:max", .ring_bytes = 256 << 10};
+      .size = sizeof options, .no_drainer = true, .config_json = CALLS_CONFIG, .tags_json = "[\"t\"]", .best_metric = "m:max", .ring_bytes = 256 << 10};
   int result = tmon_session_start(&session, env->store, &options);
   ck_assert((result == TMON_OK) == (session != NULL));
   tmon_session_free(session);
@@ -382,11 +389,13 @@ static inline int calls_store_open(calls_env *env) {
 
 static inline int calls_recover(calls_env *env) { return tmon_store_recover(env->fresh, 0, NULL); }
 
+#include "unit/track/calls_adds.h"
 #include "unit/track/calls_results.h"
 
 static const calls_entry calls_table[] = {
     {"tmon_confusion_add", calls_confusion_add, CALLS_ATOMIC},
     {"tmon_alert_acknowledge", calls_alert_acknowledge, CALLS_ATOMIC},
+    {"tmon_alert_add", calls_alert_add, CALLS_ATOMIC},
     {"tmon_alert_conditions_json", calls_alert_conditions_json, CALLS_READS},
     {"tmon_alert_list_json", calls_alert_list_json, CALLS_READS},
     {"tmon_alert_replay_json", calls_alert_replay_json, CALLS_READS | CALLS_MANY},
@@ -412,6 +421,7 @@ static const calls_entry calls_table[] = {
     {"tmon_metric_list_open", calls_metric_list_open, CALLS_READS},
     {"tmon_point_reader_next", calls_reader_next, CALLS_READS | CALLS_DIES},
     {"tmon_point_reader_open", calls_reader_open, CALLS_READS},
+    {"tmon_record_add_event", calls_add_event, CALLS_ATOMIC},
     {"tmon_record_create", calls_record_create, CALLS_ATOMIC},
     {"tmon_record_delete", calls_record_delete, 0},
     {"tmon_record_epochs_json", calls_epochs_json, CALLS_READS},
@@ -437,6 +447,7 @@ static const calls_entry calls_table[] = {
     {"tmon_session_request", calls_session_request, CALLS_ATOMIC},
     {"tmon_session_set_error", calls_set_error, CALLS_READS},
     {"tmon_session_start", calls_start, CALLS_ATOMIC},
+    {"tmon_store_backup", calls_backup, CALLS_MANY},
     {"tmon_store_change_cursor", calls_cursor, CALLS_READS},
     {"tmon_store_changes_json", calls_changes, CALLS_READS},
     {"tmon_store_rows_json", calls_rows, CALLS_READS},
@@ -453,7 +464,8 @@ static inline void calls_begin(calls_env *env, const calls_entry *entry, int rou
   env->round = round;
   env->store = test_store();
   ok(tmon_alert_set_rules(env->store, NULL, CALLS_RULES, true));
-  tmon_session_options options = {.size = sizeof options, .no_drainer = (entry->how & CALLS_DRAINER) == 0, .ring_bytes = 256 << 10};
+  tmon_session_options options = {
+      .size = sizeof options, .no_drainer = (entry->how & CALLS_DRAINER) == 0, .config_json = CALLS_CONFIG, .ring_bytes = 256 << 10};
   ok(tmon_session_start(&env->session, env->store, &options));
   (void)snprintf(env->id, sizeof env->id, "%s", tmon_session_id(env->session));
   env->metric = test_metric(env->session, "m");
@@ -461,7 +473,7 @@ static inline void calls_begin(calls_env *env, const calls_entry *entry, int rou
     for (int i = 0; i < CALLS_HISTORY; i++, env->logged++) ok(tmon_log(env->session, env->metric, i, i));
     ok(tmon_session_flush(env->session));
   }
-  tmon_record_change change = {.size = sizeof change, .name = "rest"};
+  tmon_record_change change = {.size = sizeof change, .name = "rest", .config_json = CALLS_CONFIG};
   tmon_epoch_value value = {"loss", 1};
   ok(tmon_record_create(env->rest, env->store, &change));
   ok(tmon_record_log_epoch(env->store, env->rest, 1, &value, 1));
