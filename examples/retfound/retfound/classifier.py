@@ -67,7 +67,11 @@ class Classifier(lightning.LightningModule):
         optimizer = torch.optim.AdamW(self.parameters(), self.hparams.learning_rate, weight_decay=self.hparams.weight_decay)
         steps = max(1, int(self.trainer.estimated_stepping_batches))
         warm = max(1, steps // 10)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda at: (at + 1) / warm if at < warm else 0.5 + 0.5 * math.cos(math.pi * min(1, at / steps)))
+
+        def share(at):
+            return (at + 1) / warm if at < warm else 0.5 + 0.5 * math.cos(math.pi * min(1, at / (steps + 1)))
+
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, share)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 

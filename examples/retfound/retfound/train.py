@@ -19,6 +19,8 @@ from retfound.errors import RetfoundError
 from retfound.monitoring import create_monitoring_callback
 
 logger = logging.getLogger("retfound")
+if not logger.isEnabledFor(logging.DEBUG):
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it tells of hardware and of its makers' products
 
 
 @dataclass
@@ -56,7 +58,7 @@ def loaders(config, folder):
 
 
 def monitor_of(config, folder):
-    """Gives the callback of trainmon as the settings want it; --resume goes on in the run that wrote the checkpoint."""
+    """Gives the callback of trainmon as the settings want it; --resume goes on in the run in which the checkpoint was written."""
     critical, others = config.critical(folder.classes)
     if others:
         logger.warning("critical_thresholds name classes that the data set does not have: %s", ", ".join(others))
@@ -64,7 +66,8 @@ def monitor_of(config, folder):
         callback_type="retfound", update_frequency=config["monitoring.update_frequency"], critical_thresholds=critical,
         enable_class_monitoring=config["monitoring.classes"], enable_system_monitoring=config["monitoring.system"],
         groups=config.group_of(folder.classes), class_names=folder.classes, project="retfound", name=config["name"], model_type=config["model.type"],
-        dataset_name=config["name"], dataset_size=len(folder.train), img_size=config["data.image_size"], config=dict(config), resume=True)
+        dataset_name=config["name"], dataset_size=len(folder.train), img_size=config["data.image_size"], config=dict(config),
+        learning_rate=config["training.learning_rate"], resume=True)
 
 
 def fit_arguments(config):
@@ -83,6 +86,8 @@ def train(config, *, monitoring=False, init=None, resume=None):
           + (f", {len(folder.broken)} broken ones left out (the first: {folder.broken[0]})" if folder.broken else ""), flush=True)
     if resume and checkpoint.get("hyper_parameters", {}).get("classes") != folder.classes:
         raise RetfoundError(f"{resume}: its classes are not those of {config['data.folder']}; use --init to go on from its weights")
+    if resume and checkpoint["epoch"] + 1 >= config["training.epochs"]:
+        raise RetfoundError(f"{resume} has {checkpoint['epoch'] + 1} epochs, and training.epochs is {config['training.epochs']}: nothing is left to do")
     lightning.seed_everything(config["data.seed"], verbose=False)
     model = Classifier(folder.classes, kind=config["model.type"], size=config["data.image_size"], channels=config["data.channels"],
                        width=config["model.width"], learning_rate=config["training.learning_rate"], weight_decay=config["training.weight_decay"])
@@ -92,7 +97,7 @@ def train(config, *, monitoring=False, init=None, resume=None):
     saver = ModelCheckpoint(target, "best", monitor="val/accuracy", mode="max", save_last=True, enable_version_counter=False)
     monitor = monitor_of(config, folder) if monitoring else None
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*(does not have many workers|LeafSpec|number of training batches).*")
+        warnings.filterwarnings("ignore", message=".*(does not have many workers|LeafSpec|number of training batches|exists and is not empty).*")
         trainer = lightning.Trainer(callbacks=[Lines(), saver], **fit_arguments(config))
         if monitor is not None:
             trainer.callbacks.append(monitor)

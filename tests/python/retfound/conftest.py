@@ -13,6 +13,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+
 import trainmon
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -24,7 +25,7 @@ sys.path.insert(0, str(EXAMPLE))
 def environment(**more):
     """The environment of a program of the example: this package, and nothing that this machine's user has set."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("TRAINMON_", "MONITORING_", "WS_"))}
-    return clean | {"PYTHONPATH": f"{EXAMPLE}:{Path(trainmon.__file__).parents[1]}", "OMP_NUM_THREADS": "2"} | more
+    return clean | {"PYTHONPATH": f"{EXAMPLE}:{Path(trainmon.__file__).parents[1]}", "OMP_NUM_THREADS": "1"} | more
 
 
 def start(*arguments, **more):
@@ -50,10 +51,10 @@ def workplace(folder, data):
 
 @pytest.fixture(scope="session")
 def images(tmp_path_factory):
-    """The 20 classes of real images, 25 of each, written by the program."""
+    """The 20 classes of real images, 15 of each, written by the program."""
     folder = tmp_path_factory.mktemp("images") / "v6.1"
-    out, _ = run("retfound.data.prepare", str(folder), "--per-class", "25")
-    assert out.startswith("500 images of 20 classes")
+    out, _ = run("retfound.data.prepare", str(folder), "--per-class", "15")
+    assert out.startswith("300 images of 20 classes")
     return folder
 
 

@@ -8,9 +8,10 @@ import time
 
 import numpy
 import pytest
-import trainmon
 from conftest import environment
 from sklearn.datasets import load_digits
+
+import trainmon
 from trainmon.monitoring import KINDS, BasicCallback, create_monitoring_callback
 
 

@@ -18,6 +18,7 @@ from retfound.cli.main import main
 from retfound.data.folder import Images, collate, scan
 from retfound.data.prepare import SOURCE, prepare, read_idx
 from retfound.errors import RetfoundError
+from retfound.train import train
 from sklearn.datasets import load_digits
 
 
@@ -64,7 +65,8 @@ def test_the_program_tells_and_ends_with_2(capsys, tmp_path):
 
 
 def test_help_is_quick_and_complete():
-    out = subprocess.run([sys.executable, "-X", "importtime", "-m", "retfound.cli.main", "train", "--help"], env=environment(), capture_output=True, text=True, check=True)
+    command = [sys.executable, "-X", "importtime", "-m", "retfound.cli.main", "train", "--help"]
+    out = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True)
     assert all(option in out.stdout for option in ("--config", "--enable-monitoring", "--init", "--resume", "--epochs", "--data", "--set"))
     assert "| torch" not in out.stderr
 
@@ -77,7 +79,7 @@ def test_broken_images_are_left_out_and_counted(tmp_path, images, caplog):
     (tmp_path / "some" / "digit_1" / "notes.txt").write_text("not looked at")
     found = scan(tmp_path / "some")
     assert [path.name for path in found.broken] == ["text.png", "empty.jpg"]
-    assert (len(found.train), len(found.val)) == (40, 10)
+    assert (len(found.train), len(found.val)) == (24, 6)
     Image.fromarray(numpy.random.default_rng(1).integers(0, 255, (64, 64, 3), numpy.uint8)).save(tmp_path / "cut.jpg")
     whole = (tmp_path / "cut.jpg").read_bytes()
     (tmp_path / "cut.jpg").write_bytes(whole[:len(whole) // 2])  # its head is right: it shows when it is decoded
@@ -92,7 +94,7 @@ def test_the_split_is_seeded_and_by_class(images):
     one, same, other = scan(images, 0.2, 1), scan(images, 0.2, 1), scan(images, 0.2, 2)
     assert one == same
     assert one.val != other.val
-    assert [sum(number == i for _, number in one.val) for i in range(20)] == [5] * 20
+    assert [sum(number == i for _, number in one.val) for i in range(20)] == [3] * 20
     assert not {path for path, _ in one.train} & {path for path, _ in one.val}
 
 
@@ -100,7 +102,7 @@ def test_a_split_that_is_given(tmp_path, images):
     for split, name in (("train", "digit_0"), ("train", "digit_1"), ("val", "digit_1")):
         shutil.copytree(images / name, tmp_path / "given" / split / name)
     found = scan(tmp_path / "given")
-    assert (found.classes, len(found.train), len(found.val)) == (["digit_0", "digit_1"], 50, 25)
+    assert (found.classes, len(found.train), len(found.val)) == (["digit_0", "digit_1"], 30, 15)
     shutil.copytree(images / "digit_2", tmp_path / "given" / "val" / "digit_2")
     with pytest.raises(RetfoundError, match="val/ has classes that train/ has not: digit_2"):
         scan(tmp_path / "given")
@@ -134,6 +136,17 @@ def test_weights_that_fit_are_taken_and_others_not(tmp_path, kind):
         start_from(new, tmp_path / "code.pt")
     with pytest.raises(RetfoundError, match="no checkpoint of this program"):
         from_checkpoint(tmp_path / "w.pt")
+
+
+def test_a_checkpoint_of_other_classes_or_at_its_end_does_not_go_on(place, tmp_path):
+    """The same with evaluate; --init is the way."""
+    torch.save({"hyper_parameters": {"classes": ["a", "b"]}, "epoch": 4, "state_dict": {}}, tmp_path / "c.ckpt")
+    with pytest.raises(RetfoundError, match="use --init"):
+        train(config.load(CONFIG), resume=tmp_path / "c.ckpt")
+    names = sorted(path.name for path in (place / "data" / "v6.1").iterdir())
+    torch.save({"hyper_parameters": {"classes": names}, "epoch": 4}, tmp_path / "c.ckpt")
+    with pytest.raises(RetfoundError, match="has 5 epochs, and training.epochs is 5: nothing is left to do"):
+        train(config.load(CONFIG), resume=tmp_path / "c.ckpt")
 
 
 def test_the_logger_is_a_child_of_ours():

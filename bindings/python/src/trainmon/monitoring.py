@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("trainmon")
 
-HARDWARE_SECONDS = 5.0
 KINDS = {
     "retfound": "lightning", "lightning": "lightning", "pytorch_lightning": "lightning",
     "ultralytics": "ultralytics", "yolo": "ultralytics",
@@ -53,7 +52,8 @@ def create_monitoring_callback(callback_type: str = "retfound", update_frequency
     if critical and not enable_class_monitoring:
         logger.warning("critical_thresholds need figures of classes, and enable_class_monitoring is False: the conditions will have no values")
     seconds = 1 / update_frequency
-    options = {"hardware": HARDWARE_SECONDS if enable_system_monitoring else 0.0, **({"critical": critical} if critical else {}), **init}
+    # What is as usual is not said: an adapter that is told nothing of a run takes the one that the script has open.
+    options = {**({} if enable_system_monitoring else {"hardware": 0.0}), **({"critical": critical} if critical else {}), **init}
     if kind == "basic":
         return BasicCallback(seconds=seconds, classes=enable_class_monitoring, **options)
     if kind == "lightning":

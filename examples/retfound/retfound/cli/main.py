@@ -95,9 +95,10 @@ def run_predict(given):
 def main(arguments=None):
     """The program; gives its exit status: 0, 2 for a mistake in settings, data or files, 130 after Ctrl-C."""
     given = parser().parse_args(arguments)
-    if not given.debug:
-        logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    logging.basicConfig(level=logging.DEBUG if given.debug else logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    if given.debug:
+        for name in ("retfound", "trainmon"):
+            logging.getLogger(name).setLevel(logging.DEBUG)
     try:
         return {"train": run_train, "evaluate": run_evaluate, "predict": run_predict}[given.command](given) or 0
     except RetfoundError as error:

@@ -16,6 +16,7 @@ logging.getLogger("retfound")  # made first, or it would become the parent when 
 logger = logging.getLogger("retfound.monitoring")
 logger.parent = logging.getLogger("trainmon")
 
+HARDWARE_SECONDS = 1.0  # also the trainings of this example that take only a few seconds shall show the machine
 DEFAULT_STORE = "./monitoring.db"
 
 
@@ -29,5 +30,7 @@ def create_monitoring_callback(callback_type="retfound", update_frequency=10, cr
                                enable_system_monitoring=True, **init):
     """Gives the callback for `trainer.callbacks`; see trainmon.monitoring. It writes to the store that the server of this package shows."""
     init.setdefault("dir", store_path())
+    if enable_system_monitoring:
+        init.setdefault("hardware", HARDWARE_SECONDS)
     logger.debug("callback %s, %s updates a second, store %s", callback_type, update_frequency, init["dir"])
     return _create(callback_type, update_frequency, critical_thresholds, enable_class_monitoring, enable_system_monitoring, **init)

@@ -10,13 +10,12 @@ import sys
 import time
 from pathlib import Path
 
-from trainmon.server import Dashboard
-
 from retfound import config as settings
 from retfound.data.prepare import prepare
 from retfound.errors import RetfoundError
 from retfound.monitoring import store_path
 from retfound.train import train
+from trainmon.server import Dashboard
 
 HERE = Path(__file__).resolve().parents[2]
 

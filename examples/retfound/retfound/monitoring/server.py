@@ -9,9 +9,8 @@ WS_UPDATE_FREQUENCY and WS_MAX_CONNECTIONS. Options are those of `trainmon serve
 import os
 import sys
 
-from trainmon.server import serve
-
 from retfound.monitoring import store_path
+from trainmon.server import serve
 
 
 def main(arguments):
