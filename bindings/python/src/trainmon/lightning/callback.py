@@ -85,11 +85,17 @@ class TrainMonCallback(Based):
         session = self.session
         if stage == "fit":
             session.begin_fit(trainer, keep=self._logger is not None)
-        session.deferred = False
-        if self._resume and stage == "fit" and trainer.ckpt_path and not session.live:
-            session.id = self._id_in(trainer, trainer.ckpt_path) or session.id
-        session.open(**facts.at_setup(trainer, pl_module))
+        session.deferred = self._resume and stage == "fit" and not session.live
         self._phase = ""
+        if not session.deferred:
+            session.open(**facts.at_setup(trainer, pl_module))
+
+    @guarded
+    def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
+        """Opens a run that goes on where its checkpoint was written: only now has Lightning read that."""
+        if self.session.deferred and trainer.is_global_zero and not self._off:
+            self.session.deferred = False
+            self.session.open(**facts.at_setup(trainer, pl_module))
 
     def _share(self, logger: Any) -> None:
         """Takes over the session of the Trainer's logger, with the settings of this callback."""
@@ -104,12 +110,6 @@ class TrainMonCallback(Based):
         theirs._init = {**own._init, **theirs._init}
         self.session = logger.session
 
-    def _id_in(self, trainer: Any, path: Any) -> str | None:
-        """Gives the id of the run that wrote a checkpoint; Lightning itself reads it too late, when the run is open."""
-        states = trainer.strategy.checkpoint_io.load_checkpoint(path).get("callbacks", {})
-        state = states.get(self.state_key) or {}  # type: ignore[attr-defined]
-        return state.get("run_id")
-
     def state_dict(self) -> dict[str, Any]:
         """Gives what a checkpoint keeps: the id of the run and the images so far."""
         return {"run_id": self.session.id, "images": self._images}
@@ -117,6 +117,8 @@ class TrainMonCallback(Based):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Takes what a checkpoint kept."""
         self._images = int(state_dict.get("images", 0))
+        if self._resume and self.session.deferred:
+            self.session.id = state_dict.get("run_id") or self.session.id
 
     @guarded
     def teardown(self, trainer: Any, pl_module: Any, stage: str) -> None:
@@ -126,6 +128,7 @@ class TrainMonCallback(Based):
         run = self.session.loop.run
         for callback in trainer.checkpoint_callbacks:
             self.session.checkpoint(callback)
+        stage = str(getattr(stage, "value", stage))
         if self._other:
             run.summary.update({name if name.startswith(stage) else f"{stage}/{name}": value for name, value in self._other.items()})
             self._other = {}
@@ -159,6 +162,8 @@ class TrainMonCallback(Based):
         self._complete_row(trainer)
         self._epoch_begin, self._paused_before = time.monotonic(), self.session.loop.paused_seconds
         self._enter("train", trainer.current_epoch)
+        if self.session.live:
+            self.session.loop.run.log(facts.learning_rates(trainer), _step(trainer))
         self.session.loop.progress(epoch=trainer.current_epoch, epochs=max(0, trainer.max_epochs or 0), batch=0,
                                    batches=facts.batches(trainer.num_training_batches))
 
@@ -208,7 +213,7 @@ class TrainMonCallback(Based):
         loop.run.log(values, step)
         self._last_tick, self._batches, self._tick_images, self._tick_paused = now, 0, self._images, loop.paused_seconds
         if self._logger is None:
-            loop.log(step, _as_logged(self._fresh_step.take(trainer.callback_metrics)))
+            loop.log(step, _as_logged(self._fresh_step.take(trainer.callback_metrics, self._fresh_epoch)))
 
     @guarded
     def _agree(self, trainer: Any) -> None:
@@ -363,6 +368,10 @@ class TrainMonCallback(Based):
         if now >= self._phases.get(phase, 0.0):
             self._phases[phase] = now + PHASE_SECONDS
             self.session.loop.phase(phase, epoch)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leaves out what Lightning hangs on a callback and what is found again at setup."""
+        return {name: value for name, value in self.__dict__.items() if name not in ("log", "log_dict")} | {"_logger": None, "_figures": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """In another process the logger that was made with this callback finds it as here."""

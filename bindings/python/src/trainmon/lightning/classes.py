@@ -16,7 +16,7 @@ SCORES = ("logits", "probs", "probabilities", "preds", "predictions", "pred", "y
 TARGETS = ("targets", "target", "labels", "label", "y")
 MAX_CLASSES = 1_024
 MAX_AUC_CLASSES = 256
-BINS = 2_048
+MAX_BINS, CELLS = 16_384, 2**20  # bins a class, and at most so many in all
 LIMIT = 16.0  # log-odds beyond which scores are alike
 
 
@@ -79,12 +79,13 @@ class ClassFigures:
 
     def _count_scores(self, scores: Any, target: Any) -> None:
         if self.scores is None:
-            self.scores = target.new_zeros((2, self.size, BINS))
+            self.scores = target.new_zeros((2, self.size, min(MAX_BINS, CELLS // self.size)))
+        bin_count = self.scores.shape[2]
         classes = target.new_tensor(range(self.size))
-        bins = ((scores.clamp(1e-7, 1 - 1e-7).logit() / LIMIT + 1) * (BINS / 2)).long().clamp(0, BINS - 1)
+        bins = ((scores.clamp(1e-7, 1 - 1e-7).logit() / LIMIT + 1) * (bin_count / 2)).long().clamp(0, bin_count - 1)
         right = (target.unsqueeze(1) == classes).long()
         known = ((target >= 0) & (target < self.size)).long().unsqueeze(1).expand_as(bins)
-        places = (right * self.size + classes) * BINS + bins
+        places = (right * self.size + classes) * bin_count + bins
         self.scores.view(-1).scatter_add_(0, places.reshape(-1), known.reshape(-1))
 
     def reduce(self, strategy: Any) -> None:

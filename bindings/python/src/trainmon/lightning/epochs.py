@@ -22,9 +22,10 @@ class Fresh:
         """Knows nothing yet."""
         self._seen: dict[str, Any] = {}
 
-    def take(self, metrics: Mapping[str, Any]) -> dict[str, Any]:
-        """Gives the values that are new since the last call, without waiting for the device."""
-        new = {name: value for name, value in metrics.items() if not _same(self._seen.get(name), value)}
+    def take(self, metrics: Mapping[str, Any], other: Fresh | None = None) -> dict[str, Any]:
+        """Gives the values that are new since the last call, and to `other`, without waiting for the device."""
+        new = {name: value for name, value in metrics.items()
+               if not _same(self._seen.get(name), value) and not (other is not None and _same(other._seen.get(name), value))}
         self._seen.update(new)
         return new
 

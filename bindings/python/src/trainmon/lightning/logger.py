@@ -50,8 +50,11 @@ class TrainMonLogger(Based):
 
     @property
     def version(self) -> int | str | None:
-        """What tells runs of a name apart: the caller's version, else the first eight characters of the run's id; None before there is a run."""
-        return self._version if self._version is not None else (self.session.id or "")[:8] or None
+        """What tells runs of a name apart: the caller's version, else the first eight characters of the run's id; None before there is a run,
+        and "resumed" where the callback's `resume` finds the run after the paths are made."""
+        if self._version is not None:
+            return self._version
+        return "resumed" if self.session.deferred else (self.session.id or "")[:8] or None
 
     @property
     def save_dir(self) -> str:
