@@ -6,6 +6,7 @@ The images are clothes of Fashion-MNIST and handwritten digits; medical images a
 """
 
 import argparse
+import signal
 import sys
 import time
 from pathlib import Path
@@ -34,6 +35,7 @@ def options():
 def main():
     """The command."""
     given = options().parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # in order, so that the page ends too
     page = None
     try:
         if not Path(given.data).is_dir():
