@@ -145,7 +145,7 @@ def test_a_checkpoint_of_other_classes_or_at_its_end_does_not_go_on(place, tmp_p
         train(config.load(CONFIG), resume=tmp_path / "c.ckpt")
     names = sorted(path.name for path in (place / "data" / "v6.1").iterdir())
     torch.save({"hyper_parameters": {"classes": names}, "epoch": 4}, tmp_path / "c.ckpt")
-    with pytest.raises(RetfoundError, match="has 5 epochs, and training.epochs is 5: nothing is left to do"):
+    with pytest.raises(RetfoundError, match=r"has 5 epochs.*nothing is left to do"):
         train(config.load(CONFIG), resume=tmp_path / "c.ckpt")
 
 
