@@ -12,7 +12,7 @@ import sys
 from trainmon import _run as runs
 from trainmon import ranks
 from trainmon import values as conversion
-from trainmon._config import to_dict
+from trainmon._config import Config, to_dict
 from trainmon._native import new_struct
 from trainmon.disabled import DisabledRun
 from trainmon.errors import InvalidError, NotFoundError, TrainmonError
@@ -121,6 +121,7 @@ def _start(options: Any, folder: Any, *, id: str | None, resume: str, name: str 
     started = runs.start(store, options, name=name or (earlier.name if earlier else None), config={**((earlier and earlier.config) or {}), **values})
     if earlier is not None:
         started.continue_steps()
+        started.summary = Config(earlier.summary, started._write_summary)
     _live.add(started)
     return started
 

@@ -66,12 +66,12 @@ class Loop:
         return self.run
 
     def update(self, facts: Mapping[str, Any]) -> None:
-        """Adds what the framework knows to a run that is there already; what the run has is kept."""
+        """Adds what the framework knows to a run that is there already; settings that the run has are kept, and so is what the caller's arguments said."""
         config = facts.get("config") or {}
         missing = {name: value for name, value in config.items() if name not in self.run.config}
         if missing:
             self.run.config.update(missing)
-        row = {name: value for name, value in facts.items() if name not in ("config", "name") and value}
+        row = {name: value for name, value in facts.items() if name not in ("config", "name", *self._init) and value}
         if row:
             self.run.update(**row)
 
@@ -129,14 +129,14 @@ class Loop:
 
     # Control
 
-    def obey(self, *, pause: bool = True) -> bool:
-        """Waits while people want a pause, and gives True once they want the loop to stop. Call it between steps: it is one atomic load."""
+    def obey(self, *, pause: bool = True, timeout: float | None = None) -> bool:
+        """Waits while people want a pause, at most `timeout` seconds; True once they want the loop to stop. Call it between steps: two atomic loads."""
         if not self.live:
             return False
         if self._pause and pause and self.run.control == "pause":
             self.flush()
             begin = time.monotonic()
-            self.run.wait_while_paused()
+            self.run.wait_while_paused(timeout)
             self.paused_seconds += time.monotonic() - begin
         self.stop_asked = self.stop_asked or (self._stop and self.run.should_stop)
         return self.stop_asked

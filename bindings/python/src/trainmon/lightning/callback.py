@@ -1,0 +1,397 @@
+# SPDX-License-Identifier: MIT
+# SPDX-FileCopyrightText: libtrainmon contributors
+"""The callback: phases, progress, losses, epochs, classes, checkpoints, pause and stop.
+
+What costs a wait for the device or a message between processes is done seldom: losses are read every `every_seconds`, the Trainer's metrics at the end of
+epochs, and there on all ranks, since reading them may compute across processes. All other work is that of rank 0.
+"""
+
+from __future__ import annotations
+
+import time
+
+from trainmon.lightning import facts
+from trainmon.lightning import session as sessions
+from trainmon.lightning.bases import Based
+from trainmon.lightning.classes import ClassFigures
+from trainmon.lightning.epochs import TRAIN_LOSSES, Fresh, Mean, row
+from trainmon.lightning.logger import OWN_LOSS, TrainMonLogger
+from trainmon.lightning.previews import Previews
+from trainmon.loop import guarded
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+AGREE_BATCHES = 20  # between agreements of all ranks on whether to stop
+PAUSE_CAP = 60.0  # seconds that rank 0 waits between two batches while others wait for it: far below the timeout of process groups
+PHASE_SECONDS = 1.0  # between events of phases seen before
+
+
+class TrainMonCallback(Based):
+    """A Lightning callback that records a training to a run and obeys its pause and stop; see `trainmon.lightning`. It never raises into the training."""
+
+    room, base = "callbacks", "Callback"
+
+    def __init__(self, run: Any = None, *, every_seconds: float = 0.1, critical: Mapping[str, float] | None = None, groups: Mapping[str, str] | None = None,
+                 pause: bool = True, stop: bool = True, hardware: float = 5.0, images: str | Callable[[Any], Any] | None = None,
+                 class_names: Sequence[str] | None = None, confusion: bool = True, resume: bool = False, **init: Any) -> None:
+        """`run`: one that is open already; else the one of `trainmon.init`, else a new one; further arguments go to `trainmon.init`.
+
+        `every_seconds`: how often values are read from the device. `critical`: least sensitivity by class name; `groups`: group by class name. `pause`, `stop`:
+        whether people may. `hardware`: seconds between figures of the machine, 0 for none. `images`: previews, by the name of their stream or a function of the
+        batch. `class_names`: by default `.classes` of the data. `confusion`: whether figures a class are counted from what validation_step returns.
+        `resume`: a fit with `ckpt_path` goes on in the run that wrote the checkpoint.
+        """
+        super().__init__()
+        options = {**init} if hardware == 5.0 else {"hardware": hardware, **init}
+        self.session = sessions.Session(run, seconds=every_seconds, pause=pause, stop=stop, critical=critical, groups=groups, **options)
+        self.session.deferred = resume
+        self.session.wait_for_logger()
+        self._resume, self._confusion, self._given_names, self._stops = resume, confusion, class_names, stop
+        self._names: list[str] | None = None
+        self._previews = Previews(images) if images else None
+        self._figures: ClassFigures | None = None
+        self._fresh_epoch, self._fresh_step, self._mean = Fresh(), Fresh(), Mean()
+        self._row_epoch: int | None = None
+        self._epoch = 0
+        self._row: dict[str, float] = {}  # the last values of a fit
+        self._other: dict[str, float] = {}  # those of a validation or test by itself
+        self._off = self._many = False
+        self._logger: Any = None
+        self._images = self._batches = self._tick_images = 0
+        self._epoch_begin = self._paused_before = self._last_tick = self._tick_paused = 0.0
+        self._phases: dict[str, float] = {}
+        self._phase = ""
+
+    @property
+    def run(self) -> Any:
+        """The run; None before there is one and on other ranks than 0."""
+        return self.session.loop.run
+
+    # Begin and end
+
+    @guarded
+    def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
+        """Opens the run."""
+        self._off = bool(trainer.fast_dev_run)  # Lightning takes the loggers away then; a trial of the code is no training
+        self._many = trainer.world_size > 1
+        sessions.stop_waiting(self.session)
+        if self._off or not trainer.is_global_zero:
+            return
+        self._logger = next((each for each in trainer.loggers if isinstance(each, TrainMonLogger)), None)
+        self._share(self._logger)
+        session = self.session
+        if stage == "fit":
+            session.begin_fit(trainer, keep=self._logger is not None)
+        session.deferred = self._resume and stage == "fit" and not session.live
+        self._phase = ""
+        if not session.deferred:
+            session.open(**facts.at_setup(trainer, pl_module))
+
+    @guarded
+    def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
+        """Opens a run that goes on where its checkpoint was written: only now has Lightning read that."""
+        if self.session.deferred and trainer.is_global_zero and not self._off:
+            self.session.deferred = False
+            self.session.open(**facts.at_setup(trainer, pl_module))
+
+    def _share(self, logger: Any) -> None:
+        """Takes over the session of the Trainer's logger, with the settings of this callback."""
+        if logger is None or logger.session is self.session:
+            return
+        own, theirs = self.session.loop, logger.session.loop
+        if own.live and not theirs.live:
+            logger.session = self.session
+            return
+        for name in ("seconds", "critical", "groups", "_pause", "_stop"):
+            setattr(theirs, name, getattr(own, name))
+        theirs._init = {**own._init, **theirs._init}
+        self.session = logger.session
+
+    def state_dict(self) -> dict[str, Any]:
+        """Gives what a checkpoint keeps: the id of the run and the images so far."""
+        return {"run_id": self.session.id, "images": self._images}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes what a checkpoint kept."""
+        self._images = int(state_dict.get("images", 0))
+        if self._resume and self.session.deferred:
+            self.session.id = state_dict.get("run_id") or self.session.id
+
+    @guarded
+    def teardown(self, trainer: Any, pl_module: Any, stage: str) -> None:
+        """Ends the run, unless it is the script's own."""
+        if not self.session.live:
+            return
+        run = self.session.loop.run
+        for callback in trainer.checkpoint_callbacks:
+            self.session.checkpoint(callback)
+        stage = str(getattr(stage, "value", stage))
+        if self._other:
+            run.summary.update({name if name.startswith(stage) else f"{stage}/{name}": value for name, value in self._other.items()})
+            self._other = {}
+        if self._row and stage == "fit":
+            run.summary.update({**self._row, "epochs": self._epoch, "global_step": trainer.global_step})
+            loss = next((self._row[name] for name in ("val_loss", "val/loss", OWN_LOSS, *TRAIN_LOSSES) if name in self._row), None)
+            if loss is not None:
+                run.update(final_loss=loss)
+        self.session.close()
+
+    @guarded
+    def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
+        """Ends the run as failed, or as cancelled after Ctrl-C."""
+        self.session.close(exception)
+
+    # Training
+
+    @guarded
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        """Completes what is known of the training."""
+        self._fresh_epoch.take(trainer.callback_metrics)
+        self._row_epoch, self._batches, self._last_tick = None, 0, time.monotonic()
+        self._mean.take()
+        if self.session.live:
+            self.session.loop.update(facts.at_start(trainer))
+            self._names = facts.class_names(trainer, self._given_names)
+
+    @guarded
+    def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
+        """Begins an epoch, and completes the row of the one before."""
+        self._complete_row(trainer)
+        self._epoch_begin, self._paused_before = time.monotonic(), self.session.loop.paused_seconds
+        self._enter("train", trainer.current_epoch)
+        if self.session.live:
+            self.session.loop.run.log(facts.learning_rates(trainer), _step(trainer))
+        self.session.loop.progress(epoch=trainer.current_epoch, epochs=max(0, trainer.max_epochs or 0), batch=0,
+                                   batches=facts.batches(trainer.num_training_batches))
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Records the batch; pauses and stops where people want it."""
+        if self.session.live:
+            self._after_batch(trainer, pl_module, outputs, batch, batch_idx)
+        if self._many and self._stops and (batch_idx + 1) % AGREE_BATCHES == 0:
+            self._agree(trainer)
+
+    @guarded
+    def _after_batch(self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        loop, step = self.session.loop, _step(trainer)
+        loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
+        if loss is not None:
+            self._log_loss(trainer, module, loss, step)
+        self._images += facts.batch_size(batch) * trainer.world_size
+        self._batches += 1
+        loop.progress(batch=batch_idx + 1, images=self._images)
+        if loop.due():
+            self._tick(trainer, step)
+        if self._previews is not None:
+            self._previews.show(loop.run, batch, step, self._names)
+        if loop.obey(timeout=PAUSE_CAP if self._many else None) and not self._many:
+            trainer.should_stop = True
+
+    def _log_loss(self, trainer: Any, module: Any, loss: Any, step: int) -> None:
+        # Lightning divides the loss of automatic optimisation by the batches that it accumulates.
+        factor = trainer.accumulate_grad_batches
+        if factor > 1 and module.automatic_optimization:
+            loss = loss * factor
+        device = getattr(loss, "device", None)
+        if device is None or device.type == "cpu":
+            loss = float(loss)
+            self._mean.add(loss)
+        name = "train/batch_loss" if self._logger is not None and self._logger.has_loss else OWN_LOSS
+        self.session.loop.log(step, {name: loss})
+
+    def _tick(self, trainer: Any, step: int) -> None:
+        """What is recorded every `every_seconds`: speed, learning rates, and what the module logged where no logger of ours does."""
+        loop, now = self.session.loop, time.monotonic()
+        seconds = (now - self._last_tick - (loop.paused_seconds - self._tick_paused)) if self._last_tick else 0.0
+        values = facts.learning_rates(trainer)
+        if seconds > 0 and self._batches:
+            values["train/batch_ms"] = seconds * 1000 / self._batches
+            values["train/images_per_second"] = (self._images - self._tick_images) / seconds
+        loop.run.log(values, step)
+        self._last_tick, self._batches, self._tick_images, self._tick_paused = now, 0, self._images, loop.paused_seconds
+        if self._logger is None:
+            loop.log(step, _as_logged(self._fresh_step.take(trainer.callback_metrics, self._fresh_epoch)))
+
+    @guarded
+    def _agree(self, trainer: Any) -> None:
+        """Stops all ranks at the same batch: each calls it, one message between them."""
+        if trainer.strategy.reduce_boolean_decision(self.session.loop.stop_asked, all=False):
+            trainer.should_stop = True
+
+    @guarded
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        """Records the row of the epoch."""
+        fresh = self._fresh_epoch.take(trainer.callback_metrics)
+        self._row_epoch = trainer.current_epoch
+        if self.session.live:
+            loop = self.session.loop
+            loop.flush()
+            values = row(fresh)
+            mean = self._mean.take()
+            if mean is not None and not any(name in values for name in TRAIN_LOSSES):
+                values[OWN_LOSS] = mean
+            rates = facts.learning_rates(trainer)
+            if rates:
+                values["learning_rate"] = next(iter(rates.values()))
+            values["epoch_time_seconds"] = time.monotonic() - self._epoch_begin - (loop.paused_seconds - self._paused_before)
+            self._write_row(trainer, fresh, values)
+            loop.progress(epoch=trainer.current_epoch + 1, batch=0)
+            self._epoch = trainer.current_epoch + 1
+        if self._many and self._stops:
+            self._agree(trainer)
+
+    def _complete_row(self, trainer: Any) -> None:
+        """Adds what the module logged at the end of the epoch, after this callback."""
+        if self._row_epoch is None:
+            return
+        fresh = self._fresh_epoch.take(trainer.callback_metrics)
+        if self.session.live and fresh:
+            self._write_row(trainer, fresh, row(fresh), self._row_epoch)
+        self._row_epoch = None
+
+    def _write_row(self, trainer: Any, fresh: Mapping[str, Any], values: dict[str, float], epoch: int | None = None) -> None:
+        run = self.session.loop.run
+        if values:
+            run.log_epoch(trainer.current_epoch if epoch is None else epoch, values)
+            self._row.update(values)
+        if self._logger is None and fresh:
+            run.log(_as_logged(fresh), max(0, _step(trainer) - 1))
+
+    @guarded
+    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
+        """Completes the last row."""
+        self._complete_row(trainer)
+        self.session.loop.flush()
+
+    # Evaluation
+
+    @guarded
+    def on_validation_start(self, trainer: Any, pl_module: Any) -> None:
+        """Enters the phase "validate"; a sanity check is one of its own and leaves no values."""
+        self._begin_evaluation(trainer, "sanity" if trainer.sanity_checking else "validate")
+
+    @guarded
+    def on_test_start(self, trainer: Any, pl_module: Any) -> None:
+        """Enters the phase "test"."""
+        self._begin_evaluation(trainer, "test")
+
+    @guarded
+    def on_predict_start(self, trainer: Any, pl_module: Any) -> None:
+        """Enters the phase "predict"."""
+        self._enter("predict")
+
+    def _begin_evaluation(self, trainer: Any, phase: str) -> None:
+        self._enter(phase, trainer.current_epoch)
+        self._figures = None
+        if self._confusion and phase != "sanity" and not self._off:
+            self._names = facts.class_names(trainer, self._given_names)
+            self._figures = ClassFigures(self._names)
+
+    def on_validation_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:  # noqa: PLR0917
+        """Counts the classes of the batch."""
+        self._count(outputs, batch)
+
+    def on_test_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:  # noqa: PLR0917
+        """Counts the classes of the batch."""
+        self._count(outputs, batch)
+
+    def on_predict_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:  # noqa: PLR0917
+        """Waits while people want a pause."""
+        self._count(None, batch)
+
+    @guarded
+    def _count(self, outputs: Any, batch: Any) -> None:
+        if self._figures is not None:
+            try:
+                self._figures.add(outputs, batch)
+            except Exception:
+                self._figures = ClassFigures(self._names)  # nothing of it is recorded: half of the counts would be wrong
+                self._confusion = self._many and self._confusion
+                raise
+        if self.session.live:
+            self.session.loop.due()
+            self.session.loop.obey(timeout=PAUSE_CAP if self._many else None)
+
+    @guarded
+    def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
+        """Records the values and classes of a validation."""
+        if not trainer.sanity_checking:
+            self._end_evaluation(trainer, "val")
+
+    @guarded
+    def on_test_end(self, trainer: Any, pl_module: Any) -> None:
+        """Records the values and classes of a test."""
+        self._end_evaluation(trainer, "test")
+
+    def _end_evaluation(self, trainer: Any, split: str) -> None:
+        fresh = self._fresh_epoch.take(trainer.callback_metrics)
+        figures, self._figures = self._figures, None
+        if figures is not None and self._many:
+            figures.reduce(trainer.strategy)
+        if not self.session.live:
+            return
+        fitting = trainer.state.fn == "fit"
+        epoch = trainer.current_epoch if fitting else max(0, self._epoch - 1)
+        if figures is not None and figures.matrix is not None:
+            self._log_classes(figures, epoch, split)
+        values = row(fresh)
+        if fitting:
+            self._write_row(trainer, fresh, values)
+            self._enter("train", trainer.current_epoch)
+        else:
+            self._other.update(values)
+            if self._logger is None and fresh:
+                self.session.loop.run.log(_as_logged(fresh), max(0, _step(trainer) - 1))
+
+    def _log_classes(self, figures: ClassFigures, epoch: int, split: str) -> None:
+        loop = self.session.loop
+        names = list(figures.names or ()) + [f"class {number}" for number in range(len(figures.names or ()), figures.size)]
+        groups = [loop.groups.get(name) for name in names] if loop.groups else None
+        loop.run.log_confusion(figures.matrix.cpu(), names, epoch=epoch, split=split, groups=groups)
+        areas = dict(zip(names, figures.areas(), strict=False))
+        if any(area is not None for area in areas.values()):
+            # A row that is written stands in place of the one that the matrix gives: so it has to have all of its figures.
+            kept = loop.run.store.results("validation_results", loop.run.id, epoch=epoch, by_epoch=True, dataset_split=split)
+            loop.run.log_validation(epoch, {each["class_name"]: {**_figures(each), "auc_roc": areas[each["class_name"]]} for each in kept
+                                            if each["class_name"] in areas}, split)
+
+    # Phases
+
+    def _enter(self, phase: str, epoch: int | None = None) -> None:
+        """Records a change of phase; one that was seen less than a second ago is left out, so that short epochs don't fill the store."""
+        if phase == self._phase or not self.session.live:
+            return
+        self._phase, now = phase, time.monotonic()
+        if now >= self._phases.get(phase, 0.0):
+            self._phases[phase] = now + PHASE_SECONDS
+            self.session.loop.phase(phase, epoch)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leaves out what Lightning hangs on a callback and what is found again at setup."""
+        return {name: value for name, value in self.__dict__.items() if name not in ("log", "log_dict")} | {"_logger": None, "_figures": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """In another process the logger that was made with this callback finds it as here."""
+        self.__dict__.update(state)
+        if self.session.id is None:
+            self.session.wait_for_logger()
+
+
+def _step(trainer: Any) -> int:
+    """Gives the step of Lightning's loggers: batches that stepped, whatever the number of optimizers; global_step counts each of these."""
+    loop = getattr(trainer.fit_loop, "epoch_loop", None)
+    return int(getattr(loop, "_batches_that_stepped", trainer.global_step))
+
+
+def _as_logged(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Gives the values under the names that a logger sees: of x, x_step and x_epoch not x."""
+    return {name: value for name, value in metrics.items() if f"{name}_step" not in metrics and f"{name}_epoch" not in metrics}
+
+
+def _figures(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """Gives what a row of results says of a class."""
+    names = ("class_group", "images", "instances", "support", "accuracy", "precision", "recall", "f1_score", "sensitivity", "specificity")
+    return {name: kept[name] for name in names if kept.get(name) is not None}

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT
+# SPDX-FileCopyrightText: libtrainmon contributors
+"""create_monitoring_callback by itself: arguments, and the callback for loops of one's own."""
+
+import subprocess
+import sys
+import time
+
+import numpy
+import pytest
+from conftest import environment
+from sklearn.datasets import load_digits
+
+import trainmon
+from trainmon.monitoring import KINDS, BasicCallback, create_monitoring_callback
+
+
+def test_an_unknown_type_names_the_choices():
+    with pytest.raises(ValueError, match="callback_type is 'tensorboard'") as raised:
+        create_monitoring_callback("tensorboard")
+    assert all(name in str(raised.value) for name in KINDS)
+
+
+@pytest.mark.parametrize("frequency", [0, -1, float("inf"), float("nan"), "10", None, True])
+def test_a_frequency_that_is_none(frequency):
+    with pytest.raises(ValueError, match="update_frequency"):
+        create_monitoring_callback("basic", update_frequency=frequency)
+
+
+@pytest.mark.parametrize("threshold", [1.01, -0.1, "0.9", None, float("nan"), True])
+def test_a_threshold_that_is_no_share_is_named(threshold):
+    with pytest.raises(ValueError, match=r"critical_thresholds\['RAO'\]"):
+        create_monitoring_callback("basic", critical_thresholds={"RAO": threshold})
+
+
+def test_nothing_is_imported_but_what_is_named():
+    code = ("import sys, trainmon.monitoring as m; m.create_monitoring_callback('python'); "
+            "print([n for n in ('torch', 'lightning', 'keras', 'transformers', 'ultralytics', 'numpy') if n in sys.modules])")
+    assert subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def train(callback, epochs=3):
+    """A softmax regression on the handwritten digits in numpy, for the first 1,200; gives the last matrix of the rest."""
+    data = load_digits()
+    x, y = data.data / 16, data.target
+    weights, names = numpy.zeros((64, 10)), [f"digit_{i}" for i in range(10)]
+    callback.on_train_begin(epochs=epochs, batches=12, config={"lr": 0.5})
+    before = callback.run.store.conditions(callback.run.id)
+    for epoch in range(epochs):
+        for begin in range(0, 1200, 100):
+            batch, wanted = x[begin:begin + 100], y[begin:begin + 100]
+            scores = batch @ weights
+            chances = numpy.exp(scores - scores.max(1, keepdims=True))
+            chances /= chances.sum(1, keepdims=True)
+            loss = -numpy.log(chances[numpy.arange(100), wanted]).mean()
+            weights += 0.5 * batch.T @ (numpy.eye(10)[wanted] - chances) / 100
+            if callback.on_batch_end({"train/loss": loss}, images=100):
+                callback.on_train_end()
+                return before, None
+        matrix = numpy.zeros((10, 10), int)
+        numpy.add.at(matrix, (y[1200:], (x[1200:] @ weights).argmax(1)), 1)
+        callback.on_epoch_end(epoch, {"val/accuracy": matrix.trace() / matrix.sum()}, confusion=matrix, class_names=names)
+    callback.on_train_end()
+    return before, matrix
+
+
+def test_a_loop_of_ones_own():
+    callback = create_monitoring_callback("basic", critical_thresholds={"digit_8": 0.99}, name="plain", groups={"digit_0": "round", "digit_8": "round"})
+    assert isinstance(callback, BasicCallback)
+    before, matrix = train(callback)
+    assert before == {"digit_8": {"sensitivity": None, "threshold": 0.99, "status": None}}
+    store, id = trainmon.Store("trainmon"), callback.run.id
+    record = store.run(id)
+    assert (record.status, record.name, record.epochs, record.config) == ("completed", "plain", 3, {"lr": 0.5})
+    assert store.metrics(id)["train/loss"]["count"] == 36
+    assert store.epochs(id)[-1]["val_accuracy"] == matrix.trace() / matrix.sum()
+    sensitivity = matrix[8, 8] / matrix[8].sum()
+    assert store.conditions(id)["digit_8"]["sensitivity"] == pytest.approx(sensitivity)
+    assert store.conditions(id)["digit_8"]["status"] == ("ok" if sensitivity >= 0.99 else "warning" if sensitivity >= 0.97 else "critical")
+    assert store.results("confusion_matrices", id)[0]["class_names"][8] == "digit_8"
+
+
+def test_without_classes_and_hardware(caplog):
+    callback = create_monitoring_callback("python", critical_thresholds={"digit_8": 0.99}, enable_class_monitoring=False, enable_system_monitoring=False)
+    assert "enable_class_monitoring is False" in caplog.text
+    train(callback, epochs=1)
+    store, id = trainmon.Store("trainmon"), callback.run.id
+    assert store.results("confusion_matrices", id) == store.results("validation_results", id) == []
+    assert set(store.metrics(id)) == {"train/loss", "val/accuracy"}
+
+
+def test_update_frequency_is_updates_a_second():
+    """Progress is told no more often than that; the machine's figures are there unless they are switched off."""
+    callback = create_monitoring_callback("basic", update_frequency=2, hardware=0.2)
+    callback.on_train_begin(epochs=1, batches=1000)
+    told, end = set(), time.monotonic() + 1.2
+    while time.monotonic() < end:
+        callback.on_batch_end()
+        told.add(callback.run.store.run(callback.run.id).progress["batch"])
+    callback.on_train_end()
+    assert 2 <= len(told) <= 4
+    assert any(name.startswith("system/") for name in callback.run.store.metrics(callback.run.id))
+
+
+def test_a_stop_ends_the_loop():
+    callback = create_monitoring_callback("basic")
+    callback.on_train_begin()
+    callback.run.request("stop")
+    assert train(callback)[1] is None
+    assert trainmon.Store("trainmon").run(callback.run.id).status == "cancelled"
