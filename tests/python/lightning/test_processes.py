@@ -76,9 +76,17 @@ def test_two_ranks_obey_together(what, store):
         assert {"paused", "resumed"} <= {event["kind"] for event in store.events(run.id)}
 
 
-@pytest.mark.parametrize(("strategy", "ranks"), [("ddp", 2), ("ddp_fork", 2)])
-def test_the_scripts_run_with_two_ranks(strategy, ranks, store):
-    process = start(PACKAGES[0], strategy, "init")
+def test_a_fork_below_the_scripts_run_trains_unrecorded(store):
+    process = start(PACKAGES[0], "ddp_fork", "init")
+    output = finish(process)
+    assert process.returncode == 0, output
+    assert "this training is not recorded" in output  # a forked child can't use a store that its parent had open
+    assert "max_epochs=2` reached" in output
+    assert run_of(store).status == "completed"
+
+
+def test_the_scripts_run_with_two_ranks(store):
+    process = start(PACKAGES[0], "ddp", "init")
     output = finish(process)
     assert process.returncode == 0, output
     run = run_of(store)
