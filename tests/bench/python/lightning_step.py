@@ -8,9 +8,11 @@ JSON each: name, measured, unit, what. usage: lightning_step.py [BATCHES]
 
 import json
 import logging
+import os
 import sys
 import tempfile
 import time
+import timeit
 
 import torch
 from lightning import pytorch as lightning
@@ -51,6 +53,21 @@ def timed(owner, name, spent):
     setattr(owner, name, call)
 
 
+def repeated():
+    """Gives the seconds of the callback's body called again and again in a batch: its own work, without the cold caches of a step."""
+    callback, found = TrainMonCallback(), []
+
+    class Repeat(lightning.Callback):
+        def on_train_batch_end(self, trainer, module, outputs, batch, index):
+            if index == 10:
+                found.extend(timeit.repeat(lambda: callback.on_train_batch_end(trainer, module, outputs, batch, index), number=2_000, repeat=5))
+
+    trainer = lightning.Trainer(max_epochs=1, limit_train_batches=12, callbacks=[callback, Repeat()], logger=False, accelerator="cpu", devices=1,
+                                enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False)
+    trainer.fit(Small(), DataLoader(TensorDataset(torch.rand(12 * BATCH, 64), torch.randint(10, (12 * BATCH,))), BATCH))
+    return min(found) / 2_000
+
+
 def main():
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     torch.set_num_threads(1)
@@ -67,6 +84,7 @@ def main():
     ordered = sorted(batch_ends)
     mean = (sum(batch_ends) + sum(logs)) / BATCHES
     for name, value, unit, what in [
+        ("lightning_body", repeated() * 1e6, "us", "callback in a batch, repeated: its own work"),
         ("lightning_step_p50", ordered[len(ordered) // 2] * 1e6, "us", "callback in a batch without reading"),
         ("lightning_step_mean", mean * 1e6, "us", "callback and logger, mean of all batches with what is done every 0.1 s"),
         ("lightning_step_share", 100 * mean / step, "%", "of the step of a small model"),
@@ -78,8 +96,6 @@ def main():
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        import os
-
         os.environ["TRAINMON_DIR"] = folder
         main()
         trainmon.finish()

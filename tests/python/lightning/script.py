@@ -47,7 +47,8 @@ def main(package, strategy, what):
     epochs = 100 if what in ("stop", "wait") else 2
     if what == "init":
         trainmon.init(name="script")
-    trainer = digits.trainer(package, TrainMonCallback(notes="n", critical={"digit 1": 0.9}), Watch(), logger=TrainMonLogger(), max_epochs=epochs, **many)
+    watch = () if strategy == "ddp_spawn" else (Watch(),)  # a class of a function can't be pickled
+    trainer = digits.trainer(package, TrainMonCallback(notes="n", critical={"digit 1": 0.9}), *watch, logger=TrainMonLogger(), max_epochs=epochs, **many)
     trainer.fit(digits.module(package), *digits.loaders(workers=1 if what == "workers" else 0))
 
 
