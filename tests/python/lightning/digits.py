@@ -98,6 +98,6 @@ def __getattr__(name):
 
 
 def trainer(package, *callbacks, **options):
-    defaults = {"max_epochs": 2, "logger": False, "enable_progress_bar": False, "enable_model_summary": False, "enable_checkpointing": False,
-                "log_every_n_steps": 3, "accelerator": "cpu", "devices": 1}
+    defaults = {"max_epochs": 2, "logger": False, "enable_progress_bar": False, "enable_model_summary": False,
+                "enable_checkpointing": False, "log_every_n_steps": 3, "accelerator": "cpu", "devices": 1}
     return package.Trainer(callbacks=list(callbacks), **{**defaults, **options})
