@@ -80,7 +80,8 @@ class TwoOptimizers(Common):
 
 @functools.cache
 def made(package, base):
-    return type(base.__name__, (base, package.LightningModule), {"__module__": __name__, "__qualname__": f"{base.__name__}_{package.__name__}".replace(".", "__")})
+    name = f"{base.__name__}_{package.__name__}".replace(".", "__")
+    return type(base.__name__, (base, package.LightningModule), {"__module__": __name__, "__qualname__": name})
 
 
 def module(package, base=Common, **options):

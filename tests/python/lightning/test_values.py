@@ -86,7 +86,8 @@ def test_what_is_known_of_the_training(package, store):
     run = only(store)
     assert (run.name, run.status, run.notes, run.model_type, run.dataset_name) == ("first", "completed", "n", "Common", "Digits")
     assert (run.dataset_size, run.batch_size, run.epochs, run.learning_rate, run.tags) == (digits.TRAIN, digits.BATCH, 2, 0.01, ["project:p"])
-    assert {name: run.config[name] for name in ("lr", "hidden", "mine", "parameters")} == {"lr": 0.01, "hidden": 16, "mine": 1, "parameters": 64 * 16 + 16 + 170}
+    assert {name: run.config[name] for name in ("lr", "hidden", "mine", "parameters")} == \
+        {"lr": 0.01, "hidden": 16, "mine": 1, "parameters": 64 * 16 + 16 + 170}
     assert (run.progress["epoch"], run.progress["images"]) == (2, 2 * digits.TRAIN)
     assert run.model_path == fit.checkpoint_callback.best_model_path
     saved = [event for event in store.events(run.id) if event["kind"] == "checkpoint"]
