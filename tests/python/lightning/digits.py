@@ -3,6 +3,7 @@
 """Real trainings of a second: a small network on scikit-learn's handwritten digits."""
 
 import functools
+import importlib
 
 import torch
 from sklearn.datasets import load_digits
@@ -79,18 +80,25 @@ class TwoOptimizers(Common):
 
 @functools.cache
 def made(package, base):
-    return type(base.__name__, (base, package.LightningModule), {"__module__": __name__, "__qualname__": f"{base.__name__}_{package.__name__}"})
+    name = f"{base.__name__}_{package.__name__}".replace(".", "__")
+    return type(base.__name__, (base, package.LightningModule), {"__module__": __name__, "__qualname__": name})
 
 
 def module(package, base=Common, **options):
     """Gives a module of a package, the same weights each time."""
     torch.manual_seed(1)
-    kind = made(package, base)
-    globals()[kind.__qualname__] = kind  # for pickle
-    return kind(**options)
+    return made(package, base)(**options)
+
+
+def __getattr__(name):
+    """Finds a class again where a process was spawned."""
+    base, _, package = name.partition("_")
+    if base not in ("Common", "TwoOptimizers") or not package:
+        raise AttributeError(name)
+    return made(importlib.import_module(package.replace("__", ".")), globals()[base])
 
 
 def trainer(package, *callbacks, **options):
-    defaults = {"max_epochs": 2, "logger": False, "enable_progress_bar": False, "enable_model_summary": False, "enable_checkpointing": False,
-                "log_every_n_steps": 3, "accelerator": "cpu", "devices": 1}
+    defaults = {"max_epochs": 2, "logger": False, "enable_progress_bar": False, "enable_model_summary": False,
+                "enable_checkpointing": False, "log_every_n_steps": 3, "accelerator": "cpu", "devices": 1}
     return package.Trainer(callbacks=list(callbacks), **{**defaults, **options})

@@ -9,7 +9,6 @@ import time
 
 import digits
 import pytest
-
 import trainmon
 from trainmon.lightning import TrainMonCallback, TrainMonLogger
 
@@ -23,7 +22,7 @@ class At:
     """Calls a function after a batch; made a callback of the package."""
 
     def __new__(cls, package, batch, function):
-        def on_train_batch_end(self, trainer, module, outputs, data, index):
+        def on_train_batch_end(self, trainer, module, outputs, data, index):  # noqa: PLR0917
             if trainer.current_epoch == 0 and index == batch:
                 function(trainer)
 

@@ -9,9 +9,8 @@ import digits
 import numpy
 import pytest
 import torch
-from sklearn.metrics import confusion_matrix, roc_auc_score
-
 import trainmon
+from sklearn.metrics import confusion_matrix, roc_auc_score
 from trainmon.lightning import TrainMonCallback, TrainMonLogger
 
 BATCHES = digits.TRAIN // digits.BATCH
@@ -81,12 +80,14 @@ def test_the_loss_of_each_batch(package, store):
 
 
 def test_what_is_known_of_the_training(package, store):
-    fit = digits.trainer(package, TrainMonCallback(project="p", notes="n", config={"mine": 1}), logger=TrainMonLogger(name="first"), enable_checkpointing=True)
+    callback = TrainMonCallback(project="p", notes="n", config={"mine": 1})
+    fit = digits.trainer(package, callback, logger=TrainMonLogger(name="first"), enable_checkpointing=True)
     fit.fit(digits.module(package, hidden=16), *digits.loaders())
     run = only(store)
     assert (run.name, run.status, run.notes, run.model_type, run.dataset_name) == ("first", "completed", "n", "Common", "Digits")
     assert (run.dataset_size, run.batch_size, run.epochs, run.learning_rate, run.tags) == (digits.TRAIN, digits.BATCH, 2, 0.01, ["project:p"])
-    assert {name: run.config[name] for name in ("lr", "hidden", "mine", "parameters")} == {"lr": 0.01, "hidden": 16, "mine": 1, "parameters": 64 * 16 + 16 + 170}
+    assert {name: run.config[name] for name in ("lr", "hidden", "mine", "parameters")} == \
+        {"lr": 0.01, "hidden": 16, "mine": 1, "parameters": 64 * 16 + 16 + 170}
     assert (run.progress["epoch"], run.progress["images"]) == (2, 2 * digits.TRAIN)
     assert run.model_path == fit.checkpoint_callback.best_model_path
     saved = [event for event in store.events(run.id) if event["kind"] == "checkpoint"]
@@ -128,13 +129,15 @@ def test_critical_rules_stand_before_the_first_value(package, store):
             self.found = trainmon.Store("trainmon").conditions(only(store).id)
 
     look = Look()
-    digits.trainer(package, TrainMonCallback(critical={"digit 1": 0.9}), look, max_epochs=1, num_sanity_val_steps=0).fit(digits.module(package), *digits.loaders())
+    callback = TrainMonCallback(critical={"digit 1": 0.9})
+    digits.trainer(package, callback, look, max_epochs=1, num_sanity_val_steps=0).fit(digits.module(package), *digits.loaders())
     assert look.found["digit 1"]["threshold"] == 0.9
 
 
 def test_accumulation_counts_steps_and_keeps_whole_losses(package, store):
     module = digits.module(package)
-    digits.trainer(package, TrainMonCallback(), logger=TrainMonLogger(), accumulate_grad_batches=2, max_epochs=1, log_every_n_steps=1).fit(module, *digits.loaders())
+    trainer = digits.trainer(package, TrainMonCallback(), logger=TrainMonLogger(), accumulate_grad_batches=2, max_epochs=1, log_every_n_steps=1)
+    trainer.fit(module, *digits.loaders())
     run = only(store)
     own, logged = points(store, run, "train/loss"), points(store, run, "train_loss_step")
     assert [step for step, _ in own] == [batch // 2 for batch in range(BATCHES)]
@@ -159,6 +162,7 @@ def test_nothing_of_the_training_changes(package):
     for watched in (False, True):
         torch.manual_seed(3)
         module = digits.module(package)
-        digits.trainer(package, *([TrainMonCallback(images="digits")] if watched else []), logger=TrainMonLogger() if watched else False).fit(module, *digits.loaders())
+        callbacks = [TrainMonCallback(images="digits")] if watched else []
+        digits.trainer(package, *callbacks, logger=TrainMonLogger() if watched else False).fit(module, *digits.loaders())
         weights.append(torch.nn.utils.parameters_to_vector(module.parameters()))
     assert torch.equal(*weights)

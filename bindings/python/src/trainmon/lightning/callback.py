@@ -60,6 +60,8 @@ class TrainMonCallback(Based):
         self._other: dict[str, float] = {}  # those of a validation or test by itself
         self._off = self._many = False
         self._logger: Any = None
+        self._steps: Any = None  # what counts the steps of loggers
+        self._world = self._factor = 1
         self._images = self._batches = self._tick_images = 0
         self._epoch_begin = self._paused_before = self._last_tick = self._tick_paused = 0.0
         self._phases: dict[str, float] = {}
@@ -160,6 +162,9 @@ class TrainMonCallback(Based):
     def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
         """Begins an epoch, and completes the row of the one before."""
         self._complete_row(trainer)
+        # Lightning divides the loss of automatic optimisation by the batches that it accumulates.
+        self._factor = trainer.accumulate_grad_batches if pl_module.automatic_optimization else 1
+        self._world, self._steps = trainer.world_size, trainer.fit_loop.epoch_loop
         self._epoch_begin, self._paused_before = time.monotonic(), self.session.loop.paused_seconds
         self._enter("train", trainer.current_epoch)
         if self.session.live:
@@ -176,11 +181,11 @@ class TrainMonCallback(Based):
 
     @guarded
     def _after_batch(self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        loop, step = self.session.loop, _step(trainer)
+        loop, step = self.session.loop, self._steps._batches_that_stepped
         loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
         if loss is not None:
-            self._log_loss(trainer, module, loss, step)
-        self._images += facts.batch_size(batch) * trainer.world_size
+            self._log_loss(loss, step)
+        self._images += facts.batch_size(batch) * self._world
         self._batches += 1
         loop.progress(batch=batch_idx + 1, images=self._images)
         if loop.due():
@@ -190,17 +195,16 @@ class TrainMonCallback(Based):
         if loop.obey(timeout=PAUSE_CAP if self._many else None) and not self._many:
             trainer.should_stop = True
 
-    def _log_loss(self, trainer: Any, module: Any, loss: Any, step: int) -> None:
-        # Lightning divides the loss of automatic optimisation by the batches that it accumulates.
-        factor = trainer.accumulate_grad_batches
-        if factor > 1 and module.automatic_optimization:
-            loss = loss * factor
-        device = getattr(loss, "device", None)
-        if device is None or device.type == "cpu":
+    def _log_loss(self, loss: Any, step: int) -> None:
+        if self._factor > 1:
+            loss = loss * self._factor
+        name = "train/batch_loss" if self._logger is not None and self._logger.has_loss else OWN_LOSS
+        if getattr(loss, "is_cpu", True):
             loss = float(loss)
             self._mean.add(loss)
-        name = "train/batch_loss" if self._logger is not None and self._logger.has_loss else OWN_LOSS
-        self.session.loop.log(step, {name: loss})
+            self.session.loop.run.log({name: loss}, step)
+        else:
+            self.session.loop.log(step, {name: loss})
 
     def _tick(self, trainer: Any, step: int) -> None:
         """What is recorded every `every_seconds`: speed, learning rates, and what the module logged where no logger of ours does."""
@@ -371,7 +375,7 @@ class TrainMonCallback(Based):
 
     def __getstate__(self) -> dict[str, Any]:
         """Leaves out what Lightning hangs on a callback and what is found again at setup."""
-        return {name: value for name, value in self.__dict__.items() if name not in ("log", "log_dict")} | {"_logger": None, "_figures": None}
+        return {name: value for name, value in self.__dict__.items() if name not in ("log", "log_dict")} | {"_logger": None, "_figures": None, "_steps": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """In another process the logger that was made with this callback finds it as here."""

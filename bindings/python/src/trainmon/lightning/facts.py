@@ -97,6 +97,8 @@ def batches(count: Any) -> int:
 
 def batch_size(batch: Any) -> int:
     """Gives the number of samples of a batch by its first tensor; 0 is unknown."""
+    if isinstance(batch, (list, tuple)) and batch:
+        batch = batch[0]
     for _ in range(8):
         shape = getattr(batch, "shape", None)
         if shape is not None:

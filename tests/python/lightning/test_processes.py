@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: MIT
+# SPDX-FileCopyrightText: libtrainmon contributors
+"""Scripts in processes of their own: two ranks by each of Lightning's launchers, Ctrl-C, kill, workers."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+import pytest
+import trainmon
+from digits import TRAIN
+
+SCRIPT = pathlib.Path(__file__).parent / "script.py"
+PACKAGES = ("lightning.pytorch", "pytorch_lightning")
+LIMIT = 240
+
+
+def start(*arguments):
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("TRAINMON_", "RANK", "LOCAL_RANK"))}
+    clean["PYTHONPATH"] = str(pathlib.Path(trainmon.__file__).parents[1])
+    return subprocess.Popen([sys.executable, "-W", "ignore", str(SCRIPT), *arguments], env=clean, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                            start_new_session=True)
+
+
+def finish(process):
+    try:
+        output, _ = process.communicate(timeout=LIMIT)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
+    return output
+
+
+def run_of(store):
+    (run,) = store.runs()
+    return run
+
+
+def seen(rank):
+    return json.loads(pathlib.Path(f"rank{rank}.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(("package", "strategy"), [(PACKAGES[0], "ddp"), (PACKAGES[1], "ddp"), (PACKAGES[0], "ddp_fork"), (PACKAGES[1], "ddp_fork"),
+                                                   (PACKAGES[0], "ddp_spawn")])
+def test_two_ranks_are_one_run(package, strategy, store):
+    process = start(package, strategy, "plain")
+    output = finish(process)
+    assert process.returncode == 0, output
+    assert "failed, the training goes on" not in output
+    run = run_of(store)
+    assert (run.status, run.notes, run.progress["images"]) == ("completed", "n", 2 * TRAIN)
+    assert len(store.points(run.id, "train/loss")) == TRAIN // 64 // 2 * 2  # of rank 0 alone
+    rows = store.epochs(run.id)
+    assert [row["epoch"] for row in rows] == [0, 1]
+    assert strategy == "ddp_spawn" or rows[1]["val_loss"] == pytest.approx(seen(0)["metrics"]["val_loss"])
+    (matrix,) = [matrix for matrix in store.results("confusion_matrices", run.id) if matrix["epoch"] == 1]
+    assert sum(map(sum, matrix["matrix"])) == 320  # of both ranks
+    assert len(store.results("validation_results", run.id, by_epoch=True, epoch=1)) == 10
+
+
+@pytest.mark.parametrize("what", ["stop", "pause"])
+def test_two_ranks_obey_together(what, store):
+    process = start(PACKAGES[0], "ddp", what)
+    output = finish(process)
+    assert process.returncode == 0, output
+    run = run_of(store)
+    assert seen(0)["steps"] == seen(1)["steps"]
+    assert run.status == ("cancelled" if what == "stop" else "completed")
+    if what == "stop":
+        assert seen(0)["steps"] < 100
+    else:
+        assert {"paused", "resumed"} <= {event["kind"] for event in store.events(run.id)}
+
+
+def test_a_fork_below_the_scripts_run_trains_unrecorded(store):
+    process = start(PACKAGES[0], "ddp_fork", "init")
+    output = finish(process)
+    assert process.returncode == 0, output
+    assert "this training is not recorded" in output  # a forked child can't use a store that its parent had open
+    assert "max_epochs=2` reached" in output
+    assert run_of(store).status == "completed"
+
+
+def test_the_scripts_run_with_two_ranks(store):
+    process = start(PACKAGES[0], "ddp", "init")
+    output = finish(process)
+    assert process.returncode == 0, output
+    run = run_of(store)
+    assert (run.name, run.status) == ("script", "completed")
+    assert len(store.points(run.id, "train/loss")) == TRAIN // 64 // 2 * 2
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_ctrl_c(package, store):
+    process = start(package, "auto", "wait")
+    for line in process.stdout:
+        if line.startswith("batch"):
+            break
+    os.kill(process.pid, signal.SIGINT)
+    output = finish(process)
+    assert process.returncode == 1, output
+    assert run_of(store).status == "cancelled"
+
+
+def test_kill(store):
+    process = start(PACKAGES[0], "auto", "wait")
+    for line in process.stdout:
+        if line.startswith("batch"):
+            break
+    process.kill()
+    finish(process)
+    store.recover()
+    run = run_of(store)
+    assert run.status == "interrupted"
+    assert len(store.points(run.id, "train/loss")) >= 1
+
+
+def test_workers(store):
+    process = start(PACKAGES[0], "auto", "workers")
+    output = finish(process)
+    assert process.returncode == 0, output
+    assert run_of(store).status == "completed"
