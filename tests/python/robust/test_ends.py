@@ -8,6 +8,7 @@ import random
 import signal
 import statistics
 import struct
+import sys
 import time
 
 import pytest
@@ -193,7 +194,6 @@ def test_warnings_as_errors():
             run.log({"a": 1, "b": 2})
             run.log_epoch(0, {"a": 1})
             run.alert("x")
-            run.alert("x")
         store = trainmon.Store("trainmon")
         print(store.run(run.id).status, len(store.points(run.id, "a")))
         store.close()
@@ -201,9 +201,10 @@ def test_warnings_as_errors():
     assert (code, out, err) == (0, "completed 1\n", "")
 
 
-def test_subinterpreters_are_refused():
-    """cffi's modules can be in one interpreter only; that is an ImportError there, not a crash."""
+def test_subinterpreters():
+    """From Python 3.12 on cffi's modules refuse to be loaded there: an ImportError, no crash, and the run beside it goes on."""
     code, out, err = script.train("""
+        import sys
         import trainmon
         try:
             import _interpreters as interpreters
@@ -212,13 +213,12 @@ def test_subinterpreters_are_refused():
         run = trainmon.init()
         other = interpreters.create()
         try:
-            failed = interpreters.run_string(other, "import trainmon")
-            print("refused" if failed else "loaded")
-        except Exception:
-            print("refused")
+            print("refused" if interpreters.run_string(other, "import trainmon") else "loaded")
+        except Exception as error:
+            print("refused" if "ImportError" in str(error) else error)
         interpreters.destroy(other)
         run.log({"a": 1})
     """)
     assert code == 0, err
-    assert out.strip() in ("refused", "loaded"), err
+    assert out == ("refused\n" if sys.version_info >= (3, 12) else "loaded\n"), err
     assert script.record().status == "completed" and script.points("a") == [(0, 1)]
