@@ -9,6 +9,8 @@ import textwrap
 
 import trainmon
 
+PIPE = subprocess.PIPE
+
 PACKAGE = os.path.dirname(os.path.dirname(trainmon.__file__))
 
 
