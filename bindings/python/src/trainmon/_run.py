@@ -90,9 +90,12 @@ class Run(Results):
         """
         if step is None:
             step = self._step
-        elif step.__class__ is not int:  # numpy's and torch's are no counters
-            self._log_slowly(data, step, commit)
-            return
+        elif step.__class__ is not int:  # a scalar of numpy or torch, that would wrap around or stay on the device
+            try:
+                step = int(step)
+            except Exception:
+                self._log_slowly(data, step, commit)
+                return
         try:
             metrics, count = self._plans[tuple(data)]
             code = self._log_batch(self._session, step, metrics, [*data.values()], count)
