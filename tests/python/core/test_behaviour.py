@@ -7,9 +7,9 @@ import math
 import os
 
 import pytest
+from trainmon._core import ffi, lib
 
 import trainmon
-from trainmon._core import ffi, lib
 from trainmon._native import CONTROLS, STATUSES, json_call, new_struct, to_bytes
 from trainmon.errors import check
 
@@ -144,7 +144,8 @@ class Runner:
         check(lib.tmon_result_add(ffi.NULL, self.store.handle, KINDS[call["kind"]], row.encode()))
 
     def do_confusion(self, call):
-        options = new_struct("tmon_confusion", epoch=call["epoch"], class_count=len(call["classes"]), class_names=call["classes"], class_groups=call.get("groups"),
+        classes = call["classes"]
+        options = new_struct("tmon_confusion", epoch=call["epoch"], class_count=len(classes), class_names=classes, class_groups=call.get("groups"),
                              counts=ffi.new("uint64_t[]", call["counts"]))
         check(lib.tmon_confusion_add(ffi.NULL, self.store.handle, self.id_of(call).encode(), options))
 

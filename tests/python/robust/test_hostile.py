@@ -72,15 +72,18 @@ def wide():
 
 
 VALUES = [
-    0, 1, -1, True, 10**30, -(10**400), 2**63, -(2**63) - 1, 2**64 - 1, 0.5, 1e308, 5e-324, -0.0, float("nan"), float("inf"), -float("inf"), None, "", "text", "\ud800",
-    "a\0b", "1.5", b"bytes", bytearray(b"1"), b"\xff\xfe", 1j, decimal.Decimal("sNaN"), decimal.Decimal("1e999999"), decimal.Decimal("0.1"), fractions.Fraction(1, 3),
-    [], [1, 2], (), {}, set(), {1, 2}, recursive(), object(), type, len, Raises(), Sleeps(), LooksLikeATensor(), range(5), iter([1]), NotImplemented, ...,
-    numpy.float32("nan"), numpy.array([]), numpy.array([[7.0]]), numpy.zeros((3, 3)), numpy.ma.masked, numpy.array(Raises(), dtype=object), numpy.datetime64("2020"),
+    0, 1, -1, True, 10**30, -(10**400), 2**63, -(2**63) - 1, 2**64 - 1, 0.5, 1e308, 5e-324, -0.0, float("nan"), float("inf"), -float("inf"), None, "", "text",
+    "\ud800", "a\0b", "1.5", b"bytes", bytearray(b"1"), b"\xff\xfe", 1j, decimal.Decimal("sNaN"), decimal.Decimal("1e999999"), decimal.Decimal("0.1"),
+    fractions.Fraction(1, 3), [], [1, 2], (), {}, set(), {1, 2}, recursive(), object(), type, len, Raises(), Sleeps(), LooksLikeATensor(), range(5),
+    iter([1]), NotImplemented, ...,
+    numpy.float32("nan"), numpy.array([]), numpy.array([[7.0]]), numpy.zeros((3, 3)), numpy.ma.masked, numpy.array(Raises(), dtype=object),
+    numpy.datetime64("2020"),
     *(numpy.zeros(1, dtype)[0] for dtype in "?bBhHiIlLqQefdgFDGSUVOMm"), *(numpy.zeros(shape, dtype) for dtype in "?bdgDSUVOMm" for shape in ((), (1,), (2,), (0,))),
 ]
-NAMES = ["a", "b/c", "", " ", "x" * 250, "x" * 300, "é" * 200, "\ud800", "a\0b", "a\nb", "\x7f", "\u202e", "😀", "../../etc/passwd", "'; DROP TABLE metrics; --", 7, 1.5, None,
-         ("a", 1), b"bytes", True, float("nan"), Raises]
-STEPS = [None, None, None, 0, 7, -5, 2**63 - 1, 2**63, -(2**63), 10**40, 1.5, float("nan"), float("inf"), "3", "x", [], numpy.int64(3), numpy.uint8(255), numpy.float32(2), Raises(), True]
+NAMES = ["a", "b/c", "", " ", "x" * 250, "x" * 300, "é" * 200, "\ud800", "a\0b", "a\nb", "\x7f", "\u202e", "😀", "../../etc/passwd", "'; DROP TABLE metrics; --", 7, 1.5,
+         None, ("a", 1), b"bytes", True, float("nan"), Raises]
+STEPS = [None, None, None, 0, 7, -5, 2**63 - 1, 2**63, -(2**63), 10**40, 1.5, float("nan"), float("inf"), "3", "x", [], numpy.int64(3),
+         numpy.uint8(255), numpy.float32(2), Raises(), True]
 
 
 def random_calls(run, draw, count):
@@ -95,7 +98,8 @@ def random_calls(run, draw, count):
         return draw.choice(VALUES) if draw.random() < 0.1 else {name(): value() for _ in range(draw.randrange(5))}
 
     rare = [
-        lambda: run.log_epoch(draw.choice(STEPS), data()), lambda: run.progress(epoch=value(), epochs=value(), batch=value(), fraction=value()),
+        lambda: run.log_epoch(draw.choice(STEPS), data()),
+        lambda: run.progress(epoch=value(), epochs=value(), batch=value(), fraction=value()),
         lambda: run.log_points(name(), value(), value(), value()), lambda: run.define_metric(name(), draw.choice(NAMES), goal=value()),
         lambda: run.alert(value(), value(), value(), value(), draw.choice(STEPS)), lambda: run.event(name(), value(), data(), draw.choice(STEPS)),
         lambda: run.update(notes=value(), tags=value(), epochs=value()), lambda: run.update(unknown=1), lambda: run.config.update({name(): value()}),
@@ -180,7 +184,7 @@ def test_names_of_nested_and_flat_values():
     assert [script.points(name) for name in ("a", "a/b", "a/c", "d")] == [[(1, 5), (3, 6)], [(0, 1), (2, 1)], [(2, 2)], [(3, 7)]]
 
 
-@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize("value", VALUES, ids=[type(value).__name__ for value in VALUES])
 def test_settings_are_always_json(value):
     text = conversion.to_json({"value": value, "beside": 1})
     assert json.loads(text, parse_constant=lambda name: pytest.fail(name))["beside"] == 1
@@ -194,7 +198,8 @@ def test_settings_that_are_too_wide_or_within_themselves():
 
 
 def test_odd_texts_reach_the_store():
-    run = trainmon.init(name="\ud800 name", notes="\udfff\0", tags="one", config={"a\0": "\ud800", "nan": float("nan"), "big": 2**64}, group="é" * 60, project="p" * 100)
+    config = {"a\0": "\ud800", "nan": float("nan"), "big": 2**64}
+    run = trainmon.init(name="\ud800 name", notes="\udfff\0", tags="one", config=config, group="é" * 60, project="p" * 100)
     run.config["path"] = b"\xff".decode("utf-8", "surrogateescape")
     run.finish()
     record = script.record()

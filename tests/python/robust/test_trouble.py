@@ -60,8 +60,8 @@ def test_store_on_a_full_disk(tmp_path):
         out, err = process.communicate("\n", timeout=100)
         assert process.returncode == 0, err
         told = figures(out)
-        assert told["dropped"] > 100_000 and told["longest"] < 1 and told["all"] < 20, out
-        assert err.count("the ring is full") == 1 and f"{told['dropped']:.0f} points were dropped because the disk did not keep up" in err
+        assert told["dropped"] > 100_000 and told["longest"] < 1 and told["all"] < 60, out
+        assert err.count("the ring is full") == 1 and f"{told['dropped']:.0f} points were dropped because the store did not take them" in err
         store = trainmon.Store(disk + "/store", read_only=True)
         record = script.record(store)
         kept = script.points("b", record.id, store)
@@ -91,12 +91,12 @@ def test_no_room_for_the_ring(tmp_path):
     for record in store.runs():
         assert record.status == "completed"
         assert script.points("a", record.id, store) == [(step, step) for step in range(1000)]
-    assert "not recorded" in done.stderr or len(store.runs()) == 2
+    assert len(store.runs()) == 2
 
 
 @pytest.mark.parametrize("what", ["folder", "ring"])
 def test_files_deleted_while_running(what, tmp_path):
-    process = script.start(loop(count=300_000), stdin=script.PIPE)
+    process = script.start(loop(count=150_000), stdin=script.PIPE)
     process.stdout.readline()
     store = trainmon.Store("trainmon")
     record = script.record(store)
@@ -109,13 +109,12 @@ def test_files_deleted_while_running(what, tmp_path):
     out, err = process.communicate("\n", timeout=100)
     assert process.returncode == 0, err
     told = figures(out)
-    assert told["longest"] < 1 and told["all"] < 20, out
+    assert told["longest"] < 1 and told["all"] < 60, out
     if what == "ring":
         assert script.record(store).status == "completed" and told["dropped"] == 0
-        assert script.points("a", record.id, store) == [(step, step) for step in range(300_000)]
+        assert script.points("a", record.id, store) == [(step, step) for step in range(150_000)]
     else:
-        assert "dropped" in err if told["dropped"] else True
-        assert "Traceback" not in err
+        assert told["dropped"] > 0 and f"{told['dropped']:.0f} points were dropped" in err and "Traceback" not in err
 
 
 def test_a_folder_that_may_not_be_written():

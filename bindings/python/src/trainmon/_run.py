@@ -321,7 +321,7 @@ class Run(Results):
 
     @property
     def dropped(self) -> int:
-        """How many points were dropped because the disk did not keep up; exact."""
+        """How many points were dropped because the store did not take them; exact."""
         return int(lib.tmon_session_dropped(self._session))
 
     def flush(self) -> None:
@@ -351,7 +351,7 @@ class Run(Results):
         self.attempt(lib.tmon_session_finish, self._session, STATUSES.index(status))
         self._plans.clear()
         if self.dropped:
-            logger.warning("%s: %d points were dropped because the disk did not keep up", self.name, self.dropped)
+            logger.warning("%s: %d points were dropped because the store did not take them", self.name, self.dropped)
         if self._waiting:
             logger.warning("%s: %d changes of settings, alerts or events were lost because the store was locked", self.name, len(self._waiting))
 
