@@ -12,13 +12,17 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-class Config(MutableMapping):
+class Config(MutableMapping[str, "Any"]):
     """A mapping of names to values: `config["lr"]`, `config.lr`, `config.update({...})`."""
 
     def __init__(self, values: Any = None, on_change: Callable[[], None] | None = None) -> None:
         """Takes a mapping, an argparse.Namespace or another object with attributes, or None."""
         object.__setattr__(self, "_values", to_dict(values))
         object.__setattr__(self, "_on_change", on_change)
+
+    def __reduce__(self) -> Any:
+        """Pickles and copies the values alone: a copy is not the run's."""
+        return Config, (dict(self._values),)
 
     def _changed(self) -> None:
         if self._on_change is not None:
@@ -61,7 +65,7 @@ class Config(MutableMapping):
         """Shows the values."""
         return repr(self._values)
 
-    def update(self, values: Any = None, allow_val_change: bool = True, **more: Any) -> None:
+    def update(self, values: Any = None, allow_val_change: bool = True, **more: Any) -> None:  # type: ignore[override]
         """Sets several values with one write."""
         self._values.update(to_dict(values), **more)
         self._changed()

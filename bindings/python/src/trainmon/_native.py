@@ -23,14 +23,14 @@ _kept: Any = weakref.WeakKeyDictionary()
 
 
 def new_struct(kind: str, **fields: Any) -> Any:
-    """Gives a C options struct with its size set and the fields that are not None; str becomes a C text, a list of str an array of texts."""
+    """Gives a C options struct with its size set and the fields that are not None; str becomes a C text, a list of str an array of texts (None: NULL)."""
     struct, kept = ffi.new(f"{kind} *"), []
     struct.size = ffi.sizeof(kind)
     for name, value in fields.items():
         if isinstance(value, str):
-            kept.append(ffi.new("char[]", value.encode("utf-8", "replace")))
+            kept.append(ffi.new("char[]", to_bytes(value)))
         elif isinstance(value, list):
-            kept.append([ffi.new("char[]", text.encode("utf-8", "replace")) for text in value])
+            kept.append([ffi.NULL if text is None else ffi.new("char[]", to_bytes(text)) for text in value])
             kept.append(ffi.new("const char *[]", kept[-1]))
         elif isinstance(value, ffi.CData):
             kept.append(value)
@@ -41,6 +41,11 @@ def new_struct(kind: str, **fields: Any) -> Any:
             setattr(struct, name, kept[-1])
     _kept[struct] = kept
     return struct
+
+
+def to_bytes(text: str) -> bytes:
+    """Gives a text as UTF-8 that C can take: what is no Unicode becomes "?", a zero byte U+FFFD."""
+    return text.encode("utf-8", "replace").replace(b"\0", b"\xef\xbf\xbd")
 
 
 def to_text(pointer: Any) -> str | None:

@@ -9,15 +9,19 @@ values, pictures, or metrics with an axis of their own, raises on the way and go
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import os
+import time
 
 from trainmon import values as conversion
 from trainmon._config import Config
 from trainmon._core import ffi, lib
-from trainmon._native import CONTROLS, STATUSES, new_struct
-from trainmon.errors import TrainmonError, check, last_message
+from trainmon._native import CONTROLS, STATUSES, new_struct, to_bytes
+from trainmon.disabled import DisabledRun
+from trainmon.errors import TrainmonError, check
+from trainmon.guard import never_raises
 from trainmon.image import Image
 from trainmon.results import Results
 
@@ -31,8 +35,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger("trainmon")
 
 MAX_PLANS = 1_000
+FLUSH_SECONDS = 5.0
+ENDS = ("completed", "failed", "cancelled")
 WAIT_SLICE_MS = 200  # of a pause, between looks at signals such as Ctrl-C
 NO_STEP = -(2**63)
+MAX_STEP = 2**63 - 1
 
 
 class Run(Results):
@@ -42,14 +49,13 @@ class Run(Results):
 
     def __init__(self, store: Store, session: Any, *, name: str | None = None, config: Any = None, first_step: int = 0) -> None:
         """Takes the open store and the session that was started in it; use `trainmon.init`."""
+        super().__init__()
         self.store = store
         self._session = ffi.gc(session, lib.tmon_session_free)
         self._log_batch = lib.tmon_log_batch
         self._plans: dict[tuple[Any, ...], tuple[Any, int]] = {}
         self._metrics: dict[str, int] = {}
         self._step = first_step
-        self._pid = os.getpid()
-        self._warned: set[str] = set()
         self._axes: dict[str, str] = {}
         self._alert_handle: Any = None
         self.id = ffi.string(lib.tmon_session_id(session)).decode()
@@ -57,6 +63,18 @@ class Run(Results):
         self.finished = False
         self.config = Config(config, self._write_config)
         self.summary = Config({}, self._write_summary)
+
+    def __reduce__(self) -> Any:
+        """Pickled, as for a worker process, it becomes a run that records nothing there."""
+        return DisabledRun, (self.config.as_dict(),)
+
+    def __copy__(self) -> Run:
+        """Gives the run itself: there is one of it."""
+        return self
+
+    def __deepcopy__(self, _memo: Any) -> Run:
+        """Gives the run itself: there is one of it."""
+        return self
 
     def __repr__(self) -> str:
         """Shows name, id and store."""
@@ -78,6 +96,12 @@ class Run(Results):
         """
         if step is None:
             step = self._step
+        elif step.__class__ is not int:  # a scalar of numpy or torch, that would wrap around or stay on the device
+            try:
+                step = int(step)
+            except Exception:
+                self._log_slowly(data, step, commit)
+                return
         try:
             metrics, count = self._plans[tuple(data)]
             code = self._log_batch(self._session, step, metrics, [*data.values()], count)
@@ -94,12 +118,12 @@ class Run(Results):
             if not hasattr(data, "items"):
                 self.warn_once("log", f"log takes a dict of names and values, found {type(data).__name__}: nothing was logged")
                 return
-            step = int(step)
-            self._log_leaves(data, dict(conversion.flatten(data)), step)
+            step = max(NO_STEP, min(int(step), MAX_STEP))
+            self._log_leaves(data, dict(itertools.islice(conversion.flatten(data), conversion.MAX_NODES)), step)
             if commit:
-                self._step = step + 1
+                self._step = min(step + 1, MAX_STEP)
         except Exception as error:  # the training goes on whatever a value does
-            self.warn_once(f"log:{error}", f"a call of log failed: {error!r}")
+            self.warn_once(f"log:{type(error).__name__}", f"a call of log failed: {conversion.shown(error, 200)}")
 
     def _log_leaves(self, data: Mapping[str, Any], leaves: dict[str, Any], step: int) -> None:
         metrics, numbers = [], []
@@ -119,9 +143,9 @@ class Run(Results):
         self._log_numbers(step, metrics, numbers)
         for axis, points in by_axis.items():
             x = conversion.to_number(leaves.get(axis))
-            at = step if x is None else int(x)
+            at = step if x is None or x != x else int(max(-9e18, min(x, 9e18)))
             self._log_numbers(at, [metric for metric, _ in points], [number for _, number in points])
-        if len(metrics) == len(data) and not by_axis:
+        if not by_axis and len(metrics) == len(leaves) and tuple(leaves) == tuple(data):
             if len(self._plans) >= MAX_PLANS:
                 self._plans.clear()
             self._plans[tuple(data)] = (ffi.new("tmon_metric[]", metrics), len(metrics))
@@ -139,18 +163,18 @@ class Run(Results):
             for entry in value:
                 self.log_image(name, entry, step=step)
         elif value is not None:
-            self.warn_once(f"value:{name}", f"{name} = {value!r:.80} ({type(value).__name__}) is no number: left out")
+            self.warn_once(f"value:{name}", f"{name} = {conversion.shown(value)} ({type(value).__name__}) is no number: left out")
 
     def _metric(self, name: str) -> int:
         metric = self._metrics.get(name)
         if metric is None:
             out = ffi.new("tmon_metric *")
-            try:
-                code = lib.tmon_session_metric(out, self._session, name.encode("utf-8", "replace"), ffi.NULL)
-            except ValueError:  # a zero byte
-                code = lib.TMON_EINVAL
+            if "\0" in name:  # would end the name in C
+                self.warn_once(f"metric:{name}", f"the metric name {name!r:.80} is not allowed: it has a zero byte")
+                return 0
+            code = lib.tmon_session_metric(out, self._session, name.encode("utf-8", "replace"), ffi.NULL)
             if code < 0:
-                self._tell_failure(code, f"metric:{name}")
+                self._tell_failure(code, f"metric:{name}" if code == lib.TMON_EINVAL else None)
                 return 0
             metric = self._metrics[name] = out[0]
         return metric
@@ -161,6 +185,7 @@ class Run(Results):
                 return axis if name != axis else None
         return None
 
+    @never_raises
     def define_metric(self, name: str, step_metric: str | None = None, summary: str | None = None, goal: str | None = None, **_unused: Any) -> None:
         """Gives a metric (or "prefix/*") the values of another one as its steps, and says which way is better: `goal` "minimize" or "maximize".
 
@@ -173,23 +198,21 @@ class Run(Results):
         if order and "*" not in name:
             self._update(best_metric=f"{name}:{order}")
 
+    @never_raises
     def log_points(self, name: str, steps: Sequence[int], values: Sequence[float], times: Sequence[int] | None = None) -> None:
         """Logs many points of one metric at once: steps, values, and times in microseconds since 1970 (None: now). Lists or numpy arrays; never raises."""
         metric = self._metric(name)
         if not metric or len(steps) != len(values) or (times is not None and len(times) != len(values)):
             self.warn_once(f"points:{name}", f"{name}: {len(steps)} steps do not fit {len(values)} values: left out")
             return
-        try:
-            arrays = [_c_array("int64_t", steps), ffi.NULL if times is None else _c_array("int64_t", times), _c_array("double", values)]
-        except Exception as error:  # an entry is no number
-            self.warn_once(f"points:{name}", f"{name}: {error}: left out")
-            return
+        arrays = [_c_array("int64_t", steps), ffi.NULL if times is None else _c_array("int64_t", times), _c_array("double", values)]
         self.attempt(lib.tmon_log_series, self._session, metric, *arrays, len(values))
 
+    @never_raises
     def log_epoch(self, epoch: int, data: Mapping[str, Any]) -> None:
         """Records the row of an epoch; names of columns (docs/reference/metrics.md) fill them, others go to `extra`. Never raises."""
         metrics, numbers = [], []
-        for name, value in conversion.flatten(data):
+        for name, value in itertools.islice(conversion.flatten(data), conversion.MAX_NODES):
             number = conversion.to_number(value)
             metric = self._metric(name) if number is not None else 0
             if metric:
@@ -201,12 +224,15 @@ class Run(Results):
             if code:
                 self._tell_failure(code)
 
+    @never_raises
     def progress(self, *, epoch: int = 0, epochs: int = 0, batch: int = 0, batches: int = 0, images: int = 0, fraction: float = 0.0) -> None:
         """Reports how far the training is, in completed things; 0 means unknown. Cheap; never raises."""
         options = new_struct("tmon_progress", epoch=epoch, epochs=epochs, batch=batch, batches=batches, images=images, fraction=fraction)
         code = lib.tmon_session_report(self._session, options)
         if code:
             self._tell_failure(code)
+        if self._waiting:
+            self._write_waiting()
 
     def continue_steps(self) -> None:
         """Goes on counting after the highest step that an earlier attempt logged."""
@@ -242,16 +268,22 @@ class Run(Results):
 
     # Alerts and events
 
+    @never_raises
     def alert(self, title: str, text: str | None = None, level: Any = "WARN", wait_duration: Any = None, step: int | None = None) -> None:
         """Raises an alert of one's own: `level` "INFO", "WARN" or "ERROR". Shown on the page, stored. Never raises."""
         severity = {"INFO": "info", "ERROR": "critical", "CRITICAL": "critical"}.get(str(getattr(level, "value", level)).upper(), "warning")
         note = new_struct("tmon_alert_note", title=str(title), text=None if text is None else str(text), severity=severity,
                        step=max(self._step - 1, 0) if step is None else step)
-        self.attempt(lib.tmon_alert_add, ffi.NULL, self.store.handle, self.id.encode(), note)
+        self._write(lib.tmon_alert_add, ffi.NULL, self.store.handle, self.id.encode(), note)
 
     def set_alert_rules(self, rules: Any) -> None:
         """Replaces the alert rules of the run by a list of dicts (docs/reference/alerts.md). InvalidError names what is wrong."""
-        check(lib.tmon_alert_set_rules(self.store.handle, self.id.encode(), json.dumps(rules).encode(), True))
+        call = (lib.tmon_alert_set_rules, self.store.handle, self.id.encode(), to_bytes(json.dumps(rules)), True)
+        code = call[0](*call[1:])
+        if code == lib.TMON_EBUSY:
+            self._write(*call)
+        else:
+            check(code)
 
     def on_alert(self, function: Callable[[dict[str, Any]], None] | None) -> None:
         """Has `function` called with a dict for each alert of a rule with the action "callback", on a thread of the library; it must return soon."""
@@ -259,17 +291,21 @@ class Run(Results):
 
         self._alert_handle = alerts.connect(self._session, function)
 
+    @never_raises
     def event(self, kind: str, message: str = "", data: Mapping[str, Any] | None = None, step: int | None = None) -> None:
         """Records that something happened, such as `run.event("checkpoint", path)`. Never raises."""
-        text = ffi.NULL if data is None else conversion.to_json(data).encode()
+        text = ffi.NULL if data is None else to_bytes(conversion.to_json(data))
         at = NO_STEP if step is None else int(step)
-        self.attempt(lib.tmon_record_add_event, self.store.handle, self.id.encode(), kind.encode(), str(message)[:4000].encode(), text, at)
+        message = to_bytes(str(message))[:4000].decode("utf-8", "ignore")
+        self._write(lib.tmon_record_add_event, self.store.handle, self.id.encode(), to_bytes(str(kind)), message.encode(), text, at)
 
     # The session's row
 
+    @never_raises
     def _write_config(self) -> None:
         self._update(config_json=conversion.to_json(self.config.as_dict()))
 
+    @never_raises
     def _write_summary(self) -> None:
         self._update(summary_json=conversion.to_json(self.summary.as_dict()))
 
@@ -278,10 +314,11 @@ class Run(Results):
         for name in ("learning_rate", "final_map50", "final_map50_95", "final_precision", "final_recall", "final_loss"):
             if name not in fields:
                 setattr(change, name, float("nan"))
-        self.attempt(lib.tmon_record_update, self.store.handle, self.id.encode(), change)
+        self._write(lib.tmon_record_update, self.store.handle, self.id.encode(), change)
 
+    @never_raises
     def update(self, **fields: Any) -> None:
-        """Changes what is known of the run: notes, model_type, dataset_name, dataset_size, epochs, batch_size, img_size, learning_rate, model_path, final_map50 …, tags."""
+        """Changes what is known of the run: notes, model_type, dataset_name, dataset_size, epochs, batch_size, img_size, learning_rate, model_path, tags …"""
         if "tags" in fields:
             fields["tags_json"] = conversion.to_json(list(fields.pop("tags")))
         self._update(**fields)
@@ -290,25 +327,39 @@ class Run(Results):
 
     @property
     def dropped(self) -> int:
-        """How many points were dropped because the disk did not keep up; exact."""
+        """How many points were dropped because the store did not take them; exact."""
         return int(lib.tmon_session_dropped(self._session))
 
     def flush(self) -> None:
-        """Commits all that was logged so far to the store; waits for the disk. Logging does not need it."""
-        self.attempt(lib.tmon_session_flush, self._session)
+        """Commits all that was logged so far to the store; waits for the disk, 5 s for a locked store. Logging does not need it."""
+        end = time.monotonic() + FLUSH_SECONDS
+        while (code := lib.tmon_session_flush(self._session)) == lib.TMON_EBUSY and time.monotonic() < end:
+            pass  # each call has waited for the lock
+        if code:
+            self._tell_failure(code)
+        self._next_try = 0.0
+        self._write_waiting()
 
     def finish(self, exit_code: int | None = None, quiet: bool | None = None, *, status: str | None = None, error: str | None = None) -> None:
-        """Ends the run: "completed", "failed" with another exit code than 0, or as `status` says. A second call does nothing. Takes at most 100 ms. Never raises."""
+        """Ends the run: "completed", "failed" with another exit code than 0, or as `status` says. Once; at most 100 ms. Never raises."""
         if self.finished:
             return
         self.finished = True
         if self._pid != os.getpid():
             return
-        status = status or ("failed" if exit_code else "completed")
+        if status not in ENDS:
+            status = "failed" if exit_code else "completed"
+        if self._waiting:
+            self._next_try = 0.0
+            self._write_waiting()
         if error:
-            lib.tmon_session_set_error(self._session, error.encode("utf-8", "replace")[:4000].decode("utf-8", "ignore").encode())
+            self.attempt(lib.tmon_session_set_error, self._session, to_bytes(str(error))[:4000].decode("utf-8", "ignore").encode())
         self.attempt(lib.tmon_session_finish, self._session, STATUSES.index(status))
         self._plans.clear()
+        if self.dropped:
+            logger.warning("%s: %d points were dropped because the store did not take them", self.name, self.dropped)
+        if self._waiting:
+            logger.warning("%s: %d changes of settings, alerts or events were lost because the store was locked", self.name, len(self._waiting))
 
     def __enter__(self) -> Run:
         """Gives the run itself."""
@@ -317,31 +368,6 @@ class Run(Results):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
         """Ends the run: failed after an exception, cancelled after Ctrl-C, else completed. The exception goes on."""
         self.finish(**outcome(error))
-
-    # Trouble
-
-    def attempt(self, function: Any, *arguments: Any) -> int:
-        """Calls a C function; what goes wrong is a warning, told once a text."""
-        try:
-            code = function(*arguments)
-        except Exception as error:
-            self.warn_once(repr(error), f"{error!r}")
-            return lib.TMON_EINVAL
-        if code < 0:
-            self._tell_failure(code)
-        return int(code)
-
-    def _tell_failure(self, code: int, key: str | None = None) -> None:
-        if code == lib.TMON_EFORKED:  # a worker process: what it logs is not of the run
-            return
-        self.warn_once(key or f"code:{code}", last_message())
-
-    def warn_once(self, key: str, message: str) -> None:
-        """Logs a warning to the logger "trainmon"; one of each key in a run."""
-        if key not in self._warned:
-            self._warned.add(key)
-            logger.warning("%s: %s", self.name, message)
-
 
 def _c_array(kind: str, entries: Any) -> Any:
     """Gives a C array of a list, or of a numpy array without a copy where its type is the one."""
@@ -358,7 +384,11 @@ def outcome(error: BaseException | None) -> dict[str, Any]:
         return {"status": "completed"}
     if isinstance(error, KeyboardInterrupt):
         return {"status": "cancelled", "error": "interrupted by the keyboard"}
-    return {"status": "failed", "error": f"{type(error).__name__}: {error}"}
+    try:
+        text = str(error)
+    except Exception:  # of a foreign type
+        text = "?"
+    return {"status": "failed", "error": f"{type(error).__name__}: {text}"}
 
 
 def start(store: Store, options: Any, *, name: str | None, config: Any) -> Run:

@@ -8,6 +8,8 @@ import atexit
 import logging
 import os
 import sys
+import threading
+import time
 
 from trainmon import _run as runs
 from trainmon import ranks
@@ -15,8 +17,8 @@ from trainmon import values as conversion
 from trainmon._config import Config, to_dict
 from trainmon._native import new_struct
 from trainmon.disabled import DisabledRun
-from trainmon.errors import InvalidError, NotFoundError, TrainmonError
-from trainmon.store import Store, project_tag
+from trainmon.errors import BusyError, InvalidError, NotFoundError, TrainmonError
+from trainmon.store import Store, cut_tag, project_tag
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,10 +29,12 @@ logger = logging.getLogger("trainmon")
 MODES = ("online", "offline", "shared", "disabled")
 RESUME = {None: "allow", False: "never", True: "allow", "auto": "allow", "allow": "allow", "must": "must", "never": "never"}
 UUID_LENGTH = 36
+LOCK_SECONDS = 0.2  # what a call of a run waits for a store that another process locks
+START_SECONDS = 5.0
 
 _run: Any = None
 _live: set[Any] = set()  # runs that are to be ended when the process ends
-_uncaught: BaseException | None = None
+_exit_code: Any = None  # what sys.exit was called with
 
 
 def init(project: str | None = None, *, name: str | None = None, config: Any = None, dir: Any = None, id: str | None = None, resume: Any = None,
@@ -63,14 +67,17 @@ def init(project: str | None = None, *, name: str | None = None, config: Any = N
         _run = DisabledRun(config)
         return _run
     marks = [project_tag(project)] if project else []
-    marks += [f"group:{group}"[:64]] if group else []
-    marks += [f"job:{job_type}"[:64]] if job_type else []
+    marks += [cut_tag(f"group:{group}")] if group else []
+    marks += [cut_tag(f"job:{job_type}")] if job_type else []
+    marks += [tags] if isinstance(tags, str) else map(str, tags or ())
+    name = None if name is None else str(name)
     id, resume = _identity(id, rank), RESUME.get(resume, "allow")
     values = to_dict(config)
     options = new_struct("tmon_session_options", id=id, name=name, model_type=model_type, dataset_name=dataset_name, config_json=conversion.to_json(values),
-                      dataset_size=int(dataset_size), epochs=int(epochs), batch_size=int(batch_size), img_size=int(img_size), learning_rate=float(learning_rate),
-                      rank=rank, parent_id=parent_id, tags_json=conversion.to_json([*marks, *dict.fromkeys(map(str, tags or ()))]) if marks or tags else None,
-                      notes=notes, best_metric=best_metric, hardware_period_ms=max(100, int(hardware * 1000)) if hardware and rank == 0 else 0)
+                         dataset_size=int(dataset_size), epochs=int(epochs), batch_size=int(batch_size), img_size=int(img_size),
+                         learning_rate=float(learning_rate), rank=rank, parent_id=parent_id,
+                         tags_json=conversion.to_json(list(dict.fromkeys(marks))) if marks else None,
+                         notes=notes, best_metric=best_metric, hardware_period_ms=max(100, int(hardware * 1000)) if hardware and rank == 0 else 0)
     try:
         _run = _start(options, dir, id=id, resume=resume, name=name, values=values)
     except InvalidError:
@@ -108,7 +115,7 @@ def _identity(id: str | None, rank: int) -> str | None:
 
 
 def _start(options: Any, folder: Any, *, id: str | None, resume: str, name: str | None, values: dict[str, Any]) -> Any:
-    store = Store(folder)
+    store = _patiently(lambda: Store(folder, lock_timeout=LOCK_SECONDS))
     earlier = None
     if id is not None:
         try:
@@ -118,12 +125,25 @@ def _start(options: Any, folder: Any, *, id: str | None, resume: str, name: str 
                 raise
     if earlier is not None and resume == "never":
         raise ExistsError(f"run {id} is there already, and resume is \"never\"", field="id")
-    started = runs.start(store, options, name=name or (earlier.name if earlier else None), config={**((earlier and earlier.config) or {}), **values})
+    config = {**((earlier and earlier.config) or {}), **values}
+    started = _patiently(lambda: runs.start(store, options, name=name or (earlier.name if earlier else None), config=config))
     if earlier is not None:
         started.continue_steps()
         started.summary = Config(earlier.summary, started._write_summary)
+    _live.difference_update([run for run in _live if run.finished])
     _live.add(started)
     return started
+
+
+def _patiently(call: Any) -> Any:
+    """Calls, again for some seconds while the store is locked by another process. Only here a training waits for that: later calls give up soon."""
+    end = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            return call()
+        except BusyError:
+            if time.monotonic() > end:
+                raise
 
 
 def _serve(started: Any, port: int) -> None:
@@ -176,15 +196,21 @@ def adopt(started: Any) -> None:
     _live.add(started)
 
 
-def _remember(kind: type[BaseException], error: BaseException, trace: Any) -> None:
-    global _uncaught  # noqa: PLW0603
-    _uncaught = error
-    _previous_hook(kind, error, trace)
+def _exit(status: Any = None, /) -> Any:
+    """Exit the interpreter by raising SystemExit(status); trainmon remembers the status for the runs that end with it."""
+    global _exit_code  # noqa: PLW0603
+    if threading.current_thread() is threading.main_thread():
+        _exit_code = status
+    raise SystemExit(status)
 
 
 def _finish_all() -> None:
+    # The interpreter keeps what ended the script here whatever sys.excepthook was set to, but not a SystemExit.
+    error = getattr(sys, "last_value", None)
+    if error is None or error is _earlier_error:
+        error = SystemExit(_exit_code) if _exit_code else None
     for started in list(_live):
-        started.finish(**runs.outcome(_uncaught))
+        started.finish(**runs.outcome(error))
     _live.clear()
 
 
@@ -196,7 +222,7 @@ def _forget_in_child() -> None:
     _live.clear()
 
 
-_previous_hook = sys.excepthook
-sys.excepthook = _remember
+_earlier_error = getattr(sys, "last_value", None)
+sys.exit = _exit
 atexit.register(_finish_all)
 os.register_at_fork(after_in_child=_forget_in_child)

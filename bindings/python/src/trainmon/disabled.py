@@ -15,6 +15,10 @@ def _nothing(*_arguments: Any, **_fields: Any) -> None:
     """Does nothing."""
 
 
+def _log_nothing(data: Any = None, step: Any = None, commit: Any = True) -> None:
+    """Does nothing, quicker: it packs no arguments."""
+
+
 class DisabledRun:
     """Takes every call of a Run and does nothing; settings are kept in memory. Truly free: no store, no thread, no file."""
 
@@ -31,7 +35,8 @@ class DisabledRun:
         self.summary = Config()
         self.finished = False
 
-    log = log_epoch = log_image = log_validation = log_confusion = log_benchmark = log_dataset = log_trial = staticmethod(_nothing)
+    log = staticmethod(_log_nothing)
+    log_epoch = log_image = log_validation = log_confusion = log_benchmark = log_dataset = log_trial = log_points = staticmethod(_nothing)
     alert = set_alert_rules = on_alert = event = update = flush = progress = define_metric = request = warn_once = staticmethod(_nothing)
 
     def wait_while_paused(self, timeout: float | None = None) -> bool:

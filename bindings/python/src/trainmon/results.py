@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from trainmon import values as conversion
 from trainmon._core import ffi, lib
-from trainmon._native import new_struct
+from trainmon._native import new_struct, to_bytes
+from trainmon.guard import Guarded, never_raises
 from trainmon.image import Image
 
 TYPE_CHECKING = False
@@ -18,7 +19,7 @@ NO_STEP = -(2**63)
 MAX_ROWS = 1024  # of one call of the library
 
 
-class Results:
+class Results(Guarded):
     """The rare, wide rows of a run. The calls write to the store, so they belong between epochs; none of them raises for what is in a row."""
 
     if TYPE_CHECKING:
@@ -26,9 +27,7 @@ class Results:
         store: Any
         _session: Any
 
-        def attempt(self, function: Any, *arguments: Any) -> int: ...  # noqa: D102
-        def warn_once(self, key: str, message: str) -> None: ...  # noqa: D102
-
+    @never_raises
     def log_image(self, name: str, image: Any, *, step: int | None = None, epoch: int | None = None, **fields: Any) -> None:
         """Shows a picture, an Image or what Image takes, in the stream `name`; the latest 20 of each are kept. Queued, not waited for."""
         try:
@@ -42,7 +41,7 @@ class Results:
                           channels=picture.channels)
         pixels = ffi.from_buffer(picture.data)
         options.data = pixels
-        labels = [ffi.new("char[]", str(box["label"]).encode()[:250]) if box["label"] is not None else ffi.NULL for box in picture.boxes[:256]]
+        labels = [ffi.new("char[]", to_bytes(str(box["label"]))[:250]) if box["label"] is not None else ffi.NULL for box in picture.boxes[:256]]
         boxes = ffi.new("tmon_image_box[]", len(labels))
         for place, box, label in zip(boxes, picture.boxes, labels, strict=False):
             place.x, place.y, place.width, place.height = box["x"], box["y"], box["width"], box["height"]
@@ -53,14 +52,16 @@ class Results:
         self.attempt(lib.tmon_session_log_image, self._session, options)
 
     def _add(self, kind: int, row: Mapping[str, Any]) -> None:
-        self.attempt(lib.tmon_result_add, ffi.NULL, self.store.handle, kind, conversion.to_json({"session_id": self.id, **row}).encode())
+        self._write(lib.tmon_result_add, ffi.NULL, self.store.handle, kind, to_bytes(conversion.to_json({"session_id": self.id, **row})))
 
+    @never_raises
     def log_validation(self, epoch: int, classes: Mapping[str, Mapping[str, Any]], split: str = "val") -> None:
         """Records figures a class: `{"cat": {"precision": 0.9, "recall": 0.8, "f1_score": …, "sensitivity": …, "support": 12}}`."""
         rows = [{"class_name": str(name), **_finite(figures)} for name, figures in classes.items()]
         for begin in range(0, len(rows), MAX_ROWS):
             self._add(lib.TMON_RESULT_VALIDATION, {"epoch": int(epoch), "dataset_split": split, "results": rows[begin:begin + MAX_ROWS]})
 
+    @never_raises
     def log_confusion(self, matrix: Any, class_names: Sequence[str], *, epoch: int | None = None, split: str = "val",
                       groups: Sequence[str | None] | None = None) -> None:
         """Records a confusion matrix of counts: rows are true classes, columns predicted ones. Figures a class are derived from it."""
@@ -71,21 +72,21 @@ class Results:
             self.warn_once("confusion", f"a confusion matrix of {len(counts)} counts does not fit {len(names)} classes: left out")
             return
         options = new_struct("tmon_confusion", epoch=-1 if epoch is None else int(epoch), dataset_split=split, class_count=len(names), class_names=names,
-                             counts=ffi.new("uint64_t[]", counts))
-        if groups is not None:
-            texts = [ffi.NULL if group is None else ffi.new("char[]", str(group).encode()) for group in groups]
-            kept_groups = ffi.new("const char *[]", texts)
-            options.class_groups = kept_groups
-        self.attempt(lib.tmon_confusion_add, ffi.NULL, self.store.handle, self.id.encode(), options)
+                             counts=ffi.new("uint64_t[]", counts),
+                             class_groups=None if groups is None else [None if group is None else str(group) for group in groups])
+        self._write(lib.tmon_confusion_add, ffi.NULL, self.store.handle, self.id.encode(), options)
 
+    @never_raises
     def log_benchmark(self, **row: Any) -> None:
         """Records how fast a model runs; fields in docs/reference/results.md, such as model_name, device, avg_inference_ms."""
         self._add(lib.TMON_RESULT_BENCHMARK, row)
 
+    @never_raises
     def log_dataset(self, **row: Any) -> None:
         """Records what a data set holds; fields in docs/reference/results.md."""
-        self.attempt(lib.tmon_result_add, ffi.NULL, self.store.handle, lib.TMON_RESULT_DATASET, conversion.to_json(row).encode())
+        self._write(lib.tmon_result_add, ffi.NULL, self.store.handle, lib.TMON_RESULT_DATASET, to_bytes(conversion.to_json(row)))
 
+    @never_raises
     def log_trial(self, **row: Any) -> None:
         """Records one trial of a search for hyper-parameters; fields in docs/reference/results.md."""
         self._add(lib.TMON_RESULT_TRIAL, row)

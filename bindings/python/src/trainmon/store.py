@@ -80,7 +80,8 @@ class Store:
 
     def __init__(self, path: Any = None, *, read_only: bool = False, must_exist: bool = False, ring_folder: str | None = None, lock_timeout: float = 0) -> None:
         """Opens the store at a folder (None: the default one), made when missing. NotFoundError, AccessError, BusyError, TrainmonError."""
-        options = new_struct("tmon_store_options", read_only=read_only, must_exist=must_exist, ring_folder=ring_folder, lock_timeout_ms=int(lock_timeout * 1000))
+        options = new_struct("tmon_store_options", read_only=read_only, must_exist=must_exist, ring_folder=ring_folder,
+                             lock_timeout_ms=int(lock_timeout * 1000))
         out = ffi.new("tmon_store **")
         check(lib.tmon_store_open(out, os.fsencode(default_folder() if path is None else path), options))
         self.handle = ffi.gc(out[0], lib.tmon_store_free)
@@ -169,7 +170,7 @@ class Store:
         return found
 
     def points(self, id: str, name: str) -> Any:
-        """Reads all points of a metric, in order of arrival, as a numpy array with the fields step, time (microseconds) and value; without numpy a list of tuples."""
+        """Reads all points of a metric, in order of arrival, as a numpy array with the fields step, time (microseconds), value; else a list of tuples."""
         return read_points(self.handle, id, name)
 
     def series(self, id: str, name: str, *, width: int = 1000, axis: str = "step", start: int | None = None, end: int | None = None) -> Series:
@@ -255,7 +256,8 @@ class Store:
                     any_status: bool = False, model_type: str | None = None, dataset_name: str | None = None) -> dict[str, Any]:
         """Ranks runs by a metric (mAP50-95 if none is named): `mode` best, last, smoothed or final; `direction` auto, higher or lower."""
         options = new_struct("tmon_leaderboard_options", metric=metric, mode=getattr(lib, f"TMON_RANK_{mode.upper()}"), limit=limit, offset=offset,
-                          direction=getattr(lib, f"TMON_DIRECTION_{direction.upper()}"), any_status=any_status, model_type=model_type, dataset_name=dataset_name)
+                          direction=getattr(lib, f"TMON_DIRECTION_{direction.upper()}"), any_status=any_status, model_type=model_type,
+                             dataset_name=dataset_name)
         return json_call(lib.tmon_leaderboard_json, self.handle, options)
 
     def compare(self, ids: Sequence[str], keys: Sequence[str] = (), *, width: int = 200) -> dict[str, Any]:
@@ -277,4 +279,9 @@ class Store:
 
 def project_tag(project: str) -> str:
     """Gives the tag that marks the runs of a project."""
-    return f"project:{project}"[:64]
+    return cut_tag(f"project:{project}")
+
+
+def cut_tag(tag: str) -> str:
+    """Cuts a tag to the 64 bytes that one may have."""
+    return tag.encode("utf-8", "replace")[:64].decode("utf-8", "ignore")

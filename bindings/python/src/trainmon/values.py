@@ -14,14 +14,16 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 20
 MAX_TEXT = 10_000
+MAX_NODES = 100_000
 
 
-def flatten(data: Mapping[Any, Any], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """Gives (name, value) of all leaves, names of nested mappings joined by "/"."""
+def flatten(data: Mapping[Any, Any], prefix: str = "", above: tuple[Any, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """Gives (name, value) of all leaves, names of nested mappings joined by "/". A mapping inside itself, or too deep, is a leaf."""
+    above = (*above, id(data))
     for key, value in data.items():
         name = f"{prefix}{key}"
-        if isinstance(value, dict) and depth < MAX_DEPTH:
-            yield from flatten(value, f"{name}/", depth + 1)
+        if isinstance(value, dict) and len(above) <= MAX_DEPTH and id(value) not in above:
+            yield from flatten(value, f"{name}/", above)
         else:
             yield name, value
 
@@ -50,26 +52,52 @@ def _plain_number(value: Any) -> Any:
     return plain if isinstance(plain, (bool, int, float, str)) else None
 
 
-def to_plain(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911
-    """Gives a value as what JSON can say; what it can't is given as text. NaN and infinities become text too."""
-    if value is None or isinstance(value, (bool, int)):
+def to_plain(value: Any) -> Any:
+    """Gives a value as what JSON can say; what it can't is given as text. NaN and infinities become text too, what is too much "...". Never raises."""
+    return _plain(value, (), iter(range(MAX_NODES)))
+
+
+def _plain(value: Any, above: tuple[int, ...], left: Iterator[int]) -> Any:
+    try:
+        return _plain_unguarded(value, above, left)
+    except Exception:  # what a foreign object does when it is looked at
+        return f"<{type(value).__name__}>"
+
+
+def _plain_unguarded(value: Any, above: tuple[int, ...], left: Iterator[int]) -> Any:  # noqa: PLR0911
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, int):
+        return int(value) if value.bit_length() < 64 else str(value)
     if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
+        return float(value) if math.isfinite(value) else str(value)
     if isinstance(value, str):
-        return value[:MAX_TEXT]
-    if depth >= MAX_DEPTH:
-        return str(value)[:MAX_TEXT]
-    if isinstance(value, dict) or hasattr(value, "items"):
-        return {str(key): to_plain(entry, depth + 1) for key, entry in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [to_plain(entry, depth + 1) for entry in value]
-    plain = _plain_number(value)
-    if plain is not None:
-        return to_plain(plain, depth + 1)
+        return clean(value)
+    mapping = isinstance(value, dict) or hasattr(value, "items")
     if hasattr(value, "__dict__") and type(value).__name__ in ("Namespace", "SimpleNamespace", "IterableSimpleNamespace"):
-        return to_plain(vars(value), depth + 1)
-    return str(getattr(value, "__name__", value))[:MAX_TEXT]
+        value, mapping = vars(value), True
+    if mapping or isinstance(value, (list, tuple, set, frozenset)):
+        if len(above) >= MAX_DEPTH or id(value) in above or next(left, None) is None:
+            return "..."
+        above = (*above, id(value))
+        if mapping:
+            return {clean(str(key)): _plain(entry, above, left) for key, entry in value.items() if next(left, None) is not None}
+        return [_plain(entry, above, left) for entry in value if next(left, None) is not None]
+    plain = _plain_number(value)
+    return clean(str(getattr(value, "__name__", value))) if plain is None else _plain(plain, above, left)
+
+
+def clean(text: str) -> str:
+    """Gives a text as the library takes it: not too long, without zero bytes."""
+    return text[:MAX_TEXT].replace("\0", "\ufffd")
+
+
+def shown(value: Any, length: int = 80) -> str:
+    """Shows a value in a message, whatever its repr does."""
+    try:
+        return f"{value!r:.{length}}"
+    except Exception:
+        return f"<{type(value).__name__}>"
 
 
 def to_json(value: Any) -> str:

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: MIT
+# SPDX-FileCopyrightText: libtrainmon contributors
+"""What the package costs a script: bounds of the figures that tests/bench/python/start.py measures."""
+
+import json
+import os
+import subprocess
+import sys
+
+import script
+
+START = os.path.join(os.path.dirname(__file__), "..", "..", "bench", "python", "start.py")
+# The memory bound: ring 4 MiB, SQLite's caches and statements, the drainer's buffers.
+BOUNDS = {"import trainmon": 50, "memory of import trainmon": 10, "memory of 2,000,000 points logged": 24, "log to a disabled run": 100}
+
+
+def test_bounds():
+    done = subprocess.run([sys.executable, START], env={**os.environ, "PYTHONPATH": script.PACKAGE}, check=True, capture_output=True, text=True)
+    measured = {row["name"]: row["measured"] for row in map(json.loads, done.stdout.splitlines())}
+    print(measured)
+    assert measured.keys() == BOUNDS.keys()
+    assert all(measured[name] <= bound for name, bound in BOUNDS.items()), measured
+
+
+def test_import_brings_no_framework():
+    code, out, err = script.train("""
+        import sys
+        before = set(sys.modules)
+        import trainmon
+        print(*sorted(name.split(".")[0] for name in set(sys.modules) - before))
+    """)
+    assert code == 0, err
+    assert not {"numpy", "pandas", "torch", "PIL", "typing", "dataclasses", "pathlib", "asyncio", "urllib"} & set(out.split())
