@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: libtrainmon contributors
 """A run: one training that this process records.
 
-`log` is the hot path. For each set of names that it has seen it keeps a plan, the C array of their metrics, so that a call costs a look-up, a list of
+`log` is the hot path. For each set of names that it has seen it keeps a plan, the C array of their metrics (of a single name its metric), so that a call costs a look-up, a list of
 the values and one C call, which converts numbers, tensors and numpy scalars as float() would. Whatever does not fit, such as nested or bad
 values, pictures, or metrics with an axis of their own, raises on the way and goes through `_log_slowly`, which never does.
 """
@@ -53,7 +53,9 @@ class Run(Results):
         self.store = store
         self._session = ffi.gc(session, lib.tmon_session_free)
         self._log_batch = lib.tmon_log_batch
+        self._log_one = lib.tmon_log
         self._plans: dict[tuple[Any, ...], tuple[Any, int]] = {}
+        self._singles: dict[str, int] = {}
         self._metrics: dict[str, int] = {}
         self._step = first_step
         self._axes: dict[str, str] = {}
@@ -103,8 +105,12 @@ class Run(Results):
                 self._log_slowly(data, step, commit)
                 return
         try:
-            metrics, count = self._plans[tuple(data)]
-            code = self._log_batch(self._session, step, metrics, [*data.values()], count)
+            if len(data) == 1:
+                ((name, value),) = data.items()
+                code = self._log_one(self._session, self._singles[name], step, value)
+            else:
+                metrics, count = self._plans[tuple(data)]
+                code = self._log_batch(self._session, step, metrics, [*data.values()], count)
         except Exception:
             self._log_slowly(data, step, commit)
             return
@@ -146,9 +152,16 @@ class Run(Results):
             at = step if x is None or x != x else int(max(-9e18, min(x, 9e18)))
             self._log_numbers(at, [metric for metric, _ in points], [number for _, number in points])
         if not by_axis and len(metrics) == len(leaves) and tuple(leaves) == tuple(data):
-            if len(self._plans) >= MAX_PLANS:
-                self._plans.clear()
-            self._plans[tuple(data)] = (ffi.new("tmon_metric[]", metrics), len(metrics))
+            if len(self._plans) + len(self._singles) >= MAX_PLANS:
+                self._forget_plans()
+            if len(metrics) == 1:
+                self._singles[next(iter(data))] = metrics[0]
+            else:
+                self._plans[tuple(data)] = (ffi.new("tmon_metric[]", metrics), len(metrics))
+
+    def _forget_plans(self) -> None:
+        self._plans.clear()
+        self._singles.clear()
 
     def _log_numbers(self, step: int, metrics: list[int], numbers: list[float]) -> None:
         if metrics:
@@ -193,7 +206,7 @@ class Run(Results):
         """
         if step_metric is not None:
             self._axes[str(name)] = str(step_metric)
-            self._plans.clear()
+            self._forget_plans()
         order = {"minimize": "min", "maximize": "max", "min": "min", "max": "max"}.get(goal or summary or "")
         if order and "*" not in name:
             self._update(best_metric=f"{name}:{order}")
@@ -244,6 +257,10 @@ class Run(Results):
     def control(self) -> str:
         """What people want of the run: "run", "pause" or "stop"; one atomic load."""
         return CONTROLS[lib.tmon_session_control(self._session)]
+
+    def asked(self) -> bool:
+        """True when people want anything but that the run goes on: the cheapest question, for loops of many short steps."""
+        return lib.tmon_session_control(self._session) != 0
 
     @property
     def should_stop(self) -> bool:
@@ -355,7 +372,7 @@ class Run(Results):
         if error:
             self.attempt(lib.tmon_session_set_error, self._session, to_bytes(str(error))[:4000].decode("utf-8", "ignore").encode())
         self.attempt(lib.tmon_session_finish, self._session, STATUSES.index(status))
-        self._plans.clear()
+        self._forget_plans()
         if self.dropped:
             logger.warning("%s: %d points were dropped because the store did not take them", self.name, self.dropped)
         if self._waiting:

@@ -39,6 +39,10 @@ class DisabledRun:
     log_epoch = log_image = log_validation = log_confusion = log_benchmark = log_dataset = log_trial = log_points = staticmethod(_nothing)
     alert = set_alert_rules = on_alert = event = update = flush = progress = define_metric = request = warn_once = staticmethod(_nothing)
 
+    def asked(self) -> bool:
+        """Nobody asks for anything."""
+        return False
+
     def wait_while_paused(self, timeout: float | None = None) -> bool:
         """Never waits, never stops."""
         return False

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 AGREE_BATCHES = 20  # between agreements of all ranks on whether to stop
 PAUSE_CAP = 60.0  # seconds that rank 0 waits between two batches while others wait for it: far below the timeout of process groups
+MAX_LOSSES = 4_096  # kept until they are read
 PHASE_SECONDS = 1.0  # between events of phases seen before
 
 
@@ -62,7 +63,9 @@ class TrainMonCallback(Based):
         self._logger: Any = None
         self._steps: Any = None  # what counts the steps of loggers
         self._world = self._factor = 1
-        self._images = self._batches = self._tick_images = 0
+        self._losses: list[tuple[int, int, Any]] | None = None  # of batches since the last reading: step, time, loss; None: no run
+        self._asked: Callable[[], bool] = bool
+        self._images = self._batches = self._tick_images = self._next_tick = 0
         self._epoch_begin = self._paused_before = self._last_tick = self._tick_paused = 0.0
         self._phases: dict[str, float] = {}
         self._phase = ""
@@ -127,6 +130,7 @@ class TrainMonCallback(Based):
         """Ends the run, unless it is the script's own."""
         if not self.session.live:
             return
+        self._read_losses()
         run = self.session.loop.run
         for callback in trainer.checkpoint_callbacks:
             self.session.checkpoint(callback)
@@ -144,6 +148,8 @@ class TrainMonCallback(Based):
     @guarded
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
         """Ends the run as failed, or as cancelled after Ctrl-C."""
+        if self.session.live:
+            self._read_losses()
         self.session.close(exception)
 
     # Training
@@ -166,6 +172,10 @@ class TrainMonCallback(Based):
         self._factor = trainer.accumulate_grad_batches if pl_module.automatic_optimization else 1
         self._world, self._steps = trainer.world_size, trainer.fit_loop.epoch_loop
         self._epoch_begin, self._paused_before = time.monotonic(), self.session.loop.paused_seconds
+        if self.session.live:
+            self._losses, self._asked = [], self.session.loop.run.asked
+        else:
+            self._losses = None
         self._enter("train", trainer.current_epoch)
         if self.session.live:
             self.session.loop.run.log(facts.learning_rates(trainer), _step(trainer))
@@ -173,41 +183,50 @@ class TrainMonCallback(Based):
                                    batches=facts.batches(trainer.num_training_batches))
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Records the batch; pauses and stops where people want it."""
-        if self.session.live:
-            self._after_batch(trainer, pl_module, outputs, batch, batch_idx)
+        """Keeps the loss of the batch as it is, and all `every_seconds` does the rest: this runs between all batches, when the processor's caches are cold."""
+        losses = self._losses
+        if losses is not None:
+            now = time.time_ns()
+            losses.append((self._steps._batches_that_stepped, now, outputs.get("loss") if isinstance(outputs, dict) else outputs))
+            self._images += facts.batch_size(batch) * self._world
+            if now >= self._next_tick or self._asked() or len(losses) >= MAX_LOSSES:
+                self._tick(trainer, batch, batch_idx)
         if self._many and self._stops and (batch_idx + 1) % AGREE_BATCHES == 0:
             self._agree(trainer)
 
     @guarded
-    def _after_batch(self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        loop, step = self.session.loop, self._steps._batches_that_stepped
-        loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
-        if loss is not None:
-            self._log_loss(loss, step)
-        self._images += facts.batch_size(batch) * self._world
-        self._batches += 1
+    def _tick(self, trainer: Any, batch: Any, batch_idx: int) -> None:
+        """What is done every `every_seconds`: read the losses, say how far and how fast it goes, pause and stop."""
+        loop = self.session.loop
+        self._next_tick = time.time_ns() + int(loop.seconds * 1e9)
+        if not self.session.live:
+            self._losses = None
+            return
+        self._batches += len(self._losses or ())
+        self._read_losses()
         loop.progress(batch=batch_idx + 1, images=self._images)
-        if loop.due():
-            self._tick(trainer, step)
+        loop.flush()
+        self._log_rates(trainer, self._steps._batches_that_stepped)
         if self._previews is not None:
-            self._previews.show(loop.run, batch, step, self._names)
+            self._previews.show(loop.run, batch, self._steps._batches_that_stepped, self._names)
         if loop.obey(timeout=PAUSE_CAP if self._many else None) and not self._many:
             trainer.should_stop = True
 
-    def _log_loss(self, loss: Any, step: int) -> None:
-        if self._factor > 1:
-            loss = loss * self._factor
-        name = "train/batch_loss" if self._logger is not None and self._logger.has_loss else OWN_LOSS
-        if getattr(loss, "is_cpu", True):
-            loss = float(loss)
-            self._mean.add(loss)
-            self.session.loop.run.log({name: loss}, step)
-        else:
-            self.session.loop.log(step, {name: loss})
+    def _read_losses(self) -> None:
+        """Logs the losses that were kept, with the steps and times at which they came; on a device this is the one wait for it."""
+        if not self._losses:
+            return
+        kept, self._losses = self._losses, []
+        kept = [entry for entry in kept if entry[2] is not None]
+        numbers = [number * self._factor for number in facts.numbers([entry[2] for entry in kept])]
+        if numbers:
+            for number in numbers:
+                self._mean.add(number)
+            name = "train/batch_loss" if self._logger is not None and self._logger.has_loss else OWN_LOSS
+            self.session.loop.run.log_points(name, [entry[0] for entry in kept], numbers, [entry[1] // 1000 for entry in kept])
 
-    def _tick(self, trainer: Any, step: int) -> None:
-        """What is recorded every `every_seconds`: speed, learning rates, and what the module logged where no logger of ours does."""
+    def _log_rates(self, trainer: Any, step: int) -> None:
+        """Logs speed, learning rates, and what the module logged where no logger of ours does."""
         loop, now = self.session.loop, time.monotonic()
         seconds = (now - self._last_tick - (loop.paused_seconds - self._tick_paused)) if self._last_tick else 0.0
         values = facts.learning_rates(trainer)
@@ -232,6 +251,8 @@ class TrainMonCallback(Based):
         self._row_epoch = trainer.current_epoch
         if self.session.live:
             loop = self.session.loop
+            self._read_losses()
+            loop.progress(images=self._images)
             loop.flush()
             values = row(fresh)
             mean = self._mean.take()
