@@ -11,8 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
+    Values = MutableMapping[str, Any]
+else:
+    Values = MutableMapping  # typing is not imported for a hint
 
-class Config(MutableMapping):
+
+class Config(Values):
     """A mapping of names to values: `config["lr"]`, `config.lr`, `config.update({...})`."""
 
     def __init__(self, values: Any = None, on_change: Callable[[], None] | None = None) -> None:
@@ -61,8 +65,8 @@ class Config(MutableMapping):
         """Shows the values."""
         return repr(self._values)
 
-    def update(self, values: Any = None, allow_val_change: bool = True, **more: Any) -> None:
-        """Sets several values with one write."""
+    def update(self, values: Any = None, /, allow_val_change: bool = True, **more: Any) -> None:
+        """Sets several values with one write: a mapping, an object with attributes or pairs, and named ones. `allow_val_change` says nothing here."""
         self._values.update(to_dict(values), **more)
         self._changed()
 
@@ -76,9 +80,9 @@ class Config(MutableMapping):
 
 
 def to_dict(values: Any) -> dict[str, Any]:
-    """Gives a mapping or the attributes of an object as a dict with text keys."""
+    """Gives a mapping, the attributes of an object or pairs of names and values as a dict with text keys."""
     if values is None:
         return {}
     if not hasattr(values, "items"):
-        values = vars(values)
+        values = vars(values) if hasattr(values, "__dict__") else dict(values)
     return {str(name): value for name, value in values.items()}
