@@ -6,14 +6,19 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
-enum { PORTS = 8, NAMES = 32, TOKEN = 258, RULES = 1 << 20 };
+enum { PORTS = 8, NAMES = 32, FRAMES = 8, LOOK_MS = 500, TOKEN = 258, RULES = 1 << 20 };
 
 typedef struct settings {
   const char *store;
@@ -26,11 +31,15 @@ typedef struct settings {
   size_t port_count;
   const char *names[NAMES];
   size_t name_count;
+  const char *frames[FRAMES];
+  size_t frame_count;
+  unsigned long parent; /* ends with this process; 0: with none */
   bool compression_said;
   tmon_server_options server;
 } settings;
 
-static tmon_server *volatile running; /* for the signal handler only */
+static tmon_server *volatile running; /* for the signal handler, and the thread that watches the parent */
+static pthread_mutex_t run_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void stop(int signal_number) {
   (void)signal_number;
@@ -39,7 +48,8 @@ static void stop(int signal_number) {
 
 static const char usage[] =
     "usage: trainmon-dashboard STORE [--host H] [--port N ...] [--token-file F] [--read-token-file F] [--allow-host NAME ...] [--recipes FILE]\n"
-    "                          [--alert-rules FILE] [--read-only] [--ws-compression | --no-ws-compression]\n"
+    "                          [--alert-rules FILE] [--allow-frame ORIGIN ...] [--parent PID] [--read-only]\n"
+    "                          [--ws-compression | --no-ws-compression]\n"
     "\n"
     "Serves the page, REST (/api/...), WebSocket (/ws) and server-sent events (/events) of a store.\n"
     "\n"
@@ -55,6 +65,9 @@ static const char usage[] =
     "  --alert-rules FILE\n"
     "                    the rules that each new session begins with, as JSON, commands included (MONITORING_ALERT_RULES); they replace those of the\n"
     "                    store, and their commands run for sessions fed over REST; see docs/reference/alerts.md\n"
+    "  --allow-frame ORIGIN\n"
+    "                    origin whose pages may show the page in a frame, such as http://localhost:8888; up to 8 times. Nobody may otherwise\n"
+    "  --parent PID      end when the parent of this process ends, which is the process PID, however it ends\n"
     "  --read-only       no control and no writes\n"
     "  --ws-compression, --no-ws-compression\n"
     "                    permessage-deflate on WebSockets; on when another address than loopback is listened on, since there it saves more than it costs\n"
@@ -136,9 +149,31 @@ static bool read_environment(settings *to) {
       (to->port_count > 0 || port == NULL || port[0] == '\0' || add_port(to, "MONITORING_PORT", port));
 }
 
+static bool add_text(const char **texts, size_t *count, size_t limit, const char *what, const char *text) {
+  if (*count == limit) {
+    fprintf(stderr, "trainmon-dashboard: more than %zu %s\n", limit, what);
+    return false;
+  }
+  texts[(*count)++] = text;
+  return true;
+}
+
+/* A number alone may be that of a stranger by now; the parent's is not given away while its child has it as parent. */
+static bool read_parent(settings *to, const char *text) {
+  if (!number("--parent", text, INT_MAX, &to->parent)) {
+    return false;
+  }
+  if (to->parent == 0 || to->parent != (unsigned long)getppid()) {
+    fprintf(stderr, "trainmon-dashboard: --parent: process %lu is not the parent of this one, or has ended\n", to->parent);
+    return false;
+  }
+  return true;
+}
+
 /* 1: an option with a value was read; 0: it is none; -1: wrong, said so. */
 static int read_option(settings *to, const char *name, const char *value, const char **host) {
-  static const char *const known[] = {"--host", "--port", "--token-file", "--read-token-file", "--allow-host", "--recipes", "--alert-rules"};
+  static const char *const known[] = {
+      "--host", "--port", "--token-file", "--read-token-file", "--allow-host", "--recipes", "--alert-rules", "--allow-frame", "--parent"};
   size_t i = 0;
   while (i < sizeof known / sizeof known[0] && strcmp(known[i], name) != 0) {
     i++;
@@ -157,14 +192,10 @@ static int read_option(settings *to, const char *name, const char *value, const 
   case 3: to->read_token_file = value; return 1;
   case 5: to->server.recipes_path = value; return 1;
   case 6: to->alert_rules = value; return 1;
-  default: break;
+  case 7: return add_text(to->frames, &to->frame_count, FRAMES, "origins of frames", value) ? 1 : -1;
+  case 8: return read_parent(to, value) ? 1 : -1;
+  default: return add_text(to->names, &to->name_count, NAMES, "names", value) ? 1 : -1;
   }
-  if (to->name_count == NAMES) {
-    fprintf(stderr, "trainmon-dashboard: more than %d names\n", NAMES);
-    return -1;
-  }
-  to->names[to->name_count++] = value;
-  return 1;
 }
 
 static bool read_arguments(settings *to, int count, char **arguments) {
@@ -283,6 +314,22 @@ static bool set_rules(tmon_store *store, settings *from) {
   return true;
 }
 
+/* A thread, so that nothing but the end of the whole parent counts: PR_SET_PDEATHSIG comes when the thread ends that started us. */
+static void *watch_parent(void *argument) {
+  pid_t parent = (pid_t) * (const unsigned long *)argument;
+  struct pollfd waited = {.fd = -1, .events = POLLIN};
+#ifdef SYS_pidfd_open
+  waited.fd = (int)syscall(SYS_pidfd_open, parent, 0U);
+#endif
+  /* In this order: while it is our parent, the descriptor is of it. Without one (before Linux 5.3) it is looked at twice a second. */
+  while (getppid() == parent && poll(&waited, 1, waited.fd >= 0 ? -1 : LOOK_MS) <= 0) {
+  }
+  (void)pthread_mutex_lock(&run_lock);
+  tmon_server_stop(running);
+  (void)pthread_mutex_unlock(&run_lock);
+  return NULL;
+}
+
 static int serve(settings *from) {
   tmon_store *store = NULL;
   tmon_server *server = NULL;
@@ -301,10 +348,18 @@ static int serve(settings *from) {
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
     announce(from, server);
+    pthread_t watcher;
+    if (from->parent != 0 && (errno = pthread_create(&watcher, NULL, watch_parent, &from->parent)) == 0) {
+      (void)pthread_detach(watcher);
+    } else if (from->parent != 0) {
+      fprintf(stderr, "trainmon-dashboard: can't watch process %lu: %s\n", from->parent, strerror(errno));
+    }
     code = tmon_server_run(server);
     (void)signal(SIGINT, SIG_DFL);
     (void)signal(SIGTERM, SIG_DFL);
+    (void)pthread_mutex_lock(&run_lock);
     running = NULL;
+    (void)pthread_mutex_unlock(&run_lock);
   }
   if (code != TMON_OK) {
     fprintf(stderr, "trainmon-dashboard: %s\n", tmon_error_message());
@@ -345,5 +400,7 @@ int main(int count, char **arguments) {
   set.server.port_count = set.port_count;
   set.server.allowed_hosts = set.names;
   set.server.allowed_host_count = set.name_count;
+  set.server.frame_origins = set.frames;
+  set.server.frame_origin_count = set.frame_count;
   return serve(&set);
 }

@@ -37,12 +37,14 @@ typedef struct tmon_server_options {
   const char *recipes_path;    /**< file of the commands that may be started; NULL means none (docs/reference/recipes.md) */
   const char
       *alert_rules; /**< alert rules as JSON whose commands may run for sessions that are fed over REST; NULL means none (docs/reference/alerts.md) */
+  const char *const *frame_origins; /**< origins such as http://localhost:8888 whose pages may show the page in a frame; NULL means nobody */
+  size_t frame_origin_count;        /**< at most 8 */
 } tmon_server_options;
 
 /**
  * Opens a server on a store and starts to listen; it answers once tmon_server_run runs. The store must outlive it. `out` receives the server; free it
  * with tmon_server_free. TMON_EINVAL: a public address without a token, a bad host or port. TMON_EEXISTS: the port is taken.
- * TMON_EINVAL also for a file of recipes that is not right, with file, recipe and field, and for alert rules whose commands can't be read. TMON_ENOTFOUND: no
+ * TMON_EINVAL also for what is no origin in `frame_origins`, a file of recipes that is not right, with file, recipe and field, and for alert rules whose commands can't be read. TMON_ENOTFOUND: no
  * such file.
  * TMON_EACCESS, TMON_EIO, TMON_ENOMEM. Since 0.1.
  */

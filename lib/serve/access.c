@@ -99,6 +99,27 @@ static bool split_host(const char *host, char *name, size_t size, int64_t *port)
   return *end == ':' && end[1] >= '1' && end[1] <= '9' && tmon_text_to_int(end + 1, port) && *port > 0 && *port <= 65535;
 }
 
+bool tmon_access_is_origin(const char *text) {
+  static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-";
+  const char *rest = strncmp(text, "http://", 7) == 0 ? text + 7 : strncmp(text, "https://", 8) == 0 ? text + 8 : "";
+  int64_t port = 0;
+  char name[256];
+  /* No IPv6 address: policies have no way to write one. */
+  if (rest[strcspn(rest, "[")] != '\0' || !split_host(rest, name, sizeof name, &port)) {
+    return false;
+  }
+  for (const char *label = name;;) {
+    size_t length = strspn(label, letters);
+    if (length == 0 || (label[length] != '.' && label[length] != '\0')) {
+      return false;
+    }
+    if (label[length] == '\0') {
+      return true;
+    }
+    label += length + 1;
+  }
+}
+
 static bool is_address(const char *name) {
   uint8_t address[16];
   return inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1;

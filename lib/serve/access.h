@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { TMON_ACCESS_PEERS = 256, TMON_ACCESS_SECRET_BYTES = 65 };
+enum { TMON_ACCESS_PEERS = 256, TMON_ACCESS_SECRET_BYTES = 65, TMON_ACCESS_FRAMES = 8 };
 
 /* What each client address may use: so much a second, and so much at once. */
 typedef enum tmon_budget { TMON_BUDGET_WRITES, TMON_BUDGET_READS, TMON_BUDGET_COST, TMON_BUDGETS } tmon_budget;
@@ -46,6 +46,8 @@ int tmon_access_init(tmon_access *access, const char *bound, const char *token, 
 void tmon_access_free(tmon_access *access);
 
 bool tmon_address_is_loopback(const char *address);
+/* "http://NAME" or "https://NAME", with ":PORT" or without, and nothing more: what a Content-Security-Policy takes as one exact origin. */
+bool tmon_access_is_origin(const char *text);
 /* Exact port (absent: 80), and a name that a foreign DNS record can't point here. */
 bool tmon_access_host(const tmon_access *access, const char *host, uint16_t port);
 /* A browser's request comes from a page of this server, or from no page at all. */

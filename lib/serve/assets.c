@@ -3,6 +3,7 @@
 /* Serving the compiled-in page. Its own addresses (deep links) all give index.html. */
 #include "serve/assets.h"
 #include "serve/router.h"
+#include "serve/server_private.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -29,7 +30,6 @@ static const tmon_asset *find(const char *path) {
 void tmon_route_asset(tmon_server *server, const tmon_request *request, tmon_response *response) {
   const tmon_asset *asset = find(request->path);
   char tag[80];
-  (void)server;
   if (asset == NULL) {
     tmon_reply_error(response, 404, NULL, NULL, "there is no %.200s", request->path);
     return;
@@ -38,6 +38,7 @@ void tmon_route_asset(tmon_server *server, const tmon_request *request, tmon_res
   (void)snprintf(tag, sizeof tag, "\"%.32s%s\"", asset->tag, gzip ? "-gzip" : "");
   response->status = 200;
   response->content_type = asset->type;
+  response->policy = server->frame_policy;
   response->fixed = gzip ? asset->gzip_begin : asset->begin;
   response->fixed_size = gzip ? (size_t)(asset->gzip_end - asset->gzip_begin) : (size_t)(asset->end - asset->begin);
   tmon_response_header(response, "cache-control:", asset->hashed ? "public, max-age=31536000, immutable" : "no-cache");

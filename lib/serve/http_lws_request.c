@@ -159,7 +159,8 @@ static unsigned char *put_head(tmon_http_connection *connection, unsigned char *
   bool failed = lws_add_http_header_status(connection->wsi, response->status, &at, end) != 0;
   failed = failed || add(connection, "content-type:", response->content_type, &at, end) != 0;
   for (size_t i = 0; tmon_reply_headers[i] != NULL; i += 2) {
-    failed = failed || add(connection, tmon_reply_headers[i], tmon_reply_headers[i + 1], &at, end) != 0;
+    const char *value = tmon_reply_header(response, i);
+    failed = failed || (value != NULL && add(connection, tmon_reply_headers[i], value, &at, end) != 0);
   }
   bool cached = false;
   for (size_t i = 0; i < response->header_count; i++) {

@@ -4,15 +4,19 @@
 #include "serve/reply.h"
 
 #include "trainmon/error.h"
+#include "util/error.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#define POLICY                                                                                                                                            \
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; "                            \
+  "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors"
+
 const char *const tmon_reply_headers[] = {
     "content-security-policy:",
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; "
-    "manifest-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    POLICY " 'none'",
     "x-content-type-options:",
     "nosniff",
     "x-frame-options:",
@@ -25,6 +29,27 @@ const char *const tmon_reply_headers[] = {
     "same-origin",
     NULL,
 };
+
+const char *tmon_reply_header(const tmon_response *response, size_t index) {
+  if (response->policy != NULL && strcmp(tmon_reply_headers[index], "content-security-policy:") == 0) {
+    return response->policy;
+  }
+  /* X-Frame-Options can't name who may, and in old browsers it would win over the policy. */
+  bool left_out = response->policy != NULL && strcmp(tmon_reply_headers[index], "x-frame-options:") == 0;
+  return left_out ? NULL : tmon_reply_headers[index + 1];
+}
+
+int tmon_reply_frame_policy(char **out, const char *const *origins, size_t count) {
+  tmon_buffer text;
+  tmon_buffer_init(&text, TMON_REPLY_POLICY_BYTES);
+  (void)tmon_buffer_append_text(&text, POLICY);
+  for (size_t i = 0; i < count; i++) {
+    (void)tmon_buffer_append_format(&text, " %s", origins[i]);
+  }
+  *out = tmon_buffer_take(&text);
+  tmon_buffer_free(&text);
+  return *out != NULL ? TMON_OK : tmon_error_no_memory();
+}
 
 void tmon_response_init(tmon_response *response) {
   memset(response, 0, sizeof *response);

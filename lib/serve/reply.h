@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { TMON_RESPONSE_HEADERS = 8, TMON_REPLY_MAXIMUM = 64 << 20 };
+enum { TMON_RESPONSE_HEADERS = 8, TMON_REPLY_MAXIMUM = 64 << 20, TMON_REPLY_POLICY_BYTES = 3072 };
 
 typedef struct tmon_header {
   const char *name; /* with its colon, lower case, static */
@@ -39,6 +39,7 @@ typedef struct tmon_response {
   tmon_buffer body;
   tmon_json_writer json;
   tmon_work work;
+  const char *policy; /* of the page where others may frame it, lives as long as the server; NULL: the usual Content-Security-Policy */
   size_t header_count;
   tmon_header headers[TMON_RESPONSE_HEADERS];
 } tmon_response;
@@ -49,6 +50,9 @@ void tmon_response_work(tmon_response *response);                               
 void tmon_response_header(tmon_response *response, const char *name, const char *value); /* one too long or too many is left out */
 /* The headers of every reply: pairs of name and value, ended by NULL. */
 extern const char *const tmon_reply_headers[];
+const char *tmon_reply_header(const tmon_response *response, size_t index); /* what this reply says for the name at `index`; NULL: nothing */
+/* The Content-Security-Policy of a page that these origins, which were checked, may frame; free it with tmon_free. */
+int tmon_reply_frame_policy(char **out, const char *const *origins, size_t count);
 
 /* Begins {"success": true; write members through response->json, then tmon_reply_end. */
 tmon_json_writer *tmon_reply_begin(tmon_response *response, unsigned status);

@@ -63,6 +63,21 @@ static int check_token(const char *name, const char *token) {
   return TMON_OK;
 }
 
+static int check_frames(const tmon_server_options *options) {
+  if (options->frame_origin_count > TMON_ACCESS_FRAMES || (options->frame_origins == NULL && options->frame_origin_count > 0)) {
+    return tmon_error_set_field(
+        TMON_EINVAL, "frame_origins", "%zu origins of frames, expected at most %d", options->frame_origin_count, (int)TMON_ACCESS_FRAMES);
+  }
+  for (size_t i = 0; i < options->frame_origin_count; i++) {
+    const char *origin = options->frame_origins[i];
+    if (origin == NULL || !tmon_access_is_origin(origin)) {
+      return tmon_error_set_field(TMON_EINVAL, "frame_origins", "the origin of frames \"%.300s\" is not one such as http://localhost:8888 (no path, no *)",
+          origin != NULL ? origin : "");
+    }
+  }
+  return TMON_OK;
+}
+
 static int check_options(const tmon_server_options *options, const char *host) {
   if (options->port_count > TMON_HTTP_PORTS || (options->ports == NULL && options->port_count > 0)) {
     return tmon_error_set(TMON_EINVAL, "%zu ports, expected at most %d", options->port_count, (int)TMON_HTTP_PORTS);
@@ -89,7 +104,7 @@ static int check_options(const tmon_server_options *options, const char *host) {
   if (options->allowed_hosts == NULL && options->allowed_host_count > 0) {
     return tmon_error_set(TMON_EINVAL, "allowed_hosts is NULL but allowed_host_count is %zu", options->allowed_host_count);
   }
-  return TMON_OK;
+  return check_frames(options);
 }
 
 static int open_http(tmon_server *server, const tmon_server_options *options, const char *host) {
@@ -119,6 +134,14 @@ static int open_logs(tmon_server *server) {
   }
   if (code == TMON_OK) {
     code = tmon_metrics_log_open(&server->metrics, folder);
+  }
+  return code;
+}
+
+static int make_access(tmon_server *server, const tmon_server_options *options, const char *host) {
+  int code = tmon_access_init(&server->access, host, options->token, options->read_token, options->allowed_hosts, options->allowed_host_count);
+  if (code == TMON_OK && options->frame_origin_count > 0) {
+    code = tmon_reply_frame_policy(&server->frame_policy, options->frame_origins, options->frame_origin_count);
   }
   return code;
 }
@@ -156,7 +179,7 @@ int tmon_server_open(tmon_server **out, tmon_store *store, const tmon_server_opt
   server->debug = options->debug;
   server->run = tmon_clock_now_us();
   server->started_us = tmon_clock_monotonic_us();
-  code = tmon_access_init(&server->access, host, options->token, options->read_token, options->allowed_hosts, options->allowed_host_count);
+  code = make_access(server, options, host);
   if (code == TMON_OK) {
     code = open_logs(server);
   }
@@ -217,5 +240,6 @@ void tmon_server_free(tmon_server *server) {
   tmon_log_file_close(&server->streams);
   tmon_log_file_close(&server->writes);
   tmon_access_free(&server->access);
+  tmon_free(server->frame_policy);
   tmon_free(server);
 }

@@ -41,6 +41,7 @@ struct tmon_server {
   tmon_http *http;
   tmon_updates *updates;
   tmon_access access;
+  char *frame_policy;    /* of the page; NULL: nobody may frame it */
   tmon_log_file writes;  /* logs/monitoring.log: a line for each write that was let in */
   tmon_log_file streams; /* logs/websocket.log */
   tmon_metrics_log metrics;

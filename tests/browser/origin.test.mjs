@@ -105,6 +105,40 @@ test("a name that a foreign DNS server points here gets nothing", async () => {
   await unharmed();
 });
 
+test("a page is framed by those who were named, and lives there", async () => {
+  const framing = async (host) => {
+    const at = `http://${host}:${strange.address().port}`;
+    await page.goto(at);
+    await page.evaluate((src) => (document.body.innerHTML = `<iframe src="${src}" width="800" height="600"></iframe>`), framed);
+    const frame = await until("the frame is there", () => page.frames().find((one) => one.parentFrame() !== null));
+    await frame.waitForLoadState("load").catch(() => {});
+    return { frame, at };
+  };
+  const free = await freePort();
+  const framed = `http://127.0.0.1:${free}/`;
+  const second = start(findProgram(process.env.BUILD, "trainmon-dashboard"),
+    [join(folder, "store"), "--port", String(free), "--allow-frame", `http://localhost:${strange.address().port}`]);
+  try {
+    await until("the second server answers", async () => (await fetch(framed + "api/status")).ok);
+    const { frame, at } = await framing("localhost");
+    await frame.getByText("victim").first().waitFor();
+    const heard = await frame.evaluate(() => new Promise((done) => {
+      const socket = new WebSocket(location.origin.replace("http", "ws") + "/ws");
+      socket.onmessage = () => done(true);
+      socket.onerror = () => done(false);
+    }));
+    assert.equal(heard, true, "the framed page gets its updates");
+    const outside = await attack(framed.slice(0, -1));
+    assert.deepEqual([page.url(), outside.cors.failed, outside.pauseCors.failed, outside.websocket.heard], [at + "/", "TypeError", "TypeError", 0]);
+    const other = await framing("127.0.0.1");
+    assert.equal(await other.frame.getByText("victim").count(), 0);
+    assert.match(other.frame.url(), /^chrome-error:/);
+    await unharmed();
+  } finally {
+    await end(second);
+  }
+});
+
 test("a page of another origin reads nothing and changes nothing", async () => {
   await page.goto(stranger);
   const found = await attack(origin);

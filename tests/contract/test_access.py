@@ -5,6 +5,8 @@
 import json
 import os
 import re
+import select
+import signal
 import socket
 import subprocess
 import sys
@@ -134,6 +136,62 @@ class Access(unittest.TestCase):
             done = subprocess.run([test_rest.PROGRAM, folder, "--port", "0", *arguments], capture_output=True, text=True, timeout=20)
             self.assertIn(done.returncode, (1, 2), arguments)
             self.assertIn("token", done.stderr)
+
+    def test_frames(self):
+        origins = [f"http://{i}{'x' * 200}.example:{8880 + i}" for i in range(7)] + ["http://localhost:8888"]
+        closed, open_to = self.serve(), self.serve(*[word for origin in origins for word in ("--allow-frame", origin)])
+        for path in ("/", "/session/1", "/api/status", "/api/nothing", "/nothing.js"):
+            closed.ask("GET", path)
+            self.assertEqual(closed.headers["x-frame-options"], "DENY", path)
+            self.assertIn("frame-ancestors 'none'", closed.headers["content-security-policy"])
+        usual = closed.headers["content-security-policy"]
+        for path in ("/", "/session/1"):
+            for headers in ({}, {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "iframe", "Sec-Fetch-Mode": "navigate"}):
+                self.assertEqual(open_to.ask("GET", path, headers=headers)[0], 200)
+                self.assertNotIn("x-frame-options", open_to.headers)
+                self.assertEqual(open_to.headers["content-security-policy"], usual.replace("frame-ancestors 'none'", "frame-ancestors " + " ".join(origins)))
+        for path in ("/api/status", "/api/nothing", "/nothing.js"):
+            open_to.ask("GET", path)
+            self.assertEqual((open_to.headers["x-frame-options"], open_to.headers["content-security-policy"]), ("DENY", usual), path)
+        self.assertEqual(open_to.ask("GET", "/api/status", headers={"Sec-Fetch-Site": "cross-site"})[0], 403, "a frame gives its page no right to read")
+        self.assertEqual(open_to.ask("POST", "/api/training/sessions", SESSION, {"Origin": "http://localhost:8888"})[0], 403)
+
+    def test_bad_frames_are_refused_at_start(self):
+        folder = tempfile.mkdtemp(prefix="trainmon-rest-")
+        for origins, word in ((["*"], '"*"'), (["http://localhost:8888/lab"], "/lab"), (["http://a; script-src *"], "script-src"),
+                              (["http://[::1]:8888"], "::1"), ([""], '""'), (["http://a"] * 9, "more than 8")):
+            arguments = [word for origin in origins for word in ("--allow-frame", origin)]
+            done = subprocess.run([test_rest.PROGRAM, folder, "--port", "0", *arguments], capture_output=True, text=True, timeout=20)
+            self.assertIn(done.returncode, (1, 2), origins)
+            self.assertIn(word, done.stderr)
+
+    def test_it_ends_with_its_parent(self):
+        code = ("import os, subprocess, sys, time\n"
+                "child = subprocess.Popen([*sys.argv[1:], '--parent', str(os.getpid())], stdout=subprocess.PIPE, start_new_session=True)\n"
+                "print(child.pid, child.stdout.readline().decode(), end='', flush=True)\n"
+                "if os.fork() == 0: os.close(1)  # holds what it inherited\n"
+                "time.sleep(60)")
+        for number in (signal.SIGKILL, signal.SIGTERM):
+            with self.subTest(number=number):
+                folder = tempfile.mkdtemp(prefix="trainmon-rest-")
+                with subprocess.Popen([sys.executable, "-c", code, test_rest.PROGRAM, folder, "--port", "0"], stdout=subprocess.PIPE, text=True,
+                                      start_new_session=True) as owner:
+                    self.addCleanup(os.killpg, owner.pid, signal.SIGKILL)
+                    pid, address = owner.stdout.readline().split()
+                    port = int(address.rstrip("/").rsplit(":", 1)[1])
+                    ended = os.pidfd_open(int(pid))
+                    self.addCleanup(os.close, ended)
+                    self.assertEqual(select.select([ended], [], [], 0.7)[0], [], "its parent lives")
+                    owner.send_signal(number)
+                    self.assertEqual(select.select([ended], [], [], 2)[0], [ended], "it outlived its parent")
+                    self.assertRaises(ConnectionRefusedError, socket.create_connection, ("127.0.0.1", port))
+
+    def test_only_the_parent_may_be_named(self):
+        folder = tempfile.mkdtemp(prefix="trainmon-rest-")
+        for pid in ("0", "1", str(os.getppid()), "99999999999", "self"):
+            done = subprocess.run([test_rest.PROGRAM, folder, "--port", "0", "--parent", pid], capture_output=True, text=True, timeout=20)
+            self.assertEqual(done.returncode, 2, pid)
+            self.assertIn("--parent", done.stderr)
 
     def test_reads_are_rationed(self):
         server = self.serve()

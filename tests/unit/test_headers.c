@@ -38,7 +38,7 @@ START_TEST(test_layout) {
   LAYOUT(tmon_alert_note, 40, step, 32);
   LAYOUT(tmon_leaderboard_options, 64, offset, 56);
   LAYOUT(tmon_compare_options, 32, width, 28);
-  LAYOUT(tmon_server_options, 96, alert_rules, 88);
+  LAYOUT(tmon_server_options, 112, frame_origin_count, 104);
 }
 END_TEST
 

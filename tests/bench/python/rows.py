@@ -20,7 +20,8 @@ def run_python(kind, script, *arguments, seconds=600):
     """Runs a script of this folder with the package of this tree, in an environment of tests/python/environment; gives what it prints as JSON."""
     python = output_of(ROOT / "tests/python/environment", kind) + "/bin/python"
     variables = {**os.environ, "PYTHONPATH": output_of(ROOT / "tests/python/package"), "TRACKIO_DIR": str(arguments[1]) if len(arguments) > 1 else ""}
-    done = subprocess.run([python, HERE / script, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=variables, timeout=seconds)
+    command = [python, HERE / script, *map(str, arguments)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=variables, timeout=seconds)
     if done.returncode != 0:
         raise OSError(f"{script} {' '.join(map(str, arguments))}: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else done.returncode}")
     return json.loads(done.stdout.strip().splitlines()[-1])
@@ -67,5 +68,5 @@ def peers(bench, row):
             value, mine = (x[key]["p50"] / 1e3 if isinstance(x[key], dict) else x[key] for x in (got, ours))
             if value is None:
                 continue
-            unit = f"s for {got['bulk_points']:,}" if key == "bulk_s" else unit
-            row(f"peers: {name} {got['version']}", value, unit, "trainmon", mine, value / mine if mine else None)
+            what = f"s for {got['bulk_points']:,}" if key == "bulk_s" else unit
+            row(f"peers: {name} {got['version']}", value, what, "trainmon", mine, value / mine if mine else None)

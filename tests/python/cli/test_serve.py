@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -143,6 +144,38 @@ def test_a_dashboard_that_can_not_start_is_a_warning(caplog, monkeypatch):
     run.log({"a": 1})
     run.finish()
     assert trainmon.Store("trainmon").metrics(run.id)["a"]["count"] == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_dashboard_ends_with_the_training(number):
+    script = ("""if True:
+        import os, threading, time, trainmon
+        def train():  # not the main thread: its end is not that of the process
+            run = trainmon.init(dashboard=65000, hardware=0)
+            print(run.dashboard.process.pid, run.dashboard.url, flush=True)
+        thread = threading.Thread(target=train)
+        thread.start()
+        thread.join()
+        worker = os.fork()
+        if worker == 0:
+            os.close(1)
+        else:
+            print(worker, flush=True)
+        time.sleep(60)""")
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as owner:
+        pid, url = owner.stdout.readline().split()
+        worker = int(owner.stdout.readline())
+        ended = os.pidfd_open(int(pid))
+        try:
+            assert not select.select([ended], [], [], 0.7)[0] and ask(url)["success"]
+            owner.send_signal(number)
+            assert owner.wait(5) == -number
+            assert select.select([ended], [], [], 2)[0]
+            os.kill(worker, 0)  # what was forked off lives on
+        finally:
+            os.close(ended)
+            owner.kill()
+            os.kill(worker, signal.SIGKILL)
 
 
 def test_keep_leaves_it_running():

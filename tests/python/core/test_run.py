@@ -2,6 +2,7 @@
 # SPDX-FileCopyrightText: libtrainmon contributors
 """A run from its start to its end, and what is found in the store afterwards."""
 
+import argparse
 import decimal
 import math
 import sqlite3
@@ -142,6 +143,13 @@ def test_disabled_touches_nothing(tmp_path):
     run.log({"a": object()})
     run.alert("x")
     assert run.config.lr == 1 and run.disabled and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("values", [{"a": 1}, argparse.Namespace(a=1), [("a", 1)], iter([["a", 1]])])
+def test_config_takes_what_mappings_take(values):
+    run = trainmon.init(config={"b": 2}, hardware=0)
+    run.config.update(values, values=3, self=4, allow_val_change=True)
+    assert run.config.as_dict() == {"b": 2, "a": 1, "values": 3, "self": 4}
 
 
 def test_config_changes_reach_the_store(store):

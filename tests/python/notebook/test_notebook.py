@@ -102,6 +102,37 @@ def test_a_dashboard_that_can_not_be_framed_is_a_link(shell, run):
     assert "<iframe" not in shown(shell)[1] and "<a href" not in shown(shell)[1]
 
 
+def test_the_page_is_framed_for_one_origin(shell, run):
+    from trainmon.server import PROGRAM, Dashboard
+
+    if not PROGRAM.is_file():
+        pytest.skip("this build has no server")
+    origin = "http://localhost:8888"
+    try:
+        for _ in range(2):
+            notebook.show(run, height=300, origin=origin)
+        first, second = shown(shell)
+        [dashboard] = notebook._framed_pages.values()
+        assert first == second and f'<iframe src="{dashboard.url.rstrip("/")}/session/{run.id}"' in first and 'height="300"' in first
+        headers = notebook._open(dashboard.url)
+        assert f"frame-ancestors {origin}" in headers["content-security-policy"] and "x-frame-options" not in headers
+        assert not notebook._may_be_framed(dashboard.url, origin + "8") and not notebook._may_be_framed(dashboard.url, None)
+        notebook.show(run)
+        assert "<iframe" not in shown(shell)[2] and "<svg" in shown(shell)[2] and f'<a href="{dashboard.url}' in shown(shell)[2]
+        dashboard.stop()
+        own = Dashboard(run.store.path, port=0, frames=("https://hub.example", origin))
+        notebook.show(run, origin=origin)  # that one lets it, so no other is started
+        own.stop()
+        assert f'<iframe src="{own.url}' in shown(shell)[3] and list(notebook._framed_pages.values()) == [dashboard]
+        for wrong in ("*", "localhost:8888", origin + "/lab", "http://a; script-src *"):
+            with pytest.raises(OSError, match="origin"):
+                notebook.show(run, origin=wrong)
+    finally:
+        for dashboard in notebook._framed_pages.values():
+            dashboard.stop()
+        notebook._framed_pages.clear()
+
+
 def test_watch_draws_in_place_until_the_run_ends(shell, run):
     drawn = threading.Event()
     publish = shell.display_pub.publish

@@ -57,6 +57,27 @@ START_TEST(origin_is_this_server) {
 }
 END_TEST
 
+START_TEST(origins_of_frames_are_exact) {
+  static const char *const good[] = {
+      "http://localhost:8888", "https://hub.example", "http://127.0.0.1:80", "https://a-b.C9.example:65535", "http://localhost"};
+  static const char *const bad[] = {"", "*", "'self'", "localhost:8888", "http:", "http://", "http://*", "https://*.example", "http://localhost:*",
+      "http://localhost:", "http://localhost:0", "http://localhost:65536", "http://localhost:88 88", "http://localhost:8888/", "http://a b", "http://a;b",
+      "http://a,b", "http://a\r\nb", "http://a..b", "http://.a", "http://a.", "http://[::1]:8888", "http://me@localhost", "HTTP://localhost", "ftp://a",
+      "null"};
+  char longest[7 + 256 + 1] = "http://";
+  for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+    ck_assert_msg(tmon_access_is_origin(good[i]), "%s", good[i]);
+  }
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    ck_assert_msg(!tmon_access_is_origin(bad[i]), "%s", bad[i]);
+  }
+  memset(longest + 7, 'a', 255);
+  ck_assert(tmon_access_is_origin(longest));
+  longest[7 + 255] = 'a';
+  ck_assert(!tmon_access_is_origin(longest));
+}
+END_TEST
+
 START_TEST(token_or_cookie) {
   tmon_request request;
   memset(&request, 0, sizeof request);
@@ -122,6 +143,7 @@ int main(void) {
   TCase *tests = tcase_create("all");
   tcase_add_test(tests, host_names_this_server);
   tcase_add_test(tests, origin_is_this_server);
+  tcase_add_test(tests, origins_of_frames_are_exact);
   tcase_add_test(tests, token_or_cookie);
   tcase_add_test(tests, writes_are_rationed_by_client);
   tcase_add_test(tests, loopback_addresses);

@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -41,6 +42,7 @@ static size_t disarm(void) {
 
 static int open_server(tmon_server **server) {
   static const uint16_t any = 0;
+  static const char *const origins[] = {"http://localhost:8888"};
   static const char *const hosts[] = {"one.example", "two.example:443"};
   tmon_server_options options = {.size = sizeof options,
       .ports = &any,
@@ -48,6 +50,8 @@ static int open_server(tmon_server **server) {
       .token = "0123456789abcdef0123456789abcdef",
       .allowed_hosts = hosts,
       .allowed_host_count = 2,
+      .frame_origins = origins,
+      .frame_origin_count = 1,
       .recipes_path = recipes};
   return tmon_server_open(server, store, &options);
 }
@@ -69,6 +73,36 @@ START_TEST(opening) {
   /* The store was made with the usual allocator; what it keeps from a first question (its statement) must be of that one too. */
   ok(open_and_free(NULL));
   tmon_fault_loop(open_and_free, NULL);
+  tmon_store_free(store);
+  test_teardown();
+}
+END_TEST
+
+START_TEST(who_may_frame_is_checked) {
+  static const uint16_t any = 0;
+  static const char *const origins[9] = {"http://a", "http://b", "http://c", "http://d", "http://e", "http://f", "http://g", "http://h", "http://i"};
+  static const char *const wrong[] = {"http://a", "*"};
+  static const char *const missing[] = {NULL};
+  tmon_server *server = NULL;
+  test_setup();
+  store = test_store();
+  tmon_server_options options = {.size = sizeof options, .ports = &any, .port_count = 1, .frame_origins = origins, .frame_origin_count = 8};
+  ok(tmon_server_open(&server, store, &options));
+  tmon_server_free(server);
+  const struct {
+    const char *const *origins;
+    size_t count;
+  } bad[] = {{origins, 9}, {NULL, 1}, {wrong, 2}, {missing, 1}};
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    options.frame_origins = bad[i].origins;
+    options.frame_origin_count = bad[i].count;
+    ck_assert_int_eq(tmon_server_open(&server, store, &options), TMON_EINVAL);
+    ck_assert_str_eq(tmon_error_field(), "frame_origins");
+    ck_assert_ptr_null(server);
+  }
+  options.size = offsetof(tmon_server_options, frame_origins); /* a program that knows nothing of it */
+  ok(tmon_server_open(&server, store, &options));
+  tmon_server_free(server);
   tmon_store_free(store);
   test_teardown();
 }
@@ -195,6 +229,7 @@ int main(void) {
   if (!getenv("TMPDIR") && access("/dev/shm", W_OK | X_OK) == 0) (void)setenv("TMPDIR", "/dev/shm", 1);
   tcase_set_timeout(tests, 110);
   tcase_add_test(tests, opening);
+  tcase_add_test(tests, who_may_frame_is_checked);
   tcase_add_test(tests, no_call_is_missing);
   tcase_add_loop_test(tests, answering, 0, 2 * (int)(sizeof requests / sizeof *requests));
   suite_add_tcase(suite, tests);

@@ -65,8 +65,8 @@ class Config(MutableMapping[str, "Any"]):
         """Shows the values."""
         return repr(self._values)
 
-    def update(self, values: Any = None, allow_val_change: bool = True, **more: Any) -> None:  # type: ignore[override]
-        """Sets several values with one write."""
+    def update(self, values: Any = None, /, allow_val_change: bool = True, **more: Any) -> None:
+        """Sets several values with one write: a mapping, an object with attributes or pairs, and named ones. `allow_val_change` says nothing here."""
         self._values.update(to_dict(values), **more)
         self._changed()
 
@@ -80,9 +80,9 @@ class Config(MutableMapping[str, "Any"]):
 
 
 def to_dict(values: Any) -> dict[str, Any]:
-    """Gives a mapping or the attributes of an object as a dict with text keys."""
+    """Gives a mapping, the attributes of an object or pairs of names and values as a dict with text keys."""
     if values is None:
         return {}
     if not hasattr(values, "items"):
-        values = vars(values)
+        values = vars(values) if hasattr(values, "__dict__") else dict(values)
     return {str(name): value for name, value in values.items()}

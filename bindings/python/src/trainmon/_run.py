@@ -2,8 +2,8 @@
 # SPDX-FileCopyrightText: libtrainmon contributors
 """A run: one training that this process records.
 
-`log` is the hot path. For each set of names that it has seen it keeps a plan, the C array of their metrics (of a single name its metric), so that a call costs a look-up, a list of
-the values and one C call, which converts numbers, tensors and numpy scalars as float() would. Whatever does not fit, such as nested or bad
+`log` is the hot path. For each set of names that it has seen it keeps a plan, the C array of their metrics (of a single name its metric), so that a call costs
+a look-up, a list of the values and one C call, which converts numbers, tensors and numpy scalars as float() would. Whatever does not fit, such as nested or bad
 values, pictures, or metrics with an axis of their own, raises on the way and goes through `_log_slowly`, which never does.
 """
 

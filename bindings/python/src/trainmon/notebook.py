@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # SPDX-FileCopyrightText: libtrainmon contributors
-"""A run in a notebook: what `run` shows as the last line of a cell, `show` for the page or a picture of now, `watch` for one that keeps up by itself.
+"""A run in a notebook: what `run` shows as the last line of a cell, `show` for a picture of now or the page, `watch` for one that keeps up by itself.
 
 The picture is HTML and SVG without scripts or files from elsewhere, so it stays in the saved notebook. All names are escaped. IPython is imported where
 it is used.
@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import html
 import math
+import os
 import threading
 import urllib.request
 from pathlib import Path
 
 from trainmon.errors import TrainmonError
-from trainmon.server import ADDRESS
+from trainmon.server import ADDRESS, Dashboard
 from trainmon.store import Store
 
 TYPE_CHECKING = False
@@ -29,20 +30,27 @@ WIDTH, HEIGHT, EDGE = 240, 80, 3
 COLOURS = {"running": "#1971c2", "completed": "#2b8a3e", "failed": "#c92a2a", "cancelled": "#868e96", "interrupted": "#e67700", "pending": "#868e96"}
 LIVE = ("pending", "running")
 REACH_SECONDS = 1.0
+_framed_pages: dict[tuple[int, str, str], Dashboard] = {}
+_starting = threading.Lock()
 
 
-def show(run_or_id: Any, store: Any = None, height: int = 600, metrics: Sequence[str] | None = None) -> None:
-    """Shows a run in the cell: the page in a frame of `height` pixels where a dashboard of the store runs and lets itself be framed, else a picture of now.
+def show(run_or_id: Any, store: Any = None, height: int = 600, metrics: Sequence[str] | None = None, *, origin: str | None = None) -> None:
+    """Shows a run in the cell: a picture of now, with a link where a dashboard of the store runs; with `origin` the live page in a frame of `height` pixels.
 
-    `run_or_id`: a Run, a Record, an id or a name; `store`: a Store or its folder, for ids. `metrics`: the names to draw, None for the first 12. NotFoundError.
+    `run_or_id`: a Run, a Record, an id or a name; `store`: a Store or its folder, for ids. `metrics`: the names to draw, None for the first 12. `origin`: what
+    the browser's address bar has before the path of the notebook, such as http://localhost:8888. A dashboard that only pages from there may frame is started
+    for it where none runs; it ends with this process. NotFoundError; OSError: that one can't be started, or the origin is none.
     """
     from IPython.display import HTML, display
 
     opened, id = _find(run_or_id, store)
     url = _dashboard(run_or_id, opened)
+    if origin is not None and not (url and _may_be_framed(url, origin)):
+        url = _framed(opened, origin)
     page = f"{url.rstrip('/')}/session/{id}" if url else None
-    if page and _may_be_framed(page):
-        display(HTML(f'<iframe src="{html.escape(page)}" width="100%" height="{int(height)}" style="border:0" title="trainmon"></iframe>'))
+    if page and _may_be_framed(page, origin):
+        frame = f'<iframe src="{html.escape(page)}" width="100%" height="{int(height)}" style="border:0" title="trainmon"></iframe>'
+        display(HTML(f"<div>{frame}</div>"))  # IPython warns of a bare frame
         return
     display(HTML(to_html(opened, id, metrics, page)))
 
@@ -183,13 +191,24 @@ def _open(url: str) -> Any:
         return None
 
 
-def _may_be_framed(url: str) -> bool:
-    """Tells whether the page lets a notebook, which has another origin, frame it: a browser would show an empty box otherwise."""
+def _framed(store: Store, origin: str) -> str:
+    """Gives the address of a page of this store that may be framed from `origin`; starts one where none answers."""
+    key = (os.getpid(), store.path, origin)
+    with _starting:
+        found = _framed_pages.get(key)
+        if found is None or found.process.poll() is not None:
+            found = _framed_pages[key] = Dashboard(store.path, port=0, frames=(origin,))
+    return str(found.url)
+
+
+def _may_be_framed(url: str, origin: str | None) -> bool:
+    """Tells whether the page lets a notebook of this origin, of None any notebook, frame it: a browser would show an empty box otherwise."""
     headers = _open(url)
-    if headers is None:
+    if headers is None or "x-frame-options" in headers:
         return False
-    policy = str(headers.get("content-security-policy", ""))
-    return "x-frame-options" not in headers and ("frame-ancestors" not in policy or "frame-ancestors *" in policy)
+    rules = [words.split() for words in str(headers.get("content-security-policy", "")).split(";")]
+    allowed = next((words[1:] for words in rules if words[:1] == ["frame-ancestors"]), ["*"])
+    return "*" in allowed or origin in allowed
 
 
 def repr_html(run: Any) -> str | None:

@@ -14,11 +14,12 @@ from pathlib import Path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
 PROGRAM = Path(__file__).parent / "bin" / "trainmon-dashboard"
 START_SECONDS = 10
-ADDRESS = re.compile(r"https?://\S+")
+ADDRESS = re.compile(r"^https?://\S+/$", re.MULTILINE)  # a line of its own: errors name addresses too
 
 
 def program() -> str:
@@ -29,16 +30,24 @@ def program() -> str:
 
 
 class Dashboard:
-    """A server that was started here: `url`, `stop()`. It ends with this process unless it is kept; what it says is in logs/dashboard.log of the store."""
+    """A server that was started here: `url`, `stop()`. It ends with this process, however that ends, unless it is kept; what it says is in logs/dashboard.log
+    of the store.
+    """
 
-    def __init__(self, store: str, *, port: int = 8000, host: str = "127.0.0.1", keep: bool = False, arguments: tuple[str, ...] = ()) -> None:
-        """Starts the server; a port that is taken is replaced by a free one. OSError: it can't be started."""
+    def __init__(self, store: str, *, port: int = 8000, host: str = "127.0.0.1", keep: bool = False, frames: Iterable[str] = (),
+                 arguments: tuple[str, ...] = ()) -> None:
+        """Starts the server; a port that is taken is replaced by a free one. `frames`: up to 8 origins, such as http://localhost:8888, whose pages may show
+        it in a frame. OSError: it can't be started, or an origin is none.
+        """
+        options = [word for origin in frames for word in ("--allow-frame", origin)]
+        if not keep:
+            options += ["--parent", str(os.getpid())]
         self._owner = os.getpid()
         log = Path(store) / "logs" / "dashboard.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         for choice in (port, 0):
             with log.open("wb") as output:
-                command = [program(), store, "--host", host, "--port", str(choice), *arguments]
+                command = [program(), store, "--host", host, "--port", str(choice), *options, *arguments]
                 self.process: Any = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True)
             self.url = self._wait_for_address(log)
             if self.url:

@@ -20,8 +20,9 @@ EXAMPLES = ("trainmon serve --open", "trainmon serve runs --port 9000", "trainmo
             "trainmon serve --host 0.0.0.0 --token-file trainmon.token")
 TEXT = """Serves the page, REST (/api/...), WebSocket (/ws) and events (/events) of a store, until Ctrl-C, and prints the address.
 Further options go to the server program as they are: --host H, --port N (0 takes a free one; may be repeated), --token-file F,
---read-token-file F, --allow-host NAME, --recipes FILE, --alert-rules FILE, --read-only, --ws-compression, --no-ws-compression."""
-WITH_VALUE = ("--host", "--port", "--token-file", "--read-token-file", "--allow-host", "--recipes", "--alert-rules")
+--read-token-file F, --allow-host NAME, --allow-frame ORIGIN, --recipes FILE, --alert-rules FILE, --parent PID, --read-only, --ws-compression,
+--no-ws-compression."""
+WITH_VALUE = ("--host", "--port", "--token-file", "--read-token-file", "--allow-host", "--recipes", "--alert-rules", "--allow-frame", "--parent")
 
 
 def run(command: str, words: list[str]) -> int:
@@ -95,7 +96,7 @@ def _run_beside(arguments: list[str], options: Any) -> int:
 
     from trainmon.server import ADDRESS, program
 
-    child = subprocess.Popen([program(), *arguments], stdout=subprocess.PIPE, text=True)
+    child = subprocess.Popen([program(), *arguments, "--parent", str(os.getpid())], stdout=subprocess.PIPE, text=True)
     signal.signal(signal.SIGTERM, lambda *_: child.terminate())
     opened = False
     try:
