@@ -15,9 +15,10 @@ import time
 import timeit
 
 import torch
-import trainmon
 from lightning import pytorch as lightning
 from torch.utils.data import DataLoader, TensorDataset
+
+import trainmon
 from trainmon.lightning import TrainMonCallback, TrainMonLogger
 
 BATCHES = int(sys.argv[1]) if len(sys.argv) > 1 else 2_000

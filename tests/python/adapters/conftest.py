@@ -46,7 +46,7 @@ def shown(store):
 class Person(threading.Thread):
     """Watches a store from a thread as a person does: waits for the first run to reach a metric's step, pauses it for a while, perhaps stops it."""
 
-    def __init__(self, *, pause=0.0, stop=False):  # noqa: D107
+    def __init__(self, *, pause=0.0, stop=False):
         super().__init__(daemon=True)
         self.seconds, self.stop, self.paused = pause, stop, []
         self.start()

@@ -7,9 +7,9 @@ import math
 import os
 
 import pytest
-from trainmon._core import ffi, lib
 
 import trainmon
+from trainmon._core import ffi, lib
 from trainmon._native import CONTROLS, STATUSES, json_call, new_struct, to_bytes
 from trainmon.errors import check
 

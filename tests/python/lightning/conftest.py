@@ -9,6 +9,7 @@ import sys
 
 import pytest
 import torch
+
 import trainmon
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))

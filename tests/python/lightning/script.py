@@ -13,6 +13,7 @@ import torch
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import digits
+
 import trainmon
 from trainmon.lightning import TrainMonCallback, TrainMonLogger
 

@@ -9,6 +9,7 @@ import time
 
 import digits
 import pytest
+
 import trainmon
 from trainmon.lightning import TrainMonCallback, TrainMonLogger
 

@@ -10,8 +10,9 @@ import subprocess
 import sys
 
 import pytest
-import trainmon
 from digits import TRAIN
+
+import trainmon
 
 SCRIPT = pathlib.Path(__file__).parent / "script.py"
 PACKAGES = ("lightning.pytorch", "pytorch_lightning")

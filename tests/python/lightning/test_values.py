@@ -9,8 +9,9 @@ import digits
 import numpy
 import pytest
 import torch
-import trainmon
 from sklearn.metrics import confusion_matrix, roc_auc_score
+
+import trainmon
 from trainmon.lightning import TrainMonCallback, TrainMonLogger
 
 BATCHES = digits.TRAIN // digits.BATCH
