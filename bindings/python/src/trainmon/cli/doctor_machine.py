@@ -13,7 +13,7 @@ import sys
 
 from trainmon._core import ffi, lib
 from trainmon._native import json_call
-from trainmon.cli.doctor import Check
+from trainmon.cli.doctor import REINSTALL, Check
 from trainmon.cli.terminal import size_of
 
 TYPE_CHECKING = False
@@ -43,7 +43,7 @@ def versions(_options: Any) -> Iterator[Check]:
     except importlib.metadata.PackageNotFoundError:
         installed = own  # used from its tree
     if installed != own:
-        yield Check("version", "warn", f"{text}, but the package is {installed}", "pip install --force-reinstall trainmon", version=own)
+        yield Check("version", "warn", f"{text}, but the package is {installed}", REINSTALL, version=own)
     else:
         yield Check("version", "ok", text, version=own, python=platform.python_version())
 
