@@ -79,7 +79,7 @@ def gpu(options: Any) -> Iterator[Check]:
             yield Check("GPU", "ok", names, gpus=gpus)
     elif card:
         yield Check("GPU", "warn", "there is a card, but its driver says nothing",
-                    "nvidia-smi or rocm-smi should list it\nin a container: docker run --gpus all", gpus=[])
+                    "nvidia-smi or rocm-smi should list it\n- in a container: docker run --gpus all", gpus=[])
     else:
         yield Check("GPU", "ok", "none: its figures are left out", gpus=[])
     if options.torch:
