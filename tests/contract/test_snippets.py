@@ -98,7 +98,7 @@ class Snippets(unittest.TestCase):
         server = OnPort(8000)
         self.addCleanup(server.close)
         text = (pathlib.Path(__file__).parents[2] / "README.md").read_text()
-        program = text.partition("```python\n")[2].partition("```")[0]
+        program, = [block.partition("```")[0] for block in text.split("```python\n")[1:] if block.startswith("import requests")]
         run([sys.executable, "-c", program], env={k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")})
         session, = server.ask("GET", "/api/training/sessions")[1]["sessions"]
         self.assertEqual((session["status"], session["progress"]["percent"]), ("completed", 100))

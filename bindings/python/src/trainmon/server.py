@@ -20,13 +20,26 @@ if TYPE_CHECKING:
 PROGRAM = Path(__file__).parent / "bin" / "trainmon-dashboard"
 START_SECONDS = 10
 ADDRESS = re.compile(r"^https?://\S+/$", re.MULTILINE)  # a line of its own: errors name addresses too
+PACKAGES = {"libwebsockets": "libwebsockets-dev", "libz": "zlib1g", "libsqlite3": "libsqlite3-0", "libcjson": "libcjson-dev"}
 
 
 def program() -> str:
-    """Gives the path of the server program; FileNotFoundError when this build has none."""
+    """Gives the path of the server program; FileNotFoundError when this build has none, or when libraries that it needs are not on this machine."""
     if not PROGRAM.is_file():
         raise FileNotFoundError(f"the server program is not there: {PROGRAM}; was the package built completely?")
+    missing = _missing_libraries()
+    if missing:
+        packages = [PACKAGES.get(name.split(".so")[0], name) for name in missing]
+        raise FileNotFoundError(f"the page needs {', '.join(missing)}. On Debian and Ubuntu: sudo apt-get install {' '.join(packages)}; "
+                                "where that brings another version, install trainmon anew from its repository")
     return str(PROGRAM)
+
+
+def _missing_libraries() -> list[str]:
+    """Asks the dynamic linker, as ldd does, what it would not find."""
+    found = subprocess.run([PROGRAM], env={**os.environ, "LD_TRACE_LOADED_OBJECTS": "1"}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                           stdin=subprocess.DEVNULL, text=True, check=False)
+    return re.findall(r"^\s*(\S+) => not found", found.stdout, re.M)
 
 
 class Dashboard:

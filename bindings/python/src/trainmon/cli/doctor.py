@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 EXAMPLES = ("trainmon doctor", "trainmon doctor --store runs --port 9000", "trainmon doctor --torch",
             "trainmon doctor --json | jq '.checks[] | select(.status != \"ok\")'")
+# Never by name alone: the package index does not have it, or has another one.
+REINSTALL = "in the repository of libtrainmon: pip install --force-reinstall ./bindings/python"
 
 
 class Check:

@@ -13,7 +13,7 @@ import sys
 
 from trainmon._core import ffi, lib
 from trainmon._native import json_call
-from trainmon.cli.doctor import Check
+from trainmon.cli.doctor import REINSTALL, Check
 from trainmon.cli.terminal import size_of
 
 TYPE_CHECKING = False
@@ -43,7 +43,7 @@ def versions(_options: Any) -> Iterator[Check]:
     except importlib.metadata.PackageNotFoundError:
         installed = own  # used from its tree
     if installed != own:
-        yield Check("version", "warn", f"{text}, but the package is {installed}", "pip install --force-reinstall trainmon", version=own)
+        yield Check("version", "warn", f"{text}, but the package is {installed}", REINSTALL, version=own)
     else:
         yield Check("version", "ok", text, version=own, python=platform.python_version())
 
@@ -79,7 +79,7 @@ def gpu(options: Any) -> Iterator[Check]:
             yield Check("GPU", "ok", names, gpus=gpus)
     elif card:
         yield Check("GPU", "warn", "there is a card, but its driver says nothing",
-                    "nvidia-smi or rocm-smi should list it\nin a container: docker run --gpus all", gpus=[])
+                    "nvidia-smi or rocm-smi should list it\n- in a container: docker run --gpus all", gpus=[])
     else:
         yield Check("GPU", "ok", "none: its figures are left out", gpus=[])
     if options.torch:

@@ -13,7 +13,7 @@ import threading
 from trainmon import server
 from trainmon._core import ffi, lib
 from trainmon.cli import ports
-from trainmon.cli.doctor import Check
+from trainmon.cli.doctor import REINSTALL, Check
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def program(_options: Any) -> Iterator[Check]:
     try:
         path = server.program()
     except FileNotFoundError as error:
-        yield Check("server program", "fail", str(error), "pip install --force-reinstall trainmon")
+        yield Check("server program", "fail", str(error), REINSTALL)
         return
     with tempfile.TemporaryDirectory(prefix="trainmon-doctor-") as folder:
         quiet = {name: value for name, value in os.environ.items() if not name.startswith(("MONITORING_", "WS_"))}
@@ -69,7 +69,7 @@ def _asked(path: str, process: Any) -> Iterator[Check]:
                     "does a firewall or security module hold up connections to 127.0.0.1?")
         return
     if status["version"] != own:
-        yield Check("server program", "warn", f"is version {status['version']}, the package {own}", "pip install --force-reinstall trainmon")
+        yield Check("server program", "warn", f"is version {status['version']}, the package {own}", REINSTALL)
     else:
         yield Check("server program", "ok", "starts and answers", path=path)
     yield _websocket("WebSocket", port)

@@ -28,7 +28,7 @@ QUICK_SECONDS = 5.0
 LOGS = ("monitoring.log", "websocket.log", "metrics.log", "dashboard.log")
 GET_LOCK = 36  # F_OFD_GETLK: asks without taking anything
 ADVICE = {
-    "TMON_EVERSION": "a newer trainmon wrote it: pip install --upgrade trainmon",
+    "TMON_EVERSION": "a newer trainmon wrote it: upgrade to that one",
     "TMON_ECORRUPT": "keep a copy of the folder; `sqlite3 trainmon.db .recover` gets out what can be had, or restore a backup",
     "TMON_EACCESS": "look at the owner and mode of the folder and its files: ls -la",
     "TMON_EBUSY": "another process holds its lock: lsof trainmon.db tells which",
