@@ -179,7 +179,10 @@ class Store:
         return found
 
     def points(self, id: str, name: str) -> Any:
-        """Reads all points of a metric, in order of arrival, as a numpy array with the fields step, time (microseconds), value; else a list of tuples."""
+        """Reads all points of a metric, in order of arrival, as a numpy array with the fields step, time (microseconds), value; else a list of tuples.
+
+        Of a run that was resumed the points of every attempt are there, those too that a later attempt superseded, which `series` and the page hide.
+        """
         return read_points(self.opened(), id, name)
 
     def series(self, id: str, name: str, *, width: int = 1000, axis: str = "step", start: int | None = None, end: int | None = None) -> Series:
@@ -190,6 +193,7 @@ class Store:
         """Gives all points as a pandas DataFrame: a column a metric, a row a step, or a time with `axis="time"`; of several points of a row the last.
 
         Of several ids the columns have two levels, run and metric. `names`: the metrics, None for all; NotFoundError: no run has one. Missing points are NaN.
+        Points of every attempt count, as in `points`: where a resumed run did not come as far as the attempt before, the last rows are of that one.
         """
         from trainmon.frames import make_frame  # only where pandas is used
 
