@@ -53,9 +53,9 @@ def run(command: str, words: list[str]) -> int:
     elif command == "rename":
         print(f"{record.id[:common.ID_START]} is called {terminal.clean(record.name)}")
     elif command == "note":
-        print(record.notes or f'{record.name} has no note. trainmon note {record.id[:common.ID_START]} "TEXT" writes one.')
+        print(terminal.clean_lines(record.notes or "") or f'{terminal.clean(record.name)} has no note. trainmon note {record.id[:common.ID_START]} "TEXT" writes one.')
     else:
-        print(", ".join(record.tags) or f"{record.name} has no tags. trainmon tags {record.id[:common.ID_START]} --add TAG adds one.")
+        print(terminal.clean(", ".join(record.tags)) or f"{terminal.clean(record.name)} has no tags. trainmon tags {record.id[:common.ID_START]} --add TAG adds one.")
     return 0
 
 
