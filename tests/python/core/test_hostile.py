@@ -3,11 +3,13 @@
 """Values, rows and settings that do not fit: nothing raises into the training, and what is recorded is right."""
 
 import copy
+import gc
 import json
 import math
 import os
 import pickle
 import warnings
+import weakref
 
 import pytest
 
@@ -105,3 +107,25 @@ def test_pictures_of_any_range_and_type():
         assert not pixels(numpy.full((4, 4), -1.0)).any()
         assert list(pixels(numpy.array([[-1e308, 0.0, 1e308]])).ravel()) == [0, 128, 255]
     assert list(pixels(torch.tensor([[0.0, 1.0]], dtype=torch.bfloat16, requires_grad=True)).ravel()) == [0, 255]
+
+
+def test_a_run_that_is_over_is_freed_at_once():
+    run = trainmon.init(hardware=0, config={"a": 1})
+    run.log({"a": 1})
+    run.summary["best"] = 1
+    trainmon.finish()
+    trainmon.current._live.discard(run)
+    config, gone = run.config, weakref.ref(run)
+    gc.collect()
+    gc.disable()
+    try:
+        del run
+        assert gone() is None
+        config["a"] = 2  # of no run any more
+    finally:
+        gc.enable()
+
+
+def test_times_that_no_date_can_say():
+    assert stores.to_time(2**62) is None and stores.to_time(-2**62) is None
+    assert stores.to_time(1).microsecond == 1

@@ -69,10 +69,13 @@ class Record:
 
 
 def to_time(microseconds: int) -> datetime.datetime | None:
-    """Gives a time of the library as a datetime in UTC; None for 0."""
+    """Gives a time of the library as a datetime in UTC; None for 0, and outside of the years 1 to 9999."""
     if not microseconds:
         return None
-    return datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc) + datetime.timedelta(microseconds=microseconds)
+    try:
+        return datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc) + datetime.timedelta(microseconds=microseconds)
+    except OverflowError:
+        return None
 
 
 class Store:

@@ -41,13 +41,13 @@ def run(command: str, words: list[str]) -> int:
     if options.json:
         common.print_json({"store": store.path, "format": form, "runs": ids})
         return 0
+    place = terminal.clean(store.path)
     for id in ids:
         record = store.run(id)
         print(f"{id[:common.ID_START]}  {terminal.clean(record.name)}  {record.status}")
-    if ids:
-        print(f"{len(ids)} {'run' if len(ids) == 1 else 'runs'} of {form} in {terminal.clean(store.path)}", file=sys.stderr)
+X if len(ids) == 1 else 'runs'} of {form} in {place}", file=sys.stderr)
     else:
-        print(f"Nothing new: the runs in {terminal.clean(options.path)} are in {terminal.clean(store.path)} already. --force takes them in again.", file=sys.stderr)
+        print(f"Nothing new: the runs in {terminal.clean(options.path)} are in {place} already. --force takes them in again.", file=sys.stderr)
     return 0
 
 
