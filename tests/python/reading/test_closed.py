@@ -32,7 +32,8 @@ def test_methods(run, name):
         pass
     store.close()
     method = getattr(store, name)
-    needed = [parameter.name for parameter in inspect.signature(method).parameters.values() if parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD]
+    parameters = inspect.signature(method).parameters.values()
+    needed = [parameter.name for parameter in parameters if parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD]
     with pytest.raises(trainmon.StateError, match="was closed"):
         answer = method(*({**ARGUMENTS, "id": run.id, "ids": [run.id, run.id]}[one] for one in needed))
         list(answer)  # a generator begins here

@@ -45,7 +45,8 @@ def run(command: str, words: list[str]) -> int:
     for id in ids:
         record = store.run(id)
         print(f"{id[:common.ID_START]}  {terminal.clean(record.name)}  {record.status}")
-X if len(ids) == 1 else 'runs'} of {form} in {place}", file=sys.stderr)
+    if ids:
+        print(f"{len(ids)} {'run' if len(ids) == 1 else 'runs'} of {form} in {place}", file=sys.stderr)
     else:
         print(f"Nothing new: the runs in {terminal.clean(options.path)} are in {place} already. --force takes them in again.", file=sys.stderr)
     return 0
