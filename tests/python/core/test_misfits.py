@@ -8,6 +8,7 @@ import json
 import math
 import os
 import pickle
+import time
 import warnings
 import weakref
 
@@ -129,3 +130,26 @@ def test_a_run_that_is_over_is_freed_at_once():
 def test_times_that_no_date_can_say():
     assert stores.to_time(2**62) is None and stores.to_time(-2**62) is None
     assert stores.to_time(1).microsecond == 1
+
+
+def test_who_hears_of_alerts_may_change_at_any_time():
+    run = trainmon.init(hardware=0, alert_rules=[{"name": "high", "type": "threshold", "metric": "a", "above": 0.5, "actions": ["callback"]}])
+    heard = []
+    run.on_alert(lambda alert: heard.append(("first", alert["step"])))
+    listener = run._alert_handle
+    run.log({"a": 1.0}, step=1)
+    run.log({"a": 0.0}, step=2)
+    run.flush()
+    run.on_alert(None)
+    run.log({"a": 1.0}, step=3)
+    run.log({"a": 0.0}, step=4)
+    run.flush()
+    run.on_alert(lambda alert: heard.append(("second", alert["step"])))
+    assert run._alert_handle is listener  # the library may be on its way to call the one before
+    run.log({"a": 1.0}, step=5)
+    run.flush()
+    end = time.monotonic() + 10
+    while len(heard) < 3 and time.monotonic() < end:
+        time.sleep(0.01)
+    run.finish()
+    assert heard == [("first", 1), ("first", 2), ("second", 5)]
