@@ -44,6 +44,8 @@ class Series:
 
     def __init__(self, store: Any, id: str, name: str, *, width: int, axis: str, start: int | None, end: int | None) -> None:
         """Queries; see Store.series."""
+        if axis not in ("step", "time"):
+            raise ValueError(f'axis is {axis!r}, expected "step" or "time"')
         bounded = start is not None or end is not None
         options = new_struct("tmon_series_options", width=width, axis=("step", "time").index(axis), bounded=bounded)
         if bounded:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from trainmon.follow import Follow
 
+MAX_TAIL = 100_000
 DEFAULT_FOLDER = "trainmon"
 TIMES = ("created_at", "started_at", "completed_at", "updated_at", "heartbeat_at")
 JSON = {"config_json": "config", "hardware_json": "hardware", "tags_json": "tags", "summary_json": "summary"}
@@ -134,7 +135,7 @@ class Store:
             raise ValueError(f"status is {status!r}, expected one of {', '.join(STATUSES)}")
         options = new_struct("tmon_record_filter", limit=limit, offset=offset, by_status=status is not None, active=active, text=text,
                           status=None if status is None else STATUSES.index(status), tag=project_tag(project) if project else tag, model_type=model_type,
-                          dataset_name=dataset_name, parent_id=parent_id, ascending=ascending, sort=getattr(lib, f"TMON_SORT_{sort.upper()}"))
+                          dataset_name=dataset_name, parent_id=parent_id, ascending=ascending, sort=_choice("SORT", "sort", sort))
         return list(self._records(options))
 
     def _records(self, options: Any) -> Iterator[Record]:
@@ -168,6 +169,8 @@ class Store:
 
     def request(self, id: str, control: str) -> None:
         """Asks a live run to "run", "pause" or "stop"."""
+        if control not in CONTROLS:
+            raise ValueError(f'control is {control!r}, expected "run", "pause" or "stop"')
         check(lib.tmon_record_request(self.opened(), id.encode(), CONTROLS.index(control)))
 
     # What a run holds
@@ -232,6 +235,8 @@ class Store:
 
     def results(self, kind: str, id: str | None = None, **only: Any) -> list[dict[str, Any]]:
         """Gives rows of a kind: validation_results, confusion_matrices, benchmarks, datasets or hyperparameter_runs."""
+        if kind not in RESULTS:
+            raise ValueError(f"kind is {kind!r}, expected one of {', '.join(RESULTS)}")
         options = new_struct("tmon_result_filter", **{"session_id": id, "limit": 1000} | only)
         return json_call(lib.tmon_result_list_json, self.opened(), RESULTS.index(kind), options)[kind]
 
@@ -250,6 +255,8 @@ class Store:
 
     def tail(self, id: str, name: str, limit: int = 100) -> list[tuple[int, int, float]]:
         """Gives the latest points of a metric in order of arrival, each as (step, time in microseconds, value); `limit` is at most 100,000."""
+        if not 0 <= limit <= MAX_TAIL:
+            raise ValueError(f"limit is {limit}, expected 0 to {MAX_TAIL}")
         points, count = ffi.new("tmon_point[]", limit), ffi.new("size_t *", limit)
         check(lib.tmon_series_tail(points, count, self.opened(), id.encode(), name.encode()))
         return [(point.step, point.time, point.value) for point in points[0:count[0]]]
@@ -271,8 +278,8 @@ class Store:
     def leaderboard(self, metric: str | None = None, *, mode: str = "best", direction: str = "auto", limit: int = 20, offset: int = 0,
                     any_status: bool = False, model_type: str | None = None, dataset_name: str | None = None) -> dict[str, Any]:
         """Ranks runs by a metric (mAP50-95 if none is named): `mode` best, last, smoothed or final; `direction` auto, higher or lower."""
-        options = new_struct("tmon_leaderboard_options", metric=metric, mode=getattr(lib, f"TMON_RANK_{mode.upper()}"), limit=limit, offset=offset,
-                          direction=getattr(lib, f"TMON_DIRECTION_{direction.upper()}"), any_status=any_status, model_type=model_type,
+        options = new_struct("tmon_leaderboard_options", metric=metric, mode=_choice("RANK", "mode", mode), limit=limit, offset=offset,
+                          direction=_choice("DIRECTION", "direction", direction), any_status=any_status, model_type=model_type,
                              dataset_name=dataset_name)
         return json_call(lib.tmon_leaderboard_json, self.opened(), options)
 
@@ -284,13 +291,21 @@ class Store:
 
     def export(self, id: str, write: Callable[[bytes], Any], *, format: str = "csv", what: str = "points", keys: Sequence[str] | None = None) -> None:
         """Hands all points (or `what="epochs"`) of a run to `write` in pieces, as "csv", "jsonl" or "tensorboard"."""
-        options = new_struct("tmon_extract_options", format=getattr(lib, f"TMON_EXTRACT_{format.upper()}"), what=getattr(lib, f"TMON_EXTRACT_{what.upper()}"),
+        options = new_struct("tmon_extract_options", format=_choice("EXTRACT", "format", format), what=_choice("EXTRACT", "what", what),
                           keys=None if keys is None else list(keys), key_count=0 if keys is None else len(keys))
         out, data, size = ffi.new("tmon_extract_reader **"), ffi.new("void **"), ffi.new("size_t *")
         check(lib.tmon_extract_reader_open(out, self.opened(), id.encode(), options))
         reader = ffi.gc(out[0], lib.tmon_extract_reader_free)
         while check(lib.tmon_extract_reader_next(reader, ffi.cast("const void **", data), size)) != lib.TMON_DONE:
             write(bytes(ffi.buffer(data[0], size[0])))
+
+
+def _choice(family: str, name: str, value: str) -> Any:
+    """Gives the constant of the library that a word means. ValueError: there is none."""
+    try:
+        return getattr(lib, f"TMON_{family}_{value.upper()}")
+    except AttributeError:
+        raise ValueError(f"{name} is {value!r}, which is none of its values") from None
 
 
 def project_tag(project: str) -> str:
