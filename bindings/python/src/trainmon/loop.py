@@ -210,7 +210,7 @@ def _read_all(tensors: list[Any]) -> list[float | None]:
         alike.setdefault((tensor.dtype, tensor.device), []).append(place)
     for places in alike.values():
         try:
-            read = sys.modules["torch"].stack([tensors[place].reshape(()) for place in places]).tolist()
+            read = sys.modules["torch"].stack([tensors[place] if tensors[place].dim() == 0 else tensors[place].reshape(()) for place in places]).tolist()
         except Exception:  # of another make than torch, or a kind that can't be put together
             read = [tensors[place] for place in places]
         for place, value in zip(places, read, strict=True):
