@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # SPDX-FileCopyrightText: libtrainmon contributors
-"""Arguments of a store's methods that mean nothing."""
+"""Arguments of a store's methods that mean nothing, and answers that are the caller's."""
 
 import pytest
 
@@ -17,3 +17,15 @@ def test_words_that_mean_nothing(call):
     run.flush()
     with pytest.raises(ValueError, match=r"is .*(expected|none of)"):
         call(run.store, run.id)
+
+
+def test_answers_may_be_changed():
+    pytest.importorskip("numpy")
+    run = trainmon.init(hardware=0)
+    run.log_points("a", range(100_000), [1.0] * 100_000)
+    run.flush()
+    points, buckets = run.store.points(run.id, "a"), run.store.series(run.id, "a").array()
+    points["value"] *= 2
+    buckets["last"] += 1
+    assert len(points) == 100_000 and set(points["value"]) == {2.0} and set(buckets["last"]) == {2.0}
+    assert run.store.points(run.id, "a")["value"].sum() == 100_000
