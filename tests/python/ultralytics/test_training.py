@@ -128,6 +128,21 @@ def test_nothing_changes_for_the_training(data, train, tmp_path):
     assert sorted(path.name for path in recorded.save_dir.iterdir()) == sorted(path.name for path in plain.save_dir.iterdir())
 
 
+@pytest.mark.parametrize("fault", ["process_batch", "__deepcopy__"])
+def test_a_matrix_that_fails_ends_no_training(model, train, monkeypatch, caplog, fault):
+    from ultralytics.utils.metrics import ConfusionMatrix
+
+    def fail(*_, **__):
+        raise IndexError("of the framework")
+
+    monkeypatch.setattr(ConfusionMatrix, fault, fail, raising=False)  # which it does not call in the epochs of a detection
+    monitor = attach(model)
+    train(model, epochs=1)
+    store = monitor.run.store
+    assert store.run(monitor.run.id).status == "completed"
+    assert not store.results("confusion_matrices", monitor.run.id) and "goes on" in caplog.text
+
+
 def test_checkpoint_holds_nothing_of_ours(model, train):
     import torch
 

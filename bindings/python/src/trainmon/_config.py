@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import MutableMapping
 
 TYPE_CHECKING = False
@@ -16,17 +17,19 @@ class Config(MutableMapping[str, "Any"]):
     """A mapping of names to values: `config["lr"]`, `config.lr`, `config.update({...})`."""
 
     def __init__(self, values: Any = None, on_change: Callable[[], None] | None = None) -> None:
-        """Takes a mapping, an argparse.Namespace or another object with attributes, or None."""
+        """Takes a mapping, an argparse.Namespace or another object with attributes, or None; `on_change` is a method, called while its object lives."""
         object.__setattr__(self, "_values", to_dict(values))
-        object.__setattr__(self, "_on_change", on_change)
+        # Weak: a run and its settings would else keep each other, and the files of a run that is over stay open until the garbage collector comes.
+        object.__setattr__(self, "_on_change", None if on_change is None else weakref.WeakMethod(on_change))
 
     def __reduce__(self) -> Any:
         """Pickles and copies the values alone: a copy is not the run's."""
         return Config, (dict(self._values),)
 
     def _changed(self) -> None:
-        if self._on_change is not None:
-            self._on_change()
+        write = None if self._on_change is None else self._on_change()
+        if write is not None:
+            write()
 
     def __getitem__(self, name: str) -> Any:
         """Gives a value; KeyError when there is none."""

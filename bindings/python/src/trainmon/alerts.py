@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import logging
+import weakref
 
 from trainmon._core import ffi, lib
 from trainmon._native import to_text
@@ -19,10 +20,23 @@ TEXTS = ("session_id", "rule", "type", "severity", "metric", "message")
 FIELDS = ("id", "step", "value", "threshold", "time", "recovered")
 
 
+class _Listener:
+    """What hears the alerts of one session. It stays as long as the session, since a call that waits for the GIL may come after another function was named."""
+
+    def __init__(self) -> None:
+        self.function: Callable[[dict[str, Any]], None] | None = None
+        self.handle = ffi.new_handle(self)
+
+
+_listeners: Any = weakref.WeakKeyDictionary()  # by session
+
+
 @ffi.def_extern(error=0)
 def trainmon_alert(alert: Any, payload: Any) -> int:
     """What the library calls."""
-    function = ffi.from_handle(payload)
+    function = ffi.from_handle(payload).function
+    if function is None:
+        return 0
     try:
         function({name: to_text(getattr(alert, name)) for name in TEXTS} | {name: getattr(alert, name) for name in FIELDS})
     except Exception:
@@ -31,10 +45,10 @@ def trainmon_alert(alert: Any, payload: Any) -> int:
 
 
 def connect(session: Any, function: Callable[[dict[str, Any]], None] | None) -> Any:
-    """Has `function` called for the alerts of a session; the result must be kept as long as the session."""
-    if function is None:
-        check(lib.tmon_session_on_alert(session, ffi.NULL, ffi.NULL))
-        return None
-    handle = ffi.new_handle(function)
-    check(lib.tmon_session_on_alert(session, lib.trainmon_alert, handle))
-    return handle
+    """Has `function` called for the alerts of a session, None: no more; the result must be kept until the session is freed."""
+    listener = _listeners.get(session)
+    if listener is None:
+        listener = _listeners[session] = _Listener()
+    check(lib.tmon_session_on_alert(session, ffi.NULL if function is None else lib.trainmon_alert, listener.handle))
+    listener.function = function
+    return listener

@@ -45,7 +45,7 @@ def copy_store(store: Store, folder: Any, progress: Callable[[int, int], Any] | 
     """
     teller = None if progress is None else _Progress(progress)
     handle = ffi.NULL if teller is None else ffi.new_handle(teller)
-    code = lib.tmon_store_backup(store.handle, os.fsencode(folder), ffi.NULL if teller is None else lib.trainmon_backup, handle)
+    code = lib.tmon_store_backup(store.opened(), os.fsencode(folder), ffi.NULL if teller is None else lib.trainmon_backup, handle)
     if teller is not None and teller.error is not None:
         raise teller.error
     check(code)

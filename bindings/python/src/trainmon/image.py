@@ -78,9 +78,9 @@ def _pixels(data: Any) -> tuple[bytes, int, int, int]:
     """Gives the bytes of an array or tensor with width, height and channels."""
     import numpy  # only for arrays
 
-    for step in ("detach", "cpu", "numpy"):
-        data = getattr(data, step, lambda data=data: data)()
-    array = numpy.squeeze(numpy.asarray(data))
+    from trainmon.summaries import array as to_array
+
+    array = numpy.squeeze(to_array(data))
     if array.ndim == 0:
         array = array.reshape(1, 1)
     elif array.ndim == 1:
@@ -99,7 +99,7 @@ def _to_bytes(array: Any, numpy: Any) -> Any:
     array = numpy.nan_to_num(array, nan=0.0, posinf=0.0, neginf=0.0)
     low, high = float(array.min()), float(array.max())
     if low < 0 or high > 255:
-        array = (array - low) * (255 / (high - low))
+        array = (array / 2 - low / 2) / ((high / 2 - low / 2) or 1.0) * 255  # halves: the difference of two large numbers may be infinite
     elif high <= 1:
         array = array * 255
     return numpy.clip(numpy.rint(array), 0, 255).astype(numpy.uint8)

@@ -2,18 +2,20 @@
 # SPDX-FileCopyrightText: libtrainmon contributors
 """What every adapter does around a framework's loop: open a run, log values read seldom, report progress, obey, end.
 
-Values that lie on a device are not read when they come, which would make the host wait for the device at each step: they are kept as they are, with step
-and time, and read together every `seconds`. Values of the host are logged at once. Nothing here raises into the loop.
+Numbers that lie on a device are not read when they come, which would make the host wait for the device at each step: they are copied there, since the loop may
+go on changing them, kept with step and time, and read together every `seconds`. Values of the host are logged at once. Nothing here raises into the loop.
 """
 
 from __future__ import annotations
 
 import functools
 import logging
+import sys
 import time
 
 from trainmon import current
 from trainmon import values as conversion
+from trainmon._config import to_dict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,15 +57,20 @@ class Loop:
         if self.run is not None and not self.run.finished:
             self.update(facts)
         elif (script := current.peek()) is not None and not script.finished and not self._init:
-            self.run = script
+            self._begin(script, owned=False)
             self.update(facts)
         else:
             known = {name: value for name, value in facts.items() if value is not None}
-            config = {**(known.pop("config", None) or {}), **conversion.to_plain(dict(self._init.get("config") or {}))}
-            self.run = current.init(**{"reinit": "create_new", **known, **self._init, "config": config})
-            self._owned = True
+            config = {**(known.pop("config", None) or {}), **conversion.to_plain(to_dict(self._init.get("config")))}
+            self._begin(current.init(**{"reinit": "create_new", **known, **self._init, "config": config}), owned=True)
         self._set_critical()
         return self.run
+
+    def _begin(self, run: Any, *, owned: bool) -> None:
+        """Takes a run; nothing of the one before is left."""
+        self.run, self._owned = run, owned
+        self.stop_asked, self.paused_seconds = False, 0.0
+        self._pending, self._progress = [], {}
 
     def update(self, facts: Mapping[str, Any]) -> None:
         """Adds what the framework knows to a run that is there already; settings that the run has are kept, and so is what the caller's arguments said."""
@@ -83,28 +90,30 @@ class Loop:
     # Values
 
     def log(self, step: int, values: Mapping[str, Any]) -> None:
-        """Logs values of a step; device values are kept and read with those of other steps."""
-        if any(_on_device(value) for value in values.values()):
-            self._pending.append((step, time.time_ns() // 1000, {name: _detached(value) for name, value in values.items()}))
+        """Logs values of a step; numbers on a device are kept and read with those of other steps."""
+        later = {name: value for name, value in values.items() if _on_device(value)}
+        if later and self.live:
+            self._pending.append((step, time.time_ns() // 1000, {name: value.detach().clone() for name, value in later.items()}))
             if len(self._pending) >= MAX_PENDING:
                 self.read()
-        else:
-            self.run.log(values, step)
+        if len(later) < len(values):
+            self.run.log({name: _detached(value) for name, value in values.items() if name not in later}, step)
 
     def read(self) -> None:
         """Reads what waits on the device and logs it with the steps and times at which it came."""
         pending, self._pending = self._pending, []
+        numbers = iter(_read_all([value for _, _, values in pending for value in values.values()]))
         columns: dict[str, tuple[list[int], list[int], list[float]]] = {}
         for step, at, values in pending:
-            for name, value in values.items():
-                number = conversion.to_number(value)
+            for name in values:
+                number = next(numbers)
                 if number is not None:
-                    steps, times, numbers = columns.setdefault(name, ([], [], []))
+                    steps, times, found = columns.setdefault(name, ([], [], []))
                     steps.append(step)
                     times.append(at)
-                    numbers.append(number)
-        for name, (steps, times, numbers) in columns.items():
-            self.run.log_points(name, steps, numbers, times)
+                    found.append(number)
+        for name, (steps, times, found) in columns.items():
+            self.run.log_points(name, steps, found, times)
 
     def due(self) -> bool:
         """True every `seconds`; then device values are read and progress is reported."""
@@ -188,8 +197,25 @@ def guarded(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _on_device(value: Any) -> bool:
+    """Tells whether a value is one number of torch that a read would have to wait for."""
     device = getattr(value, "device", None)
-    return device is not None and getattr(device, "type", "cpu") not in ("cpu", "meta")
+    return device is not None and getattr(device, "type", "cpu") not in ("cpu", "meta") and hasattr(value, "clone") and value.numel() == 1
+
+
+def _read_all(tensors: list[Any]) -> list[float | None]:
+    """Reads numbers off a device with one wait for all of a type, where one after the other each would wait."""
+    found: list[Any] = [None] * len(tensors)
+    alike: dict[Any, list[int]] = {}
+    for place, tensor in enumerate(tensors):
+        alike.setdefault((tensor.dtype, tensor.device), []).append(place)
+    for places in alike.values():
+        try:
+            read = sys.modules["torch"].stack([tensors[place] if tensors[place].dim() == 0 else tensors[place].reshape(()) for place in places]).tolist()
+        except Exception:  # of another make than torch, or a kind that can't be put together
+            read = [tensors[place] for place in places]
+        for place, value in zip(places, read, strict=True):
+            found[place] = conversion.to_number(value)
+    return found
 
 
 def _detached(value: Any) -> Any:

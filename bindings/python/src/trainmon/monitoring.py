@@ -119,7 +119,9 @@ class BasicCallback:
     @guarded
     def on_train_begin(self, epochs: int = 0, batches: int = 0, config: Mapping[str, Any] | None = None) -> None:
         """Opens the run. `epochs` and `batches` of an epoch: how many there will be, 0 for unknown."""
-        self.loop.open(epochs=epochs or None, config=dict(config or {}))
+        before = self.loop.run
+        if self.loop.open(epochs=epochs or None, config=dict(config or {})) is not before:
+            self._epoch = self._batch = self._step = 0  # another training with this callback
         self._epochs, self._batches, self._began = epochs, batches, time.monotonic()
 
     @guarded

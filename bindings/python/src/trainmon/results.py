@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 NO_STEP = -(2**63)
+MAX_BOXES = 256
+LABEL_BYTES = 250
 MAX_ROWS = 1024  # of one call of the library
 
 
@@ -41,7 +43,7 @@ class Results(Guarded):
                           channels=picture.channels)
         pixels = ffi.from_buffer(picture.data)
         options.data = pixels
-        labels = [ffi.new("char[]", to_bytes(str(box["label"]))[:250]) if box["label"] is not None else ffi.NULL for box in picture.boxes[:256]]
+        labels = [ffi.NULL if box["label"] is None else ffi.new("char[]", _cut(box["label"])) for box in picture.boxes[:MAX_BOXES]]
         boxes = ffi.new("tmon_image_box[]", len(labels))
         for place, box, label in zip(boxes, picture.boxes, labels, strict=False):
             place.x, place.y, place.width, place.height = box["x"], box["y"], box["width"], box["height"]
@@ -71,6 +73,9 @@ class Results(Guarded):
         if len(counts) != len(names) ** 2:
             self.warn_once("confusion", f"a confusion matrix of {len(counts)} counts does not fit {len(names)} classes: left out")
             return
+        if groups is not None and len(groups) != len(names):
+            self.warn_once("confusion groups", f"{len(groups)} groups do not fit {len(names)} classes: the matrix is recorded without groups")
+            groups = None
         options = new_struct("tmon_confusion", epoch=-1 if epoch is None else int(epoch), dataset_split=split, class_count=len(names), class_names=names,
                              counts=ffi.new("uint64_t[]", counts),
                              class_groups=None if groups is None else [None if group is None else str(group) for group in groups])
@@ -90,6 +95,11 @@ class Results(Guarded):
     def log_trial(self, **row: Any) -> None:
         """Records one trial of a search for hyper-parameters; fields in docs/reference/results.md."""
         self._add(lib.TMON_RESULT_TRIAL, row)
+
+
+def _cut(label: Any) -> bytes:
+    """Gives the label of a box, cut between two characters."""
+    return to_bytes(str(label))[:LABEL_BYTES].decode("utf-8", "ignore").encode()
 
 
 def _finite(figures: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,13 +23,13 @@ def read_points(store: Any, id: str, name: str) -> Any:
     out = ffi.new("tmon_point_reader **")
     check(lib.tmon_point_reader_open(out, store, id.encode(), name.encode()))
     reader, points, count = ffi.gc(out[0], lib.tmon_point_reader_free), ffi.new("tmon_point[]", BATCH), ffi.new("size_t *")
-    pieces = []
+    data = bytearray()  # which numpy takes as it is: the points are in memory once, and the caller may change them
     while check(lib.tmon_point_reader_next(reader, points, BATCH, count)) != lib.TMON_DONE:
-        pieces.append(bytes(ffi.buffer(points, count[0] * ffi.sizeof("tmon_point"))))
-    return _as_array(b"".join(pieces), POINT)
+        data += ffi.buffer(points, count[0] * ffi.sizeof("tmon_point"))
+    return _as_array(data, POINT)
 
 
-def _as_array(data: bytes, fields: list[tuple[str, str]]) -> Any:
+def _as_array(data: bytes | bytearray, fields: list[tuple[str, str]]) -> Any:
     try:
         import numpy  # only where it is there
     except ImportError:
@@ -44,6 +44,8 @@ class Series:
 
     def __init__(self, store: Any, id: str, name: str, *, width: int, axis: str, start: int | None, end: int | None) -> None:
         """Queries; see Store.series."""
+        if axis not in ("step", "time"):
+            raise ValueError(f'axis is {axis!r}, expected "step" or "time"')
         bounded = start is not None or end is not None
         options = new_struct("tmon_series_options", width=width, axis=("step", "time").index(axis), bounded=bounded)
         if bounded:
@@ -70,5 +72,5 @@ class Series:
     def array(self) -> Any:
         """Gives the buckets as a numpy array with a field for each figure; without numpy a list of tuples."""
         kinds = ["i8", "i8", "i8", "i8", "u8", "u8", "u8", "f8", "f8", "f8", "f8", "f8"]
-        data = bytes(ffi.buffer(self._buckets, self._count * ffi.sizeof("tmon_bucket"))) if self._count else b""
+        data = bytearray(ffi.buffer(self._buckets, self._count * ffi.sizeof("tmon_bucket"))) if self._count else bytearray()
         return _as_array(data, list(zip(FIELDS, kinds, strict=True)))

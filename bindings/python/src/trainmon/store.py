@@ -10,7 +10,7 @@ import os
 
 from trainmon._core import ffi, lib
 from trainmon._native import CONTROLS, STATUSES, json_call, new_struct, to_text
-from trainmon.errors import NotFoundError, check
+from trainmon.errors import NotFoundError, StateError, check
 from trainmon.series import Series, read_points
 
 TYPE_CHECKING = False
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from trainmon.follow import Follow
 
+MAX_TAIL = 100_000
 DEFAULT_FOLDER = "trainmon"
 TIMES = ("created_at", "started_at", "completed_at", "updated_at", "heartbeat_at")
 JSON = {"config_json": "config", "hardware_json": "hardware", "tags_json": "tags", "summary_json": "summary"}
@@ -69,10 +70,13 @@ class Record:
 
 
 def to_time(microseconds: int) -> datetime.datetime | None:
-    """Gives a time of the library as a datetime in UTC; None for 0."""
+    """Gives a time of the library as a datetime in UTC; None for 0, and outside of the years 1 to 9999."""
     if not microseconds:
         return None
-    return datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc) + datetime.timedelta(microseconds=microseconds)
+    try:
+        return datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc) + datetime.timedelta(microseconds=microseconds)
+    except OverflowError:
+        return None
 
 
 class Store:
@@ -84,19 +88,28 @@ class Store:
                              lock_timeout_ms=int(lock_timeout * 1000))
         out = ffi.new("tmon_store **")
         check(lib.tmon_store_open(out, os.fsencode(default_folder() if path is None else path), options))
-        self.handle = ffi.gc(out[0], lib.tmon_store_free)
+        self.handle: Any = ffi.gc(out[0], lib.tmon_store_free)
+        self.closed = False
         self.path = self.info()["path"]
 
     def info(self) -> dict[str, Any]:
         """Gives path, journal, schema_version, sessions, database_bytes and so on."""
         info = ffi.new("tmon_store_info *")
-        check(lib.tmon_store_get_info(info, self.handle))
+        check(lib.tmon_store_get_info(info, self.opened()))
         values = {name: getattr(info, name) for name, _ in ffi.typeof("tmon_store_info").fields}
         return {name: to_text(value) if isinstance(value, ffi.CData) else value for name, value in values.items()}
 
+    def opened(self) -> Any:
+        """Gives the C store. StateError: it was closed."""
+        if self.closed:
+            raise StateError(f"the store {self.path} was closed", lib.TMON_ESTATE)
+        return self.handle
+
     def close(self) -> None:
-        """Closes the store; its runs keep it open until they are gone."""
-        ffi.release(self.handle)
+        """Closes the store: its methods raise StateError from now on. Its runs keep it open for themselves until they are gone; a second call does nothing."""
+        self.closed = True
+        # What owns it is dropped, not released: a call of another thread ends first. Runs go on by the plain pointer, since their sessions hold the store.
+        self.handle = ffi.cast("tmon_store *", self.handle)
 
     def __enter__(self) -> Store:
         """Gives the store itself."""
@@ -109,7 +122,7 @@ class Store:
     def recover(self) -> int:
         """Takes over what dead trainers left; gives how many runs changed their status."""
         adopted = ffi.new("size_t *")
-        check(lib.tmon_store_recover(self.handle, 0, adopted))
+        check(lib.tmon_store_recover(self.opened(), 0, adopted))
         return int(adopted[0])
 
     # Runs
@@ -122,12 +135,12 @@ class Store:
             raise ValueError(f"status is {status!r}, expected one of {', '.join(STATUSES)}")
         options = new_struct("tmon_record_filter", limit=limit, offset=offset, by_status=status is not None, active=active, text=text,
                           status=None if status is None else STATUSES.index(status), tag=project_tag(project) if project else tag, model_type=model_type,
-                          dataset_name=dataset_name, parent_id=parent_id, ascending=ascending, sort=getattr(lib, f"TMON_SORT_{sort.upper()}"))
+                          dataset_name=dataset_name, parent_id=parent_id, ascending=ascending, sort=_choice("SORT", "sort", sort))
         return list(self._records(options))
 
     def _records(self, options: Any) -> Iterator[Record]:
         out = ffi.new("tmon_record_list **")
-        check(lib.tmon_record_list_open(out, self.handle, options))
+        check(lib.tmon_record_list_open(out, self.opened(), options))
         records, record = ffi.gc(out[0], lib.tmon_record_list_free), ffi.new("tmon_record *")
         while check(lib.tmon_record_list_next(records, record)) != lib.TMON_DONE:
             yield Record(record)
@@ -152,35 +165,41 @@ class Store:
 
     def delete(self, id: str) -> None:
         """Deletes a run and all that belongs to it. StateError: it is live."""
-        check(lib.tmon_record_delete(self.handle, id.encode()))
+        check(lib.tmon_record_delete(self.opened(), id.encode()))
 
     def request(self, id: str, control: str) -> None:
         """Asks a live run to "run", "pause" or "stop"."""
-        check(lib.tmon_record_request(self.handle, id.encode(), CONTROLS.index(control)))
+        if control not in CONTROLS:
+            raise ValueError(f'control is {control!r}, expected "run", "pause" or "stop"')
+        check(lib.tmon_record_request(self.opened(), id.encode(), CONTROLS.index(control)))
 
     # What a run holds
 
     def metrics(self, id: str) -> dict[str, dict[str, Any]]:
         """Gives for each name that was logged: count, last, step, time."""
         out = ffi.new("tmon_metric_list **")
-        check(lib.tmon_metric_list_open(out, self.handle, id.encode()))
+        check(lib.tmon_metric_list_open(out, self.opened(), id.encode()))
         metrics, info, found = ffi.gc(out[0], lib.tmon_metric_list_free), ffi.new("tmon_metric_info *"), {}
         while check(lib.tmon_metric_list_next(metrics, info)) != lib.TMON_DONE:
             found[ffi.string(info.key).decode()] = {"count": info.count, "last": info.last.value, "step": info.last.step, "time": info.last.time}
         return found
 
     def points(self, id: str, name: str) -> Any:
-        """Reads all points of a metric, in order of arrival, as a numpy array with the fields step, time (microseconds), value; else a list of tuples."""
-        return read_points(self.handle, id, name)
+        """Reads all points of a metric, in order of arrival, as a numpy array with the fields step, time (microseconds), value; else a list of tuples.
+
+        Of a run that was resumed the points of every attempt are there, those too that a later attempt superseded, which `series` and the page hide.
+        """
+        return read_points(self.opened(), id, name)
 
     def series(self, id: str, name: str, *, width: int = 1000, axis: str = "step", start: int | None = None, end: int | None = None) -> Series:
         """Reads a metric in at most `width` exact buckets over steps or times."""
-        return Series(self.handle, id, name, width=width, axis=axis, start=start, end=end)
+        return Series(self.opened(), id, name, width=width, axis=axis, start=start, end=end)
 
     def dataframe(self, id: str | Sequence[str], names: Sequence[str] | None = None, *, axis: str = "step") -> Any:
         """Gives all points as a pandas DataFrame: a column a metric, a row a step, or a time with `axis="time"`; of several points of a row the last.
 
         Of several ids the columns have two levels, run and metric. `names`: the metrics, None for all; NotFoundError: no run has one. Missing points are NaN.
+        Points of every attempt count, as in `points`: where a resumed run did not come as far as the attempt before, the last rows are of that one.
         """
         from trainmon.frames import make_frame  # only where pandas is used
 
@@ -200,33 +219,35 @@ class Store:
 
     def epochs(self, id: str) -> list[dict[str, Any]]:
         """Gives the epoch rows: the columns of `training_metrics` and `extra`."""
-        return json_call(lib.tmon_record_epochs_json, self.handle, id.encode(), -1)
+        return json_call(lib.tmon_record_epochs_json, self.opened(), id.encode(), -1)
 
     def events(self, id: str, limit: int = 1000) -> list[dict[str, Any]]:
         """Gives what happened to a run, oldest first."""
-        return json_call(lib.tmon_record_events_json, self.handle, id.encode(), limit)
+        return json_call(lib.tmon_record_events_json, self.opened(), id.encode(), limit)
 
     def alerts(self, id: str | None = None, *, active: bool = False, limit: int = 1000) -> list[dict[str, Any]]:
         """Gives the alerts of a run, or of all, latest change first."""
-        return json_call(lib.tmon_alert_list_json, self.handle, new_struct("tmon_alert_filter", session_id=id, active=active, limit=limit))
+        return json_call(lib.tmon_alert_list_json, self.opened(), new_struct("tmon_alert_filter", session_id=id, active=active, limit=limit))
 
     def conditions(self, id: str) -> dict[str, dict[str, Any]]:
         """Gives the critical conditions of a run: sensitivity, threshold and status of each class that has a threshold."""
-        return json_call(lib.tmon_alert_conditions_json, self.handle, id.encode())
+        return json_call(lib.tmon_alert_conditions_json, self.opened(), id.encode())
 
     def results(self, kind: str, id: str | None = None, **only: Any) -> list[dict[str, Any]]:
         """Gives rows of a kind: validation_results, confusion_matrices, benchmarks, datasets or hyperparameter_runs."""
+        if kind not in RESULTS:
+            raise ValueError(f"kind is {kind!r}, expected one of {', '.join(RESULTS)}")
         options = new_struct("tmon_result_filter", **{"session_id": id, "limit": 1000} | only)
-        return json_call(lib.tmon_result_list_json, self.handle, RESULTS.index(kind), options)[kind]
+        return json_call(lib.tmon_result_list_json, self.opened(), RESULTS.index(kind), options)[kind]
 
     def images(self, id: str, name: str | None = None, limit: int = 100) -> list[dict[str, Any]]:
         """Gives what is known of the pictures of a run, the newest first; `image` reads one by its `hash`."""
-        return json_call(lib.tmon_image_list_json, self.handle, new_struct("tmon_image_filter", session_id=id, name=name, limit=limit))["images"]
+        return json_call(lib.tmon_image_list_json, self.opened(), new_struct("tmon_image_filter", session_id=id, name=name, limit=limit))["images"]
 
     def image(self, hash: str) -> bytes:
         """Reads an encoded picture by its hash."""
         data, size, kind = ffi.new("void **"), ffi.new("size_t *"), ffi.new("char[32]")
-        check(lib.tmon_image_read(data, size, kind, self.handle, hash.encode()))
+        check(lib.tmon_image_read(data, size, kind, self.opened(), hash.encode()))
         try:
             return bytes(ffi.buffer(data[0], size[0]))
         finally:
@@ -234,8 +255,10 @@ class Store:
 
     def tail(self, id: str, name: str, limit: int = 100) -> list[tuple[int, int, float]]:
         """Gives the latest points of a metric in order of arrival, each as (step, time in microseconds, value); `limit` is at most 100,000."""
+        if not 0 <= limit <= MAX_TAIL:
+            raise ValueError(f"limit is {limit}, expected 0 to {MAX_TAIL}")
         points, count = ffi.new("tmon_point[]", limit), ffi.new("size_t *", limit)
-        check(lib.tmon_series_tail(points, count, self.handle, id.encode(), name.encode()))
+        check(lib.tmon_series_tail(points, count, self.opened(), id.encode(), name.encode()))
         return [(point.step, point.time, point.value) for point in points[0:count[0]]]
 
     def follow(self, id: str) -> Follow:
@@ -255,26 +278,34 @@ class Store:
     def leaderboard(self, metric: str | None = None, *, mode: str = "best", direction: str = "auto", limit: int = 20, offset: int = 0,
                     any_status: bool = False, model_type: str | None = None, dataset_name: str | None = None) -> dict[str, Any]:
         """Ranks runs by a metric (mAP50-95 if none is named): `mode` best, last, smoothed or final; `direction` auto, higher or lower."""
-        options = new_struct("tmon_leaderboard_options", metric=metric, mode=getattr(lib, f"TMON_RANK_{mode.upper()}"), limit=limit, offset=offset,
-                          direction=getattr(lib, f"TMON_DIRECTION_{direction.upper()}"), any_status=any_status, model_type=model_type,
+        options = new_struct("tmon_leaderboard_options", metric=metric, mode=_choice("RANK", "mode", mode), limit=limit, offset=offset,
+                          direction=_choice("DIRECTION", "direction", direction), any_status=any_status, model_type=model_type,
                              dataset_name=dataset_name)
-        return json_call(lib.tmon_leaderboard_json, self.handle, options)
+        return json_call(lib.tmon_leaderboard_json, self.opened(), options)
 
     def compare(self, ids: Sequence[str], keys: Sequence[str] = (), *, width: int = 200) -> dict[str, Any]:
         """Compares 2 to 32 runs: settings, final and best values, aligned series."""
         options = new_struct("tmon_compare_options", keys=list(keys) or None, key_count=len(keys), width=width)
         texts = [ffi.new("char[]", id.encode()) for id in ids]
-        return json_call(lib.tmon_compare_json, self.handle, texts, len(texts), options)
+        return json_call(lib.tmon_compare_json, self.opened(), texts, len(texts), options)
 
     def export(self, id: str, write: Callable[[bytes], Any], *, format: str = "csv", what: str = "points", keys: Sequence[str] | None = None) -> None:
         """Hands all points (or `what="epochs"`) of a run to `write` in pieces, as "csv", "jsonl" or "tensorboard"."""
-        options = new_struct("tmon_extract_options", format=getattr(lib, f"TMON_EXTRACT_{format.upper()}"), what=getattr(lib, f"TMON_EXTRACT_{what.upper()}"),
+        options = new_struct("tmon_extract_options", format=_choice("EXTRACT", "format", format), what=_choice("EXTRACT", "what", what),
                           keys=None if keys is None else list(keys), key_count=0 if keys is None else len(keys))
         out, data, size = ffi.new("tmon_extract_reader **"), ffi.new("void **"), ffi.new("size_t *")
-        check(lib.tmon_extract_reader_open(out, self.handle, id.encode(), options))
+        check(lib.tmon_extract_reader_open(out, self.opened(), id.encode(), options))
         reader = ffi.gc(out[0], lib.tmon_extract_reader_free)
         while check(lib.tmon_extract_reader_next(reader, ffi.cast("const void **", data), size)) != lib.TMON_DONE:
             write(bytes(ffi.buffer(data[0], size[0])))
+
+
+def _choice(family: str, name: str, value: str) -> Any:
+    """Gives the constant of the library that a word means. ValueError: there is none."""
+    try:
+        return getattr(lib, f"TMON_{family}_{value.upper()}")
+    except AttributeError:
+        raise ValueError(f"{name} is {value!r}, which is none of its values") from None
 
 
 def project_tag(project: str) -> str:

@@ -33,6 +33,8 @@ def to_number(value: Any) -> float | None:
     if isinstance(value, (str, bytes, bytearray)):
         return None
     try:
+        if getattr(value, "requires_grad", False):  # of torch, which warns of a number that gradients hang on
+            value = value.detach()
         return float(value)
     except OverflowError:
         return math.inf if value > 0 else -math.inf
@@ -73,7 +75,7 @@ def _plain_unguarded(value: Any, above: tuple[int, ...], left: Iterator[int]) ->
         return float(value) if math.isfinite(value) else str(value)
     if isinstance(value, str):
         return clean(value)
-    mapping = isinstance(value, dict) or hasattr(value, "items")
+    mapping = hasattr(value, "items") and not isinstance(value, type)
     if hasattr(value, "__dict__") and type(value).__name__ in ("Namespace", "SimpleNamespace", "IterableSimpleNamespace"):
         value, mapping = vars(value), True
     if mapping or isinstance(value, (list, tuple, set, frozenset)):
@@ -101,5 +103,5 @@ def shown(value: Any, length: int = 80) -> str:
 
 
 def to_json(value: Any) -> str:
-    """Gives a value as JSON text, by to_plain."""
-    return json.dumps(to_plain(value), ensure_ascii=False)
+    """Gives a value as JSON text that UTF-8 can say, by to_plain; bytes of file names that are no UTF-8 become "?"."""
+    return json.dumps(to_plain(value), ensure_ascii=False).encode("utf-8", "replace").decode()

@@ -36,6 +36,8 @@ INTERRUPTED = 130  # as shells say it of a program that Ctrl-C ended
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command line (None: that of the process) and gives the exit code: 0 done, 1 it could not be done, 2 the command line is wrong."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if hasattr(sys.stdout, "reconfigure"):  # letters that the output's encoding lacks, and bytes of names that are none, are no reason to fail
+        sys.stdout.reconfigure(errors="backslashreplace")
     given, words = _leading_options(words)
     if not words or words[0] in ("-h", "--help", "help"):
         if words[:1] == ["help"] and len(words) > 1 and words[1] in COMMANDS:

@@ -35,6 +35,6 @@ def run(command: str, words: list[str]) -> int:
     if options.json:
         common.print_json({"store": store.path, "folder": folder, "bytes": total[0], "seconds": seconds})
     else:
-        print(f"{store.path} is copied to {folder} ({terminal.size_of(total[0])} in {terminal.duration(seconds)})")
-        print(f"Look at it: trainmon runs --store {options.folder}")
+        print(f"{terminal.clean(store.path)} is copied to {terminal.clean(folder)} ({terminal.size_of(total[0])} in {terminal.duration(seconds)})")
+        print(f"Look at it: trainmon runs --store {terminal.clean(options.folder)}")
     return 0

@@ -107,7 +107,11 @@ def print_json(document: Any) -> None:
     """Writes one JSON document to stdout; what is not finite becomes "nan", "inf", "-inf"."""
     from trainmon.values import to_plain
 
-    print(json.dumps(to_plain(document), ensure_ascii=False, indent=None if not sys.stdout.isatty() else 2))
+    by_letter = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    text = json.dumps(to_plain(document), ensure_ascii=not by_letter, indent=None if not sys.stdout.isatty() else 2)
+    if by_letter and not text.isprintable():  # JSON may have letters that steer a terminal
+        text = "".join(letter if letter == "\n" or letter.isprintable() else json.dumps(letter)[1:-1] for letter in text)
+    print(text)
 
 
 def print_error(message: str, hint: str | None, as_json: bool) -> None:
@@ -115,12 +119,12 @@ def print_error(message: str, hint: str | None, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"error": message, "hint": hint}, ensure_ascii=False), file=sys.stderr)
         return
-    from trainmon.cli.terminal import Style
+    from trainmon.cli.terminal import Style, clean_lines
 
     style = Style(sys.stderr, "--no-color" not in sys.argv)
-    print(f"{style.red('error:')} {message}", file=sys.stderr)
+    print(f"{style.red('error:')} {clean_lines(message)}", file=sys.stderr)
     if hint:
-        print(f"       {hint}", file=sys.stderr)
+        print(f"       {clean_lines(hint)}", file=sys.stderr)
 
 
 def tell_failure(error: Exception, as_json: bool) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import sys
 import time
 
-from trainmon.cli import common
+from trainmon.cli import common, terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,10 +39,10 @@ def run(command: str, words: list[str]) -> int:
                                     for record, good in zip(records, obeyed, strict=True)]})
     for record, good in zip(records, obeyed, strict=True):
         if not good:
-            print(f"{record.name} has not obeyed within {options.wait:g} s: does its loop call run.should_stop and run.wait_while_paused()?",
+            print(f"{terminal.clean(record.name)} has not obeyed within {options.wait:g} s: does its loop call run.should_stop and run.wait_while_paused()?",
                   file=sys.stderr)
         elif not options.json:
-            print(f"{record.name} ({record.id[:common.ID_START]}): {DONE[command]}")
+            print(f"{terminal.clean(record.name)} ({record.id[:common.ID_START]}): {DONE[command]}")
     return 0 if all(obeyed) else 1
 
 

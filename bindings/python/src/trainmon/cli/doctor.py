@@ -72,4 +72,4 @@ def _print(style: Style, check: Check) -> None:
     print(f"{style.status(check.status)}{' ' * (4 - len(check.status))}  {check.name:16}  {terminal.clean(check.found)}", flush=True)
     if check.status != "ok" and check.advice:
         for line in check.advice.split("\n"):
-            print(f"{'':24}{style.bold('→')} {line}")
+            print(f"{'':24}{style.bold('→')} {terminal.clean(line)}")

@@ -48,14 +48,15 @@ def run(command: str, words: list[str]) -> int:
         tags = [tag for tag in dict.fromkeys([*record.tags, *options.add]) if tag not in options.remove]
         _update(store, record.id, tags_json=conversion.to_json(tags))
     record = store.run(record.id)
+    name = terminal.clean(record.name)
     if options.json:
         common.print_json({"id": record.id, "name": record.name, "notes": record.notes, "tags": record.tags})
     elif command == "rename":
-        print(f"{record.id[:common.ID_START]} is called {terminal.clean(record.name)}")
+        print(f"{record.id[:common.ID_START]} is called {name}")
     elif command == "note":
-        print(record.notes or f'{record.name} has no note. trainmon note {record.id[:common.ID_START]} "TEXT" writes one.')
+        print(terminal.clean_lines(record.notes or "") or f'{name} has no note. trainmon note {record.id[:common.ID_START]} "TEXT" writes one.')
     else:
-        print(", ".join(record.tags) or f"{record.name} has no tags. trainmon tags {record.id[:common.ID_START]} --add TAG adds one.")
+        print(terminal.clean(", ".join(record.tags)) or f"{name} has no tags. trainmon tags {record.id[:common.ID_START]} --add TAG adds one.")
     return 0
 
 

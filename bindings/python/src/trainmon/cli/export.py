@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+NAME_BYTES = 160  # of a file's name, which has 255 with all that comes before and after
 ENDINGS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 EXAMPLES = ("trainmon export my-run -o my-run.csv", "trainmon export my-run --format jsonl | head", "trainmon export my-run --what epochs -o epochs.csv",
             "trainmon export my-run --format tensorboard -o tensorboard/", "trainmon export my-run --metrics train/loss val/loss -o losses.csv --force")
@@ -50,7 +51,7 @@ def run(command: str, words: list[str]) -> int:
     if options.json:
         common.print_json({"id": record.id, "file": os.path.abspath(path), "bytes": size, "format": form, "what": options.what})
     else:
-        print(f"{path} ({terminal.size_of(size)})", file=sys.stderr)
+        print(f"{terminal.clean(path)} ({terminal.size_of(size)})", file=sys.stderr)
     return 0
 
 
@@ -58,7 +59,7 @@ def _path(options: Any, record: Any, form: str) -> str:
     path: str = options.output
     if os.path.isdir(path) or path.endswith("/"):
         os.makedirs(path, exist_ok=True)
-        name = re.sub(r"[^\w.-]+", "_", record.name or record.id)[:80]
+        name = re.sub(r"[^\w.-]+", "_", record.name or record.id).encode()[:NAME_BYTES].decode("utf-8", "ignore")
         time = int(record.created_at.timestamp()) if record.created_at else 0
         path = os.path.join(path, f"events.out.tfevents.{time}.{name}" if form == "tensorboard" else f"{name}-{options.what}.{form}")
     if os.path.exists(path) and not options.force:

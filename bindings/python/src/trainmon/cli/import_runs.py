@@ -41,13 +41,14 @@ def run(command: str, words: list[str]) -> int:
     if options.json:
         common.print_json({"store": store.path, "format": form, "runs": ids})
         return 0
+    place = terminal.clean(store.path)
     for id in ids:
         record = store.run(id)
         print(f"{id[:common.ID_START]}  {terminal.clean(record.name)}  {record.status}")
     if ids:
-        print(f"{len(ids)} {'run' if len(ids) == 1 else 'runs'} of {form} in {store.path}", file=sys.stderr)
+        print(f"{len(ids)} {'run' if len(ids) == 1 else 'runs'} of {form} in {place}", file=sys.stderr)
     else:
-        print(f"Nothing new: the runs in {options.path} are in {store.path} already. --force takes them in again.", file=sys.stderr)
+        print(f"Nothing new: the runs in {terminal.clean(options.path)} are in {place} already. --force takes them in again.", file=sys.stderr)
     return 0
 
 
@@ -58,7 +59,7 @@ def _detect(path: str) -> str:
         raise common.CommandError(f"{path} holds nothing that is known: no event files of TensorBoard, no runs of wandb or MLflow, no CSV",
                                   f"--format says which it is: {', '.join(FORMS)}")
     if len(found) > 1:
-        print(f"{path} holds {' and '.join(found)}: {found[0]} is taken, --format {found[1]} takes the other", file=sys.stderr)
+        print(f"{terminal.clean(path)} holds {' and '.join(found)}: {found[0]} is taken, --format {found[1]} takes the other", file=sys.stderr)
     return str(found[0])
 
 

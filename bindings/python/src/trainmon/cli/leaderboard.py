@@ -33,7 +33,7 @@ def run(command: str, words: list[str]) -> int:
     style = Style(wanted=not options.no_color)
     print(f"{style.bold(terminal.clean(answer['metric']))}, {answer['mode']} value, {answer['order']} is better")
     if not answer["leaderboard"]:
-        print(f"No {'' if options.any_status else 'completed '}run has a value of {answer['metric']}. --metric NAME ranks by another one"
+        print(f"No {'' if options.any_status else 'completed '}run has a value of {terminal.clean(answer['metric'])}. --metric NAME ranks by another one"
               f"{'' if options.any_status else ', --any-status takes all runs'}; `trainmon show RUN` tells what a run logged.")
         return 0
     rows = []

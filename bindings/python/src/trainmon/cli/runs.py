@@ -45,7 +45,7 @@ def run(command: str, words: list[str]) -> int:
         common.print_json({"store": store.path, "runs": [record.to_dict() for record in found]})
         return 0
     if not found:
-        print(_nothing(store, options))
+        print(terminal.clean(_nothing(store, options)))
         return 0
     _show(found, options)
     return 0

@@ -56,6 +56,7 @@ def _title(style: Style, text: str) -> str:
 
 
 def _lines(style: Style, pairs: list[tuple[str, Any]]) -> str:
+    pairs = [(terminal.clean(name), value) for name, value in pairs]
     size = max((len(name) for name, _ in pairs), default=0)
     room = terminal.width() - size - 4
     return "\n".join(f"  {style.dim(name.ljust(size))}  {terminal.cut(terminal.clean(value), room)}" for name, value in pairs)

@@ -73,6 +73,11 @@ def clean(text: Any) -> str:
     return "".join(" " if letter in "\n\r\t" else letter if letter.isprintable() else "?" for letter in str(text))
 
 
+def clean_lines(text: Any) -> str:
+    """Gives a text with its lines, each without what could steer a terminal."""
+    return "\n".join(clean(line) for line in str(text).split("\n"))
+
+
 def columns_of(text: str) -> int:
     """Counts the columns that a text takes: wide letters two, combining ones none."""
     if text.isascii():
@@ -96,6 +101,7 @@ def cut(text: str, limit: int) -> str:
 
 def table(style: Style, head: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = (), give: Sequence[str] = (), indent: str = "") -> str:
     """Gives a table that fits the width: columns named in `give` are cut first, then the rightmost are left out; those in `right` are flush right."""
+    head, right, give = ([clean(name) for name in names] for names in (head, right, give))
     cells = [[clean(cell) if cell is not None else "" for cell in row] for row in rows]
     kept = [at for at in range(len(head)) if any(row[at] for row in cells)] if cells else list(range(len(head)))
     sizes = {at: max(columns_of(head[at]), *(columns_of(row[at]) for row in cells)) if cells else len(head[at]) for at in kept}
@@ -213,7 +219,7 @@ class Progress:
         if not self.on or (time.monotonic() < self._next and not now):
             return
         self._next = time.monotonic() + 0.1
-        line = f"{self.what}  {'' if part is None else f'{bar(part)} {part:4.0%}'}  {text}"
+        line = f"{clean(self.what)}  {'' if part is None else f'{bar(part)} {part:4.0%}'}  {text}"
         print(f"\r\033[K{cut(line, screen_size(sys.stderr)[0] - 1)}", end="", file=sys.stderr, flush=True)
 
     def close(self) -> None:

@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
+
+logger = logging.getLogger("trainmon")
 
 MATRIX_TASKS = ("detect", "obb", "pose")  # whose matrix is ours to fill; segmentation would draw masks, classification fills it by itself
 SCORE = 0.25  # of predictions that count in a matrix; the framework validates with 0.001, which makes every matrix one of false alarms
@@ -116,6 +119,7 @@ class MatrixFiller:
     def __init__(self, validator: Any) -> None:
         """Puts itself before the validator's `update_metrics`."""
         self.matrix: Any = None
+        self.failed = False
         self._validator = validator
         self._update = validator.update_metrics
         self._had = vars(validator).get("update_metrics")
@@ -125,18 +129,36 @@ class MatrixFiller:
         """Runs the validator's method with plots on, which is when it fills a matrix, and hands it a matrix that tells both."""
         validator = self._validator
         theirs, plots = validator.confusion_matrix, validator.args.plots
-        if self.matrix is None:
-            import copy  # once a validation
-
-            self.matrix = copy.deepcopy(theirs)
-            self.matrix.matrix = theirs.matrix * 0
-            if hasattr(self.matrix, "matches"):
-                self.matrix.matches = None  # kept for pictures alone
-        validator.confusion_matrix, validator.args.plots = _Both(self.matrix, theirs if plots else None), True
+        if self.matrix is None and not self.failed:
+            self._try(self._make, theirs)
+        if self.failed:
+            return self._update(*arguments, **options)
+        validator.confusion_matrix, validator.args.plots = _Both(self, theirs if plots else None), True
         try:
             return self._update(*arguments, **options)
         finally:
             validator.confusion_matrix, validator.args.plots = theirs, plots
+
+    def _make(self, theirs: Any) -> None:
+        import copy  # once a validation
+
+        self.matrix = copy.deepcopy(theirs)
+        self.matrix.matrix = theirs.matrix * 0
+        if hasattr(self.matrix, "matches"):
+            self.matrix.matches = None  # kept for pictures alone
+
+    def fill(self, *arguments: Any, **options: Any) -> None:
+        """Counts what the validator hands its matrix."""
+        if not self.failed:
+            self._try(self.matrix.process_batch, *arguments, **{**options, **({"conf": SCORE} if "conf" in options else {})})
+
+    def _try(self, call: Callable[..., Any], *arguments: Any, **options: Any) -> None:
+        """Calls what the framework would not have called; an error of it ends the matrix and not the training."""
+        try:
+            call(*arguments, **options)
+        except Exception as error:
+            self.failed, self.matrix = True, None
+            logger.warning("the confusion matrix of a validation failed and is left out, the training goes on: %r", error)
 
     def leave(self) -> None:
         """Gives the validator its method back."""
@@ -149,11 +171,11 @@ class MatrixFiller:
 class _Both:
     """Two matrices in the place of one: ours counts from a readable score on, theirs (where they want one) gets what it would have got."""
 
-    def __init__(self, ours: Any, theirs: Any) -> None:
-        self._ours, self._theirs = ours, theirs
+    def __init__(self, filler: MatrixFiller, theirs: Any) -> None:
+        self._filler, self._ours, self._theirs = filler, filler.matrix, theirs
 
     def process_batch(self, *arguments: Any, **options: Any) -> None:
-        self._ours.process_batch(*arguments, **{**options, **({"conf": SCORE} if "conf" in options else {})})
+        self._filler.fill(*arguments, **options)
         if self._theirs is not None:
             self._theirs.process_batch(*arguments, **options)
 
