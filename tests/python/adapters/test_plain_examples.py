@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 import trainmon
 
@@ -27,3 +28,15 @@ def test_an_example_records_what_it_prints(name, store):
     assert [round(row["val_accuracy"], 4) for row in rows] == printed and min(printed) > 0.8
     matrices = store.results("confusion_matrices", run.id)
     assert sorted(round(matrix["accuracy"], 4) for matrix in matrices) == sorted(printed) and matrices[0]["total"] == 360
+
+
+def test_a_loss_with_its_graph_is_logged_without_a_warning(recwarn):
+    run = trainmon.init()
+    for step in range(3):
+        loss = torch.ones(1, requires_grad=True).sum() * step
+        run.log({"loss": loss})
+        run.log({"loss": loss, "more": 1})
+    run.finish()
+    points = trainmon.Store().points(run.id, "loss")
+    assert [float(point["value"]) for point in points] == [0, 0, 1, 1, 2, 2]
+    assert not [warning for warning in recwarn if "requires_grad" in str(warning.message)]

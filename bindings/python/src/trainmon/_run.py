@@ -151,7 +151,9 @@ class Run(Results):
             x = conversion.to_number(leaves.get(axis))
             at = step if x is None or x != x else int(max(-9e18, min(x, 9e18)))
             self._log_numbers(at, [metric for metric, _ in points], [number for _, number in points])
-        if not by_axis and len(metrics) == len(leaves) and tuple(leaves) == tuple(data):
+        # A plan has float() read a tensor, at which torch warns when it has a gradient.
+        graphs = any(getattr(value, "requires_grad", False) for value in leaves.values())
+        if not graphs and not by_axis and len(metrics) == len(leaves) and tuple(leaves) == tuple(data):
             if len(self._plans) + len(self._singles) >= MAX_PLANS:
                 self._forget_plans()
             if len(metrics) == 1:
