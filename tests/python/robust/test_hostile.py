@@ -131,6 +131,9 @@ def test_random_calls(caplog, monkeypatch):
     assert len(caplog.records) < 300
     store = trainmon.Store("trainmon")
     assert script.points("sane", run.id, store) == [(3, 1.5)]
+    end = time.monotonic() + 10  # finish waits 100 ms for the disk; on a busy machine the row follows later
+    while store.run(run.id).status == "running" and time.monotonic() < end:
+        time.sleep(0.01)
     assert store.run(run.id).status == "completed"
     for name in store.metrics(run.id):
         store.points(run.id, name)
