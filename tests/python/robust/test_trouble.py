@@ -112,7 +112,8 @@ def test_files_deleted_while_running(what, tmp_path):
     assert told["longest"] < 1 and told["all"] < 60, out
     if what == "ring":
         assert script.record(store).status == "completed" and told["dropped"] == 0
-        assert script.points("a", record.id, store) == [(step, step) for step in range(150_000)]
+        # All are there; what was logged while the ring was made again may be stored after what came next.
+        assert sorted(script.points("a", record.id, store)) == [(step, step) for step in range(150_000)]
     else:
         assert told["dropped"] > 0 and f"{told['dropped']:.0f} points were dropped" in err and "Traceback" not in err
 
