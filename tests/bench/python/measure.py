@@ -8,6 +8,7 @@ A measurement that would take longer than its share of time is made with fewer c
 import contextlib
 import gc
 import importlib
+import importlib.metadata
 import json
 import os
 import pathlib
@@ -52,10 +53,11 @@ def main():
     tracker_class, folder, points = TRACKERS[sys.argv[1]], sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else 1_000_000
     result = {}
     before, begin = resident(), time.perf_counter()
-    module = importlib.import_module(tracker_class.module)
+    importlib.import_module(tracker_class.module)
     result["import_ms"] = (time.perf_counter() - begin) * 1e3
     result["import_mb"] = resident() - before
-    result["version"] = getattr(module, "__version__", None) or getattr(sys.modules.get(tracker_class.module.split(".")[0]), "__version__", "")
+    distribution = {"sqlite3": "", "torch.utils.tensorboard": "torch", "lightning.pytorch.loggers": "lightning"}.get(tracker_class.module, tracker_class.module)
+    result["version"] = importlib.metadata.version(distribution) if distribution else sys.version.split()[0]
     tracker = tracker_class(folder)
     begin = time.perf_counter()
     with contextlib.redirect_stdout(sys.stderr):

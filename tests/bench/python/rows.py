@@ -16,7 +16,7 @@ def output_of(*command):
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
-def run_python(kind, script, *arguments, seconds=600):
+def run_python(kind, script, *arguments, seconds=200):
     """Runs a script of this folder with the package of this tree, in an environment of tests/python/environment; gives what it prints as JSON."""
     python = output_of(ROOT / "tests/python/environment", kind) + "/bin/python"
     variables = {**os.environ, "PYTHONPATH": output_of(ROOT / "tests/python/package"), "TRACKIO_DIR": str(arguments[1]) if len(arguments) > 1 else ""}
