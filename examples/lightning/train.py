@@ -7,10 +7,10 @@ import gzip
 from pathlib import Path
 
 import torch
+from lightning import pytorch as lightning
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
-from lightning import pytorch as lightning
 from trainmon.lightning import TrainMonCallback, TrainMonLogger
 
 CLASSES = ["T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
