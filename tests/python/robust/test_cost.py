@@ -10,15 +10,16 @@ import sys
 import script
 
 START = os.path.join(os.path.dirname(__file__), "..", "..", "bench", "python", "start.py")
-# The memory bound: ring 4 MiB, SQLite's caches and statements, the drainer's buffers.
-BOUNDS = {"import trainmon": 50, "memory of import trainmon": 10, "memory of 2,000,000 points logged": 24, "log to a disabled run": 100}
+# MB: ring 4 MiB, SQLite's caches, its index of a log that grows while the disk is slow, the drainer's buffers. Times are for tests/bench, not for tests.
+BOUNDS = {"memory of import trainmon": 10, "memory of 2,000,000 points logged": 40}
+TIMES = {"import trainmon", "log to a disabled run"}
 
 
 def test_bounds():
     done = subprocess.run([sys.executable, START], env={**os.environ, "PYTHONPATH": script.PACKAGE}, check=True, capture_output=True, text=True)
     measured = {row["name"]: row["measured"] for row in map(json.loads, done.stdout.splitlines())}
     print(measured)
-    assert measured.keys() == BOUNDS.keys()
+    assert measured.keys() == BOUNDS.keys() | TIMES
     assert all(measured[name] <= bound for name, bound in BOUNDS.items()), measured
 
 

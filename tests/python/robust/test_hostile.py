@@ -19,7 +19,7 @@ import script
 import trainmon
 from trainmon import values as conversion
 
-CALLS = 200_000 if os.environ.get("LONG") else 20_000
+CALLS = 200_000 if os.environ.get("LONG") == "1" else 20_000
 
 
 class Raises:
