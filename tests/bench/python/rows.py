@@ -39,7 +39,8 @@ def budgets(bench, row):
     rows, peer = measured(bench, "frameworks", "sqlite rows"), "torch SummaryWriter"
     ratio = torch["one"]["p50"] / ours["one"]["p50"]
     row("python_log_1", ours["one"]["p50"] / 1e3, "us, p50", peer, torch["one"]["p50"] / 1e3, ratio, "<= 0.6 us", 0.6)
-    row("python_log_1_ratio", ratio, "times faster", peer, torch["one"]["p50"] / 1e3, ratio, ">= 30", 30, least=True)
+    mean = torch["one"]["mean"] / ours["one"]["mean"]  # its writer's thread holds the interpreter between calls, which a median does not see
+    row("python_log_1_mean", ours["one"]["mean"] / 1e3, "us, mean", peer, torch["one"]["mean"] / 1e3, mean, "ratio >= 30", 30, mean, least=True)
     row("python_log_1_p99", ours["one"]["p99"] / 1e3, "us, p99", peer, torch["one"]["p99"] / 1e3, torch["one"]["p99"] / ours["one"]["p99"], "<= 3 us", 3)
     row("python_log_8", ours["eight"]["p50"] / 1e3, "us, p50", peer, torch["eight"]["p50"] / 1e3, torch["eight"]["p50"] / ours["eight"]["p50"], "<= 3 us", 3)
     row("python_import", ours["import_ms"], "ms", peer, torch["import_ms"], torch["import_ms"] / ours["import_ms"], "<= 50 ms", 50)
