@@ -221,3 +221,22 @@ def test_wrong_arguments_raise():
         trainmon.init(mode="loud")
     with pytest.raises(trainmon.InvalidError):
         trainmon.init(tags=["x" * 100])
+
+
+class Index:
+    """Something that is an integer for whoever asks, and nothing else."""
+
+    def __index__(self):
+        return 4
+
+
+@pytest.mark.parametrize(("step", "meant"), [(numpy.uint8(0), 0), (numpy.int8(127), 127), (Index(), 4)])
+def test_a_step_of_another_kind_counts_on_as_an_integer(store, step, meant):
+    run = trainmon.init(hardware=0)
+    for _ in range(2):  # the second call takes the short way
+        run.log({"a": 1}, step=step, commit=False)
+    run.log({"a": 2})
+    run.log({"a": 3}, step=step)
+    run.log({"a": 4})
+    run.finish()
+    assert values(store, run, "a") == [(meant, 1), (meant, 1), (meant, 2), (meant, 3), (meant + 1, 4)]

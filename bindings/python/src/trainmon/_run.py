@@ -57,7 +57,7 @@ class Run(Results):
         self._plans: dict[tuple[Any, ...], tuple[Any, int]] = {}
         self._singles: dict[str, int] = {}
         self._metrics: dict[str, int] = {}
-        self._last: Any = first_step - 1  # the step that was logged last
+        self._step = first_step
         self._axes: dict[str, str] = {}
         self._alert_handle: Any = None
         self.id = ffi.string(lib.tmon_session_id(session)).decode()
@@ -97,8 +97,13 @@ class Run(Results):
         is no number is told once by a warning and left out. Never raises, waits for no disk; a point survives a kill once the call has returned.
         """
         if step is None:
-            last = self._last
-            step = (last if last.__class__ is int else int(last)) + 1  # a scalar of numpy or torch would wrap around or stay on its device
+            step = self._step
+        elif step.__class__ is not int:  # a scalar of numpy or torch, that would wrap around or stay on the device
+            try:
+                step = int(step)
+            except Exception:
+                self._log_slowly(data, step, commit)
+                return
         try:
             if len(data) == 1:
                 ((name, value),) = data.items()
@@ -109,7 +114,7 @@ class Run(Results):
         except Exception:
             self._log_slowly(data, step, commit)
             return
-        self._last = step if commit else step - 1
+        self._step = step + 1 if commit else step
         if code:
             self._tell_failure(code)
 
@@ -120,7 +125,7 @@ class Run(Results):
                 return
             step = max(NO_STEP, min(int(step), MAX_STEP))
             self._log_leaves(data, dict(itertools.islice(conversion.flatten(data), conversion.MAX_NODES)), step)
-            self._last = min(step, MAX_STEP - 1) if commit else step - 1
+            self._step = min(step + 1, MAX_STEP) if commit else step
         except Exception as error:  # the training goes on whatever a value does
             self.warn_once(f"log:{type(error).__name__}", f"a call of log failed: {conversion.shown(error, 200)}")
 
@@ -244,7 +249,7 @@ class Run(Results):
 
     def continue_steps(self) -> None:
         """Goes on counting after the highest step that an earlier attempt logged."""
-        self._last = max((metric["step"] for name, metric in self.store.metrics(self.id).items() if not name.startswith("system/")), default=-1)
+        self._step = max((metric["step"] + 1 for name, metric in self.store.metrics(self.id).items() if not name.startswith("system/")), default=0)
 
     # Steering
 
@@ -285,7 +290,7 @@ class Run(Results):
         """Raises an alert of one's own: `level` "INFO", "WARN" or "ERROR". Shown on the page, stored. Never raises."""
         severity = {"INFO": "info", "ERROR": "critical", "CRITICAL": "critical"}.get(str(getattr(level, "value", level)).upper(), "warning")
         note = new_struct("tmon_alert_note", title=str(title), text=None if text is None else str(text), severity=severity,
-                       step=max(int(self._last), 0) if step is None else step)
+                       step=max(self._step - 1, 0) if step is None else step)
         self._write(lib.tmon_alert_add, ffi.NULL, self.store.handle, self.id.encode(), note)
 
     def set_alert_rules(self, rules: Any) -> None:

@@ -87,7 +87,7 @@ class SummaryWriter:
         self._loop.open(config={"log_dir": self.log_dir})
         if script is not None and not script.finished:
             current.restore(script)
-        self._first = int(getattr(self.run, "_last", -1)) + 1
+        self._first = getattr(self.run, "_step", 0)
         self._steps.clear()
         if not self.run.disabled:
             self._mark()
