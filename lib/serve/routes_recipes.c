@@ -258,7 +258,8 @@ void tmon_route_output(tmon_server *server, const tmon_request *request, tmon_re
     tmon_json_put_bool(json, "running", running);
     tmon_reply_end(response);
   } else if (code == TMON_ENOTFOUND) {
-    tmon_reply_error(response, 404, "no_output", NULL, "session %s was not started from a recipe, or its output was removed as one of the oldest", record.id);
+    tmon_reply_error(
+        response, 404, "no_output", NULL, "session %s was not started from a recipe, or its output was removed as one of the oldest", record.id);
   } else {
     tmon_reply_failure(response, code, NULL);
   }
