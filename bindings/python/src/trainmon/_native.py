@@ -43,9 +43,10 @@ def new_struct(kind: str, **fields: Any) -> Any:
     return struct
 
 
-def to_bytes(text: str) -> bytes:
-    """Gives a text as UTF-8 that C can take: what is no Unicode becomes "?", a zero byte U+FFFD."""
-    return text.encode("utf-8", "replace").replace(b"\0", b"\xef\xbf\xbd")
+def to_bytes(text: str, size: int | None = None) -> bytes:
+    """Gives a text as UTF-8 that C can take: what is no Unicode becomes "?", a zero byte U+FFFD. Cut to `size` bytes, between two characters."""
+    data = text.encode("utf-8", "replace").replace(b"\0", b"\xef\xbf\xbd")
+    return data if size is None else data[:size].decode("utf-8", "ignore").encode()
 
 
 def to_text(pointer: Any) -> str | None:

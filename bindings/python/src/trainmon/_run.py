@@ -23,7 +23,7 @@ from trainmon.disabled import DisabledRun
 from trainmon.errors import TrainmonError, check
 from trainmon.guard import never_raises
 from trainmon.image import Image
-from trainmon.results import Results
+from trainmon.results import NO_STEP, Results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ MAX_PLANS = 1_000
 FLUSH_SECONDS = 5.0
 ENDS = ("completed", "failed", "cancelled")
 WAIT_SLICE_MS = 200  # of a pause, between looks at signals such as Ctrl-C
-NO_STEP = -(2**63)
+TEXT_BYTES = 4_000  # of an error or an event; the library takes 4,096
 MAX_STEP = 2**63 - 1
 
 
@@ -313,8 +313,7 @@ class Run(Results):
         """Records that something happened, such as `run.event("checkpoint", path)`. Never raises."""
         text = ffi.NULL if data is None else to_bytes(conversion.to_json(data))
         at = NO_STEP if step is None else int(step)
-        message = to_bytes(str(message))[:4000].decode("utf-8", "ignore")
-        self._write(lib.tmon_record_add_event, self.store.handle, self.id.encode(), to_bytes(str(kind)), message.encode(), text, at)
+        self._write(lib.tmon_record_add_event, self.store.handle, self.id.encode(), to_bytes(str(kind)), to_bytes(str(message), TEXT_BYTES), text, at)
 
     # The session's row
 
@@ -370,7 +369,7 @@ class Run(Results):
             self._next_try = 0.0
             self._write_waiting()
         if error:
-            self.attempt(lib.tmon_session_set_error, self._session, to_bytes(str(error))[:4000].decode("utf-8", "ignore").encode())
+            self.attempt(lib.tmon_session_set_error, self._session, to_bytes(str(error), TEXT_BYTES))
         self.attempt(lib.tmon_session_finish, self._session, STATUSES.index(status))
         self._forget_plans()
         if self.dropped:

@@ -191,11 +191,6 @@ def finish(exit_code: int | None = None, quiet: bool | None = None) -> None:
         _run = None
 
 
-def adopt(started: Any) -> None:
-    """Has a run ended with the process if nobody ends it before."""
-    _live.add(started)
-
-
 def _exit(status: Any = None, /) -> Any:
     """Exit the interpreter by raising SystemExit(status); trainmon remembers the status for the runs that end with it."""
     global _exit_code  # noqa: PLW0603

@@ -52,6 +52,21 @@ class Fits:
             self.loop.close()
 
 
+class Fitted:
+    """A callback whose trainings are `_fits`."""
+
+    _fits: Fits
+
+    @property
+    def run(self) -> Any:
+        """The run of the latest training; None before, and in processes that do not record."""
+        return self._fits.loop.run
+
+    @property
+    def _loop(self) -> Loop:
+        return self._fits.loop
+
+
 def _end_other(id: str) -> None:
     """A run that is to be continued may still be open in this process, where its training raised and the caller caught that."""
     for run in list(current._live):

@@ -13,7 +13,7 @@ import time
 
 import keras
 
-from trainmon.fits import Fits
+from trainmon.fits import Fits, Fitted
 from trainmon.loop import guarded
 
 TYPE_CHECKING = False
@@ -21,10 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from trainmon.loop import Loop
 
-
-class TrainMonCallback(keras.callbacks.Callback):  # type: ignore[misc]
+class TrainMonCallback(Fitted, keras.callbacks.Callback):  # type: ignore[misc]
     """Records the figures of each epoch, obeys pause and stop between batches, and tells how far the training is. Never raises into it.
 
     Names: `train/loss` and so on, `val/loss` for what Keras calls `val_loss`, `learning_rate`. Steps count batches. Rows of epochs count from 1.
@@ -42,15 +40,6 @@ class TrainMonCallback(keras.callbacks.Callback):  # type: ignore[misc]
         self._fits = Fits(run, {"seconds": seconds, "pause": pause, "stop": stop, **init})
         self._before = self._seen = 0  # batches before this epoch, and in it
         self._began = self._paused = 0.0
-
-    @property
-    def run(self) -> Any:
-        """The run of the latest training; None before."""
-        return self._fits.loop.run
-
-    @property
-    def _loop(self) -> Loop:
-        return self._fits.loop
 
     # Training
 

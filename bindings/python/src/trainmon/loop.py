@@ -102,7 +102,7 @@ class Loop:
     def read(self) -> None:
         """Reads what waits on the device and logs it with the steps and times at which it came."""
         pending, self._pending = self._pending, []
-        numbers = iter(_read_all([value for _, _, values in pending for value in values.values()]))
+        numbers = iter(read_numbers([value for _, _, values in pending for value in values.values()]))
         columns: dict[str, tuple[list[int], list[int], list[float]]] = {}
         for step, at, values in pending:
             for name in values:
@@ -202,12 +202,12 @@ def _on_device(value: Any) -> bool:
     return device is not None and getattr(device, "type", "cpu") not in ("cpu", "meta") and hasattr(value, "clone") and value.numel() == 1
 
 
-def _read_all(tensors: list[Any]) -> list[float | None]:
-    """Reads numbers off a device with one wait for all of a type, where one after the other each would wait."""
+def read_numbers(tensors: list[Any]) -> list[float | None]:
+    """Reads tensors of one element with one wait for all of a type and device, where one after the other each would wait. None: no number."""
     found: list[Any] = [None] * len(tensors)
     alike: dict[Any, list[int]] = {}
     for place, tensor in enumerate(tensors):
-        alike.setdefault((tensor.dtype, tensor.device), []).append(place)
+        alike.setdefault((getattr(tensor, "dtype", None), getattr(tensor, "device", None)), []).append(place)
     for places in alike.values():
         try:
             read = sys.modules["torch"].stack([tensors[place] if tensors[place].dim() == 0 else tensors[place].reshape(()) for place in places]).tolist()

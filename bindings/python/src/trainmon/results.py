@@ -43,7 +43,7 @@ class Results(Guarded):
                           channels=picture.channels)
         pixels = ffi.from_buffer(picture.data)
         options.data = pixels
-        labels = [ffi.NULL if box["label"] is None else ffi.new("char[]", _cut(box["label"])) for box in picture.boxes[:MAX_BOXES]]
+        labels = [ffi.NULL if box["label"] is None else ffi.new("char[]", to_bytes(str(box["label"]), LABEL_BYTES)) for box in picture.boxes[:MAX_BOXES]]
         boxes = ffi.new("tmon_image_box[]", len(labels))
         for place, box, label in zip(boxes, picture.boxes, labels, strict=False):
             place.x, place.y, place.width, place.height = box["x"], box["y"], box["width"], box["height"]
@@ -95,11 +95,6 @@ class Results(Guarded):
     def log_trial(self, **row: Any) -> None:
         """Records one trial of a search for hyper-parameters; fields in docs/reference/results.md."""
         self._add(lib.TMON_RESULT_TRIAL, row)
-
-
-def _cut(label: Any) -> bytes:
-    """Gives the label of a box, cut between two characters."""
-    return to_bytes(str(label))[:LABEL_BYTES].decode("utf-8", "ignore").encode()
 
 
 def _finite(figures: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import json
 import os
 
 from trainmon._core import ffi, lib
-from trainmon._native import CONTROLS, STATUSES, json_call, new_struct, to_text
+from trainmon._native import CONTROLS, STATUSES, json_call, new_struct, to_bytes, to_text
 from trainmon.errors import NotFoundError, StateError, check
 from trainmon.series import Series, read_points
 
@@ -315,4 +315,4 @@ def project_tag(project: str) -> str:
 
 def cut_tag(tag: str) -> str:
     """Cuts a tag to the 64 bytes that one may have."""
-    return tag.encode("utf-8", "replace")[:64].decode("utf-8", "ignore")
+    return to_bytes(tag, 64).decode()

@@ -18,7 +18,7 @@ from transformers import TrainerCallback
 from transformers.trainer_callback import ExportableState
 
 from trainmon import values as conversion
-from trainmon.fits import Fits
+from trainmon.fits import Fits, Fitted
 from trainmon.loop import guarded
 
 TYPE_CHECKING = False
@@ -26,13 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from trainmon.loop import Loop
-
 COLUMNS = {"train/loss": "train/loss", "train/learning_rate": "learning_rate", "eval/loss": "val_loss", "eval/accuracy": "val_accuracy"}
 END = "train_runtime"  # among the values that the Trainer logs once, at its end
 
 
-class TrainMonCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
+class TrainMonCallback(Fitted, TrainerCallback, ExportableState):  # type: ignore[misc]
     """Records what the Trainer logs, its evaluations and checkpoints, obeys pause and stop after each step. Never raises into the training.
 
     Names as of other trackers: `train/loss`, `eval/loss`, `test/loss`; steps are optimizer steps. Rows of epochs count from 1. Only the first process records.
@@ -51,15 +49,6 @@ class TrainMonCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         self._began = self._paused = 0.0
         self._first_step = self._steps = 0
         self._validating = False
-
-    @property
-    def run(self) -> Any:
-        """The run of the latest training; None before, and in other processes than the first."""
-        return self._fits.loop.run
-
-    @property
-    def _loop(self) -> Loop:
-        return self._fits.loop
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint of the Trainer keeps of the callback: the id of the run, and the arguments that JSON can say."""

@@ -8,6 +8,7 @@ import os
 import re
 import sys
 
+from trainmon._native import to_bytes
 from trainmon.cli import common, terminal
 
 TYPE_CHECKING = False
@@ -59,7 +60,7 @@ def _path(options: Any, record: Any, form: str) -> str:
     path: str = options.output
     if os.path.isdir(path) or path.endswith("/"):
         os.makedirs(path, exist_ok=True)
-        name = re.sub(r"[^\w.-]+", "_", record.name or record.id).encode()[:NAME_BYTES].decode("utf-8", "ignore")
+        name = to_bytes(re.sub(r"[^\w.-]+", "_", record.name or record.id), NAME_BYTES).decode()
         time = int(record.created_at.timestamp()) if record.created_at else 0
         path = os.path.join(path, f"events.out.tfevents.{time}.{name}" if form == "tensorboard" else f"{name}-{options.what}.{form}")
     if os.path.exists(path) and not options.force:

@@ -20,7 +20,7 @@ from array import array
 from trainmon import _run as runs
 from trainmon import values as conversion
 from trainmon._core import ffi, lib
-from trainmon._native import STATUSES, new_struct
+from trainmon._native import STATUSES, new_struct, to_bytes
 from trainmon.errors import InvalidError, NotFoundError, TrainmonError, check
 from trainmon.image import Image
 from trainmon.store import Store
@@ -300,7 +300,7 @@ def find(store: Store, id: str) -> Any:
 def clean(text: str, limit: int) -> str:
     """Gives a text without control characters and lone surrogates, of at most `limit` bytes as UTF-8."""
     text = "".join(" " if (ord(letter) < 32 and letter not in "\n\t") or letter == "\x7f" else letter for letter in text[:limit])
-    return text.encode("utf-8", "replace")[:limit].decode("utf-8", "ignore")
+    return to_bytes(text, limit).decode()
 
 
 def clean_name(name: str) -> str:

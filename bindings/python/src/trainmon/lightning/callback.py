@@ -8,6 +8,7 @@ epochs, and there on all ranks, since reading them may compute across processes.
 
 from __future__ import annotations
 
+import math
 import time
 
 from trainmon.lightning import facts
@@ -17,7 +18,7 @@ from trainmon.lightning.classes import ClassFigures
 from trainmon.lightning.epochs import TRAIN_LOSSES, Fresh, Mean, row
 from trainmon.lightning.logger import OWN_LOSS, TrainMonLogger
 from trainmon.lightning.previews import Previews
-from trainmon.loop import guarded
+from trainmon.loop import guarded, read_numbers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -218,7 +219,7 @@ class TrainMonCallback(Based):
             return
         kept, self._losses = self._losses, []
         kept = [entry for entry in kept if entry[2] is not None]
-        numbers = [number * self._factor for number in facts.numbers([entry[2] for entry in kept])]
+        numbers = [math.nan if number is None else number * self._factor for number in read_numbers([entry[2] for entry in kept])]
         if numbers:
             for number in numbers:
                 self._mean.add(number)

@@ -5,8 +5,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
-import sys
 
 from trainmon import values as conversion
 
@@ -112,14 +110,6 @@ def batch_size(batch: Any) -> int:
         else:
             break
     return 0
-
-
-def numbers(losses: list[Any]) -> list[float]:
-    """Reads losses, tensors of one element or numbers, with one wait for the device. What is no number is NaN."""
-    try:
-        return [float(number) for number in sys.modules["torch"].stack(losses).flatten().tolist()] if len(losses) > 1 else [float(losses[0])]
-    except Exception:  # not all are tensors of one shape on one device
-        return [math.nan if (number := conversion.to_number(loss)) is None else number for loss in losses]
 
 
 def checkpoint(callback: Any) -> tuple[str, dict[str, Any]]:
