@@ -187,10 +187,8 @@ int tmon_alert_list_json(char **out, tmon_store *store, const tmon_alert_filter 
   int result = tmon_options_copy(&chosen, sizeof chosen, filter, "tmon_alert_filter");
   if (result != TMON_OK) return result;
   if (chosen.limit > 1000) return tmon_error_set_field(TMON_EINVAL, "limit", "limit is %u, expected at most 1000", chosen.limit);
-  const char *severity = chosen.severity;
-  if (severity != NULL && strcmp(severity, "info") != 0 && strcmp(severity, "warning") != 0 && strcmp(severity, "critical") != 0) {
-    return tmon_error_set_field(TMON_EINVAL, "severity", "severity is \"%.40s\", expected info, warning or critical", severity);
-  }
+  result = tmon_alert_check_severity(chosen.severity);
+  if (result != TMON_OK) return result;
   tmon_buffer_init(&text, LIST_BYTES);
   result = begin_read(&tx, &key, store, chosen.session_id);
   if (result == TMON_OK) result = list_rows(&text, tx, key, &chosen);

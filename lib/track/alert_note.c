@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* SPDX-FileCopyrightText: libtrainmon contributors */
 /* Alerts that a program raises itself. They are events, not conditions that last: over as they come, so that nobody has to close them. */
+#include "track/alert_rule.h"
 #include "track/track.h"
-
-#include <string.h>
 
 #define TITLE_BYTES 256
 
@@ -17,11 +16,8 @@ static int check_note(tmon_alert_note *out, const tmon_alert_note *note) {
   if (result == TMON_OK) result = tmon_check_text(out->text, TMON_TEXT_MAXIMUM, "text");
   if (result != TMON_OK) return result;
   if (out->severity == NULL) out->severity = "warning";
-  if (strcmp(out->severity, "info") != 0 && strcmp(out->severity, "warning") != 0 && strcmp(out->severity, "critical") != 0) {
-    return tmon_error_set_field(TMON_EINVAL, "severity", "severity is \"%.40s\", expected info, warning or critical", out->severity);
-  }
   if (out->text == NULL || *out->text == '\0') out->text = out->title;
-  return TMON_OK;
+  return tmon_alert_check_severity(out->severity);
 }
 
 static int write_note(int64_t *id, tmon_tx *tx, int64_t session, const tmon_alert_note *note) {

@@ -24,6 +24,14 @@ static const char *const severity_names[] = {"info", "warning", "critical"};
 const char *tmon_alert_type_name(tmon_alert_type type) { return type_names[type]; }
 const char *tmon_alert_severity_name(tmon_alert_severity severity) { return severity_names[severity]; }
 
+int tmon_alert_check_severity(const char *name) {
+  if (name == NULL) return TMON_OK;
+  for (size_t i = 0; i < sizeof severity_names / sizeof *severity_names; i++) {
+    if (strcmp(name, severity_names[i]) == 0) return TMON_OK;
+  }
+  return tmon_error_set_field(TMON_EINVAL, "severity", "severity is \"%.40s\", expected info, warning or critical", name);
+}
+
 /* Linear but for the latest star, which is the only one that is ever tried again. */
 bool tmon_alert_matches(const char *pattern, const char *text) {
   const char *star = NULL;

@@ -58,6 +58,7 @@ bool tmon_alert_matches(const char *pattern, const char *text);
 
 const char *tmon_alert_type_name(tmon_alert_type type);
 const char *tmon_alert_severity_name(tmon_alert_severity severity);
+int tmon_alert_check_severity(const char *name); /* NULL is fine */
 
 typedef enum tmon_alert_status { TMON_ALERT_UNKNOWN, TMON_ALERT_OK, TMON_ALERT_LOW, TMON_ALERT_BELOW } tmon_alert_status;
 
