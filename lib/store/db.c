@@ -175,4 +175,8 @@ const char *tmon_db_journal(const tmon_db *db) { return db->journal; }
 
 bool tmon_db_is_read_only(const tmon_db *db) { return db->access != TMON_ACCESS_WRITE; }
 
+int tmon_db_check_writable(const tmon_db *db) {
+  return tmon_db_is_read_only(db) ? tmon_error_set(TMON_EREADONLY, "the store %s is open read-only", db->folder) : TMON_OK;
+}
+
 int64_t tmon_db_schema_version(const tmon_db *db) { return db->schema_version; }

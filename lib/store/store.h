@@ -15,6 +15,7 @@ void tmon_db_forget(tmon_db *db); /* in a forked child: plain close of the lock'
 const char *tmon_db_folder(const tmon_db *db);
 const char *tmon_db_journal(const tmon_db *db);
 bool tmon_db_is_read_only(const tmon_db *db);
+int tmon_db_check_writable(const tmon_db *db); /* TMON_EREADONLY */
 int64_t tmon_db_schema_version(const tmon_db *db);
 
 /* A transaction: statements run inside it. A write transaction holds the store's lock; a read one is a snapshot. */

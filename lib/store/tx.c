@@ -82,9 +82,9 @@ static int check_version(tmon_tx *tx) {
 }
 
 static int begin_write(tmon_tx **out, tmon_db *db, int64_t timeout_us) {
-  if (db->access != TMON_ACCESS_WRITE) return tmon_error_set(TMON_EREADONLY, "the store %s is open for reading only", db->folder);
   int64_t end = tmon_clock_monotonic_us() + timeout_us;
-  int result = tmon_db_check_place(db);
+  int result = tmon_db_check_writable(db);
+  if (!result) result = tmon_db_check_place(db);
   if (!result) result = tmon_db_lock(db, timeout_us);
   if (result) return result;
   tmon_tx *tx = &db->write_tx;

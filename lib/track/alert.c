@@ -79,8 +79,8 @@ static int end(tmon_tx *tx, int result) {
 }
 
 static int begin_write(tmon_tx **tx, tmon_store *store) {
-  if (tmon_db_is_read_only(store->db)) return tmon_error_set(TMON_EREADONLY, "the store %s is open read-only", tmon_db_folder(store->db));
-  return tmon_tx_begin(tx, store->db, true, -1);
+  int result = tmon_db_check_writable(store->db);
+  return result == TMON_OK ? tmon_tx_begin(tx, store->db, true, -1) : result;
 }
 
 int tmon_alert_set_rules(tmon_store *store, const char *session_id, const char *json, bool allow_commands) {

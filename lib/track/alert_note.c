@@ -47,9 +47,8 @@ int tmon_alert_add(int64_t *id, tmon_store *store, const char *session_id, const
   int result = tmon_store_check(store);
   if (result == TMON_OK) result = tmon_check_id(session_id);
   if (result == TMON_OK) result = check_note(&given, note);
-  if (result != TMON_OK) return result;
-  if (tmon_db_is_read_only(store->db)) return tmon_error_set(TMON_EREADONLY, "the store %s is open read-only", tmon_db_folder(store->db));
-  result = tmon_tx_begin(&tx, store->db, true, -1);
+  if (result == TMON_OK) result = tmon_db_check_writable(store->db);
+  if (result == TMON_OK) result = tmon_tx_begin(&tx, store->db, true, -1);
   if (result != TMON_OK) return result;
   result = tmon_session_key(&key, tx, session_id);
   if (result == TMON_OK) result = write_note(&made, tx, key, &given);

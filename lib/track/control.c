@@ -57,9 +57,8 @@ int tmon_record_request(tmon_store *store, const char *id, tmon_control control)
   if (result == TMON_OK && ((int)control < TMON_CONTROL_RUN || control > TMON_CONTROL_STOP)) {
     result = tmon_error_set(TMON_EINVAL, "control is %d, expected run, pause or stop", (int)control);
   }
-  if (result != TMON_OK) return result;
-  if (tmon_db_is_read_only(store->db)) return tmon_error_set(TMON_EREADONLY, "the store %s is open read-only", tmon_db_folder(store->db));
-  result = tmon_tx_begin(&tx, store->db, true, -1);
+  if (result == TMON_OK) result = tmon_db_check_writable(store->db);
+  if (result == TMON_OK) result = tmon_tx_begin(&tx, store->db, true, -1);
   if (result == TMON_OK) result = check_live(tx, id);
   if (result == TMON_OK) result = write_control(tx, id, control);
   if (result == TMON_OK) result = tmon_control_signal(tx, id, control);

@@ -84,9 +84,8 @@ int tmon_record_add_event(tmon_store *store, const char *id, const char *kind, c
   int result = tmon_store_check(store);
   if (result == TMON_OK) result = tmon_check_id(id);
   if (result == TMON_OK) result = check_event(kind, message, data_json);
-  if (result != TMON_OK) return result;
-  if (tmon_db_is_read_only(store->db)) return tmon_error_set(TMON_EREADONLY, "the store %s is open read-only", tmon_db_folder(store->db));
-  result = tmon_tx_begin(&tx, store->db, true, -1);
+  if (result == TMON_OK) result = tmon_db_check_writable(store->db);
+  if (result == TMON_OK) result = tmon_tx_begin(&tx, store->db, true, -1);
   if (result != TMON_OK) return result;
   result = tmon_session_key(&key, tx, id);
   if (result == TMON_OK) result = insert(tx, key, kind, message, data_json, step);

@@ -41,9 +41,7 @@ int tmon_image_add(tmon_store *store, const char *session_id, const tmon_image *
   int result = tmon_store_check(store);
   if (result == TMON_OK) result = tmon_check_id(session_id);
   if (result == TMON_OK) result = tmon_picture_make(&picture, image);
-  if (result == TMON_OK && tmon_db_is_read_only(store->db)) {
-    result = tmon_error_set(TMON_EREADONLY, "the store %s is open read-only", tmon_db_folder(store->db));
-  }
+  if (result == TMON_OK) result = tmon_db_check_writable(store->db);
   if (result == TMON_OK) result = find(&pictures.session, store, session_id);
   if (result == TMON_OK) result = tmon_pictures_write(store, &pictures, -1);
   tmon_free(picture);

@@ -392,9 +392,7 @@ int tmon_leaderboard_rebuild(tmon_store *store, const char *session_id) {
   bool done = false;
   int result = tmon_store_check(store);
   if (result == TMON_OK && session_id != NULL) result = tmon_check_id(session_id);
-  if (result == TMON_OK && tmon_db_is_read_only(store->db)) {
-    return tmon_error_set(TMON_EREADONLY, "the store %s is open read-only", tmon_db_folder(store->db));
-  }
+  if (result == TMON_OK) result = tmon_db_check_writable(store->db);
   while (result == TMON_OK && !done) {
     tmon_tx *tx = NULL;
     result = tmon_tx_begin(&tx, store->db, true, -1);

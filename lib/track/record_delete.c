@@ -189,9 +189,7 @@ int tmon_record_delete(tmon_store *store, const char *id) {
   int64_t deleted = 0;
   int result = tmon_store_check(store);
   if (result == TMON_OK) result = tmon_check_id(id);
-  if (result == TMON_OK && tmon_db_is_read_only(store->db)) {
-    result = tmon_error_set(TMON_EREADONLY, "the store %s is open read-only", tmon_db_folder(store->db));
-  }
+  if (result == TMON_OK) result = tmon_db_check_writable(store->db);
   if (result == TMON_OK) result = begin(&rings, store, id, &key);
   if (result == TMON_OK) result = delete_rows(store, id, key);
   if (result == TMON_OK) result = delete_some(store, "DELETE FROM training_sessions WHERE id = ?1 AND key = ?2 AND ?3 = ?3", id, key, 1, &deleted);

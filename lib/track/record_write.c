@@ -180,9 +180,8 @@ static int write_times(tmon_tx *tx, const char *id, const tmon_record_change *ch
 
 static int begin_write(tmon_tx **tx, tmon_store *store) {
   int result = tmon_store_check(store);
-  if (result != TMON_OK) return result;
-  if (tmon_db_is_read_only(store->db)) return tmon_error_set(TMON_EREADONLY, "the store %s is open read-only", tmon_db_folder(store->db));
-  return tmon_tx_begin(tx, store->db, true, -1);
+  if (result == TMON_OK) result = tmon_db_check_writable(store->db);
+  return result == TMON_OK ? tmon_tx_begin(tx, store->db, true, -1) : result;
 }
 
 static int end_write(tmon_tx *tx, int result) {

@@ -25,9 +25,8 @@ int tmon_result_begin(tmon_tx **tx, tmon_store *store, const char *session_id) {
   int64_t key = 0;
   *tx = NULL;
   int result = tmon_store_check(store);
-  if (result != TMON_OK) return result;
-  if (tmon_db_is_read_only(store->db)) return tmon_error_set(TMON_EREADONLY, "the store %s is open read-only", tmon_db_folder(store->db));
-  result = tmon_tx_begin(tx, store->db, true, -1);
+  if (result == TMON_OK) result = tmon_db_check_writable(store->db);
+  if (result == TMON_OK) result = tmon_tx_begin(tx, store->db, true, -1);
   if (result != TMON_OK || session_id == NULL) return result;
   result = tmon_session_key(&key, *tx, session_id);
   if (result == TMON_ENOTFOUND) result = tmon_error_set_field(TMON_ENOTFOUND, "session_id", "no session %s in this store", session_id);

@@ -165,8 +165,8 @@ int tmon_session_start(tmon_session **out, tmon_store *store, const tmon_session
   int result = tmon_store_check(store);
   if (result == TMON_OK) result = tmon_options_copy(&chosen, sizeof chosen, options, "tmon_session_options");
   if (result == TMON_OK) result = check_options(&chosen);
+  if (result == TMON_OK) result = tmon_db_check_writable(store->db);
   if (result != TMON_OK) return result;
-  if (tmon_db_is_read_only(store->db)) return tmon_error_set(TMON_EREADONLY, "the store %s is open read-only", tmon_db_folder(store->db));
   session = tmon_alloc_zero(1, sizeof *session);
   if (session == NULL) return tmon_error_no_memory();
   session->wake.fd = -1;

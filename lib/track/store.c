@@ -148,8 +148,8 @@ static int expire_rest(tmon_store *store, int64_t lease_us, size_t *expired) {
 int tmon_store_recover(tmon_store *store, int64_t rest_lease_us, size_t *adopted) {
   size_t changed = 0;
   int result = tmon_store_check(store);
+  if (result == TMON_OK) result = tmon_db_check_writable(store->db);
   if (result != TMON_OK) return result;
-  if (tmon_db_is_read_only(store->db)) return tmon_error_set(TMON_EREADONLY, "the store %s is open read-only", tmon_db_folder(store->db));
   if (rest_lease_us < 0) return tmon_error_set(TMON_EINVAL, "the lease is %lld, expected 0 or more", (long long)rest_lease_us);
   result = tmon_store_adopt(store, &changed);
   if (result == TMON_OK) result = expire_rest(store, rest_lease_us == 0 ? 600000000 : rest_lease_us, &changed);
