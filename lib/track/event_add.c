@@ -11,15 +11,16 @@ enum { KIND_BYTES = 32, DATA_BYTES = 65536 };
 #define KEPT_MOST 10255
 
 /* What event.c, adopt.c, store.c, control.c, record_write.c and session_rows.c write, and the words for a status. */
-#define OWN_KINDS                                                                                                                                         \
-  "created", "started", "joined", "paused", "resumed", "stop_asked", "reopened", "rank_lost", "pending", "running", "completed", "failed", "cancelled",   \
-      "interrupted"
-#define OWN_KINDS_SQL                                                                                                                                      \
-  "('created', 'started', 'joined', 'paused', 'resumed', 'stop_asked', 'reopened', 'rank_lost', 'pending', 'running', 'completed', 'failed', 'cancelled'," \
-  " 'interrupted')"
+/* clang-format off */
+#define OWN_KINDS(USE) \
+  USE("created") USE("started") USE("joined") USE("paused") USE("resumed") USE("stop_asked") USE("reopened") USE("rank_lost") \
+  USE("pending") USE("running") USE("completed") USE("failed") USE("cancelled") USE("interrupted")
+/* clang-format on */
+#define ITEM(kind) kind,
+#define NOT(kind) " AND kind <> '" kind "'"
 
 static int check_kind(const char *kind) {
-  static const char *const own[] = {OWN_KINDS};
+  static const char *const own[] = {OWN_KINDS(ITEM)};
   size_t length = kind == NULL ? 0 : strspn(kind, "abcdefghijklmnopqrstuvwxyz0123456789_");
   if (length == 0 || length > KIND_BYTES || kind[length] != '\0') {
     return tmon_error_set_field(
@@ -62,8 +63,7 @@ static int prune(tmon_tx *tx, int64_t session) {
   tmon_row_reset(row);
   if (result != TMON_OK || count <= KEPT_MOST) return result;
   result = tmon_tx_prepare(&row, tx,
-      "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE session = ? AND kind NOT IN " OWN_KINDS_SQL
-      " ORDER BY time DESC, id DESC LIMIT -1 OFFSET " KEPT ")");
+      "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE session = ?" OWN_KINDS(NOT) " ORDER BY time DESC, id DESC LIMIT -1 OFFSET " KEPT ")");
   if (result != TMON_OK) return result;
   tmon_bind_int(row, 1, session);
   return tmon_row_run(row);
