@@ -3,6 +3,7 @@
 /* Taking a hostile request apart: query, path, cookies. Escapes are decoded exactly once, then the text is checked. */
 #include "serve/request.h"
 
+#include "serve/reply.h"
 #include "util/text.h"
 
 #include <string.h>
@@ -99,6 +100,25 @@ bool tmon_request_int(const tmon_request *request, const char *name, int64_t low
   const char *text = tmon_request_parameter(request, name, 0);
   *out = otherwise;
   return text == NULL || (tmon_text_to_int(text, out) && *out >= low && *out <= high);
+}
+
+bool tmon_request_limit(const tmon_request *request, int64_t most, int64_t otherwise, int64_t *out, tmon_response *response) {
+  if (tmon_request_int(request, "limit", 1, most, otherwise, out)) {
+    return true;
+  }
+  tmon_reply_error(response, 400, NULL, "limit", "limit must be a whole number from 1 to %lld", (long long)most);
+  return false;
+}
+
+bool tmon_request_page(const tmon_request *request, int64_t most, int64_t otherwise, int64_t *limit, int64_t *offset, tmon_response *response) {
+  if (!tmon_request_limit(request, most, otherwise, limit, response)) {
+    return false;
+  }
+  if (!tmon_request_int(request, "offset", 0, INT64_MAX, 0, offset)) {
+    tmon_reply_error(response, 400, NULL, "offset", "offset must be a whole number, 0 or more");
+    return false;
+  }
+  return true;
 }
 
 bool tmon_request_cookie(const tmon_request *request, const char *name, char *out, size_t size) {

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 struct tmon_json;
+struct tmon_response;
 struct tmon_route;
 
 enum { TMON_REQUEST_PARAMETERS = 96, TMON_REQUEST_QUERY_BYTES = 8192, TMON_REQUEST_PATH_BYTES = 512, TMON_REQUEST_ID_BYTES = 65 };
@@ -63,6 +64,9 @@ void tmon_request_set_path(tmon_request *request, const char *raw, size_t length
 const char *tmon_request_parameter(const tmon_request *request, const char *name, size_t index);
 /* Whole number within the bounds; absent gives `otherwise`. False: it is something else. */
 bool tmon_request_int(const tmon_request *request, const char *name, int64_t low, int64_t high, int64_t otherwise, int64_t *out);
+/* `limit`, from 1 to `most`, and with _page `offset` too. False: `response` says which is wrong. */
+bool tmon_request_limit(const tmon_request *request, int64_t most, int64_t otherwise, int64_t *out, struct tmon_response *response);
+bool tmon_request_page(const tmon_request *request, int64_t most, int64_t otherwise, int64_t *limit, int64_t *offset, struct tmon_response *response);
 /* Copies the value of a cookie; false: there is none or it does not fit. */
 bool tmon_request_cookie(const tmon_request *request, const char *name, char *out, size_t size);
 bool tmon_request_is_json(const tmon_request *request); /* by its Content-Type */

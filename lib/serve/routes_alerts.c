@@ -55,8 +55,7 @@ void tmon_route_alerts(tmon_server *server, const tmon_request *request, tmon_re
     tmon_reply_error(response, 400, NULL, "changed_since", "changed_since must be a whole number, 0 or more");
     return;
   }
-  if (!tmon_request_int(request, "limit", 1, 1000, 100, &limit)) {
-    tmon_reply_error(response, 400, NULL, "limit", "limit must be a whole number from 1 to 1000");
+  if (!tmon_request_limit(request, 1000, 100, &limit, response)) {
     return;
   }
   filter.active = active != NULL && active[0] == 't';

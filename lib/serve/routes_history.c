@@ -123,8 +123,7 @@ void tmon_route_history(tmon_server *server, const tmon_request *request, tmon_r
     tmon_reply_error(response, 400, NULL, "key", "at most %d keys", (int)KEYS);
     return;
   }
-  if (!tmon_request_int(request, "limit", 1, LIMIT, server->window, &limit)) {
-    tmon_reply_error(response, 400, NULL, "limit", "limit must be a whole number from 1 to %d", (int)LIMIT);
+  if (!tmon_request_limit(request, LIMIT, server->window, &limit, response)) {
     return;
   }
   if (tmon_route_session_id(server, request, response, true, id) == NULL || !tmon_route_load(server, id, response, &list, &record)) {

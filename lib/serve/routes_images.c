@@ -58,8 +58,7 @@ void tmon_route_images(tmon_server *server, const tmon_request *request, tmon_re
   char id[37];
   char *text = NULL;
   tmon_image_filter filter = {.size = sizeof filter, .name = tmon_request_parameter(request, "name", 0)};
-  if (!tmon_request_int(request, "limit", 1, LIMIT, 20, &filter.limit)) {
-    tmon_reply_error(response, 400, NULL, "limit", "limit must be a whole number from 1 to %d", (int)LIMIT);
+  if (!tmon_request_limit(request, LIMIT, 20, &filter.limit, response)) {
     return;
   }
   if (!tmon_request_int(request, "before", 1, INT64_MAX, 0, &filter.before)) {

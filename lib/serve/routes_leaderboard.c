@@ -75,14 +75,9 @@ static bool read_leaderboard(const tmon_request *request, tmon_leaderboard_optio
   options->by_status = status != NULL && !options->any_status;
   if (options->by_status && !tmon_status_from_name(status, &options->status)) {
     tmon_reply_error(response, 400, NULL, "status", "\"%.40s\" is neither a status of a session nor all", status);
-  } else if (!tmon_request_int(request, "limit", 1, 50, 20, &options->limit)) {
-    tmon_reply_error(response, 400, NULL, "limit", "limit must be a whole number from 1 to 50");
-  } else if (!tmon_request_int(request, "offset", 0, INT64_MAX, 0, &options->offset)) {
-    tmon_reply_error(response, 400, NULL, "offset", "offset must be a whole number, 0 or more");
-  } else {
-    return true;
+    return false;
   }
-  return false;
+  return tmon_request_page(request, 50, 20, &options->limit, &options->offset, response);
 }
 
 void tmon_route_leaderboard(tmon_server *server, const tmon_request *request, tmon_response *response) {

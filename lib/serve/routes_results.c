@@ -114,15 +114,8 @@ static bool read_filter(tmon_result_filter *out, const tmon_request *request, tm
     tmon_reply_error(response, 400, NULL, "id", "id must be a whole number, 1 or more");
     return false;
   }
-  if (!tmon_request_int(request, "limit", 1, 1000, 100, &out->limit)) {
-    tmon_reply_error(response, 400, NULL, "limit", "limit must be a whole number from 1 to 1000");
-    return false;
-  }
-  if (!tmon_request_int(request, "offset", 0, INT64_MAX, 0, &out->offset)) {
-    tmon_reply_error(response, 400, NULL, "offset", "offset must be a whole number, 0 or more");
-    return false;
-  }
-  if (!read_flag(request, "latest", false, &out->latest, response) || !read_flag(request, "matrix", true, &matrix, response)) {
+  if (!tmon_request_page(request, 1000, 100, &out->limit, &out->offset, response) || !read_flag(request, "latest", false, &out->latest, response) ||
+      !read_flag(request, "matrix", true, &matrix, response)) {
     return false;
   }
   out->latest = out->latest || latest_epoch;

@@ -56,15 +56,7 @@ static bool read_order(tmon_record_filter *out, const tmon_request *request, tmo
 }
 
 bool tmon_session_page_read(tmon_record_filter *out, const tmon_request *request, tmon_response *response) {
-  if (!tmon_request_int(request, "limit", 1, 1000, 50, &out->limit)) {
-    tmon_reply_error(response, 400, NULL, "limit", "limit must be a whole number from 1 to 1000");
-    return false;
-  }
-  if (!tmon_request_int(request, "offset", 0, INT64_MAX, 0, &out->offset)) {
-    tmon_reply_error(response, 400, NULL, "offset", "offset must be a whole number, 0 or more");
-    return false;
-  }
-  return true;
+  return tmon_request_page(request, 1000, 50, &out->limit, &out->offset, response);
 }
 
 bool tmon_session_query_read(tmon_session_query *out, const tmon_request *request, tmon_response *response) {

@@ -132,6 +132,7 @@ class Kinds(Results):
         for path in PATHS:
             self.refused(self.ask("POST", f"/api/training/{path}", b"{}", {"Content-Type": "text/plain"}), 415)
             self.refused(self.ask("GET", f"/api/training/{path}?limit=1001"), 400, "limit")
+            self.refused(self.ask("GET", f"/api/training/{path}?offset=-1"), 400, "offset")
         self.refused(self.ask("GET", "/api/training/validation-results?epoch=x"), 400, "epoch")
         self.refused(self.ask("GET", "/api/training/validation-results?epoch=1"), 400, "session_id")
         self.refused(self.ask("GET", "/api/training/validation-results?latest=perhaps"), 400, "latest")
