@@ -86,7 +86,7 @@ def test_stop_from_outside(package, store):
     def ask(trainer):
         threading.Thread(target=lambda: trainmon.Store("trainmon").request(only(store).id, "stop")).run()
 
-    trainer = digits.trainer(package, At(package, 3, ask), TrainMonCallback(), max_epochs=50)
+    trainer = digits.trainer(package, At(package, 3, ask), TrainMonCallback(every_seconds=0), max_epochs=50)
     trainer.fit(digits.module(package), *digits.loaders())
     assert (trainer.current_epoch, trainer.global_step) == (0 if trainer.global_step < 4 else trainer.current_epoch, 4)
     run = only(store)
@@ -116,7 +116,7 @@ def test_pause_from_outside(package, store):
             if index == 4 and trainer.current_epoch == 0:
                 waited.append(time.monotonic())
 
-    callback = TrainMonCallback()
+    callback = TrainMonCallback(every_seconds=0)
     trainer = digits.trainer(package, At(package, 3, ask), callback, After(), max_epochs=1)
     trainer.fit(digits.module(package), *digits.loaders())
     assert waited[1] - waited[0] > 0.45

@@ -39,7 +39,8 @@ def new_struct(kind: str, **fields: Any) -> Any:
             continue
         if value is not None:
             setattr(struct, name, kept[-1])
-    _kept[struct] = kept
+    if kept:
+        _kept[struct] = kept
     return struct
 
 

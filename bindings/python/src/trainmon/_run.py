@@ -258,10 +258,6 @@ class Run(Results):
         """What people want of the run: "run", "pause" or "stop"; one atomic load."""
         return CONTROLS[lib.tmon_session_control(self._session)]
 
-    def asked(self) -> bool:
-        """True when people want anything but that the run goes on: the cheapest question, for loops of many short steps."""
-        return lib.tmon_session_control(self._session) != 0
-
     @property
     def should_stop(self) -> bool:
         """True when somebody asked the run to stop; your loop should end then."""
@@ -391,7 +387,7 @@ def _c_array(kind: str, entries: Any) -> Any:
     if hasattr(entries, "dtype"):
         array = entries.astype(wanted, order="C", copy=False)
         return ffi.from_buffer(f"{kind}[]", array if array.flags.c_contiguous else array.copy())
-    return ffi.new(f"{kind}[]", list(entries))
+    return ffi.new(f"{kind}[]", entries if isinstance(entries, (list, tuple)) else list(entries))
 
 
 def outcome(error: BaseException | None) -> dict[str, Any]:

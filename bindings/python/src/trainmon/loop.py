@@ -19,7 +19,7 @@ from trainmon._config import to_dict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
 logger = logging.getLogger("trainmon")
@@ -198,19 +198,21 @@ def guarded(method: Callable[..., Any]) -> Callable[..., Any]:
 
 def _on_device(value: Any) -> bool:
     """Tells whether a value is one number of torch that a read would have to wait for."""
-    device = getattr(value, "device", None)
-    return device is not None and getattr(device, "type", "cpu") not in ("cpu", "meta") and hasattr(value, "clone") and value.numel() == 1
+    return not getattr(value, "is_cpu", True) and not value.is_meta and value.numel() == 1
 
 
-def read_numbers(tensors: list[Any]) -> list[float | None]:
-    """Reads tensors of one element with one wait for all of a type and device, where one after the other each would wait. None: no number."""
+def read_numbers(tensors: Sequence[Any]) -> list[float | None]:
+    """Reads numbers; of those on a device all of a type with one wait, where one after the other each would wait. None: no number."""
     found: list[Any] = [None] * len(tensors)
     alike: dict[Any, list[int]] = {}
     for place, tensor in enumerate(tensors):
-        alike.setdefault((getattr(tensor, "dtype", None), getattr(tensor, "device", None)), []).append(place)
+        if _on_device(tensor):
+            alike.setdefault((tensor.dtype, tensor.device), []).append(place)
+        else:
+            found[place] = conversion.to_number(tensor)
     for places in alike.values():
         try:
-            read = sys.modules["torch"].stack([tensors[place] if tensors[place].dim() == 0 else tensors[place].reshape(()) for place in places]).tolist()
+            read = sys.modules["torch"].stack([tensors[place].reshape(()) for place in places]).tolist()
         except Exception:  # of another make than torch, or a kind that can't be put together
             read = [tensors[place] for place in places]
         for place, value in zip(places, read, strict=True):

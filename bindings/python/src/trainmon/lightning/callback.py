@@ -18,6 +18,7 @@ from trainmon.lightning.classes import ClassFigures
 from trainmon.lightning.epochs import TRAIN_LOSSES, Fresh, Mean, row
 from trainmon.lightning.logger import OWN_LOSS, TrainMonLogger
 from trainmon.lightning.previews import Previews
+from trainmon.lightning.rates import Rates
 from trainmon.loop import guarded, read_numbers
 
 TYPE_CHECKING = False
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 AGREE_BATCHES = 20  # between agreements of all ranks on whether to stop
 PAUSE_CAP = 60.0  # seconds that rank 0 waits between two batches while others wait for it: far below the timeout of process groups
 MAX_LOSSES = 4_096  # kept until they are read
+LOOK_SECONDS = 0.1  # between looks at what people want, at most
 PHASE_SECONDS = 1.0  # between events of phases seen before
 
 
@@ -55,7 +57,7 @@ class TrainMonCallback(Based):
         self._names: list[str] | None = None
         self._previews = Previews(images) if images else None
         self._figures: ClassFigures | None = None
-        self._fresh_epoch, self._fresh_step, self._mean = Fresh(), Fresh(), Mean()
+        self._fresh_epoch, self._fresh_step, self._mean, self._rates = Fresh(), Fresh(), Mean(), Rates()
         self._row_epoch: int | None = None
         self._epoch = 0
         self._row: dict[str, float] = {}  # the last values of a fit
@@ -65,9 +67,9 @@ class TrainMonCallback(Based):
         self._steps: Any = None  # what counts the steps of loggers
         self._world = self._factor = 1
         self._losses: list[tuple[int, int, Any]] | None = None  # of batches since the last reading: step, time, loss; None: no run
-        self._asked: Callable[[], bool] = bool
-        self._images = self._batches = self._tick_images = self._next_tick = 0
-        self._epoch_begin = self._paused_before = self._last_tick = self._tick_paused = 0.0
+        self._full = self._size = 0  # batches of the epoch that are as large as the first, and how large that is
+        self._images = self._next_tick = self._next_read = 0
+        self._epoch_begin = self._paused_before = 0.0
         self._phases: dict[str, float] = {}
         self._phase = ""
 
@@ -159,7 +161,7 @@ class TrainMonCallback(Based):
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Completes what is known of the training."""
         self._fresh_epoch.take(trainer.callback_metrics)
-        self._row_epoch, self._batches, self._last_tick = None, 0, time.monotonic()
+        self._row_epoch = None
         self._mean.take()
         if self.session.live:
             self.session.loop.update(facts.at_start(trainer))
@@ -173,10 +175,9 @@ class TrainMonCallback(Based):
         self._factor = trainer.accumulate_grad_batches if pl_module.automatic_optimization else 1
         self._world, self._steps = trainer.world_size, trainer.fit_loop.epoch_loop
         self._epoch_begin, self._paused_before = time.monotonic(), self.session.loop.paused_seconds
-        if self.session.live:
-            self._losses, self._asked = [], self.session.loop.run.asked
-        else:
-            self._losses = None
+        self._full, self._size = facts.full_batches(trainer.train_dataloader), 0
+        self._losses = [] if self.session.live else None
+        self._rates.begin(self._images, self.session.loop.paused_seconds)
         self._enter("train", trainer.current_epoch)
         if self.session.live:
             self.session.loop.run.log(facts.learning_rates(trainer), _step(trainer))
@@ -184,32 +185,38 @@ class TrainMonCallback(Based):
                                    batches=facts.batches(trainer.num_training_batches))
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Keeps the loss of the batch as it is, and all `every_seconds` does the rest: this runs between all batches, when the processor's caches are cold."""
+        """Keeps the loss of the batch as it is, and seldom does the rest: between batches caches are cold, and any call takes microseconds."""
         losses = self._losses
         if losses is not None:
             now = time.time_ns()
             losses.append((self._steps._batches_that_stepped, now, outputs.get("loss") if isinstance(outputs, dict) else outputs))
-            self._images += facts.batch_size(batch) * self._world
-            if now >= self._next_tick or self._asked() or len(losses) >= MAX_LOSSES:
+            if self._size == 0 or batch_idx >= self._full:
+                self._size = facts.batch_size(batch) * self._world
+            self._images += self._size
+            if now >= self._next_tick or len(losses) >= MAX_LOSSES:
                 self._tick(trainer, batch, batch_idx)
         if self._many and self._stops and (batch_idx + 1) % AGREE_BATCHES == 0:
             self._agree(trainer)
 
     @guarded
     def _tick(self, trainer: Any, batch: Any, batch_idx: int) -> None:
-        """What is done every `every_seconds`: read the losses, say how far and how fast it goes, pause and stop."""
-        loop = self.session.loop
-        self._next_tick = time.time_ns() + int(loop.seconds * 1e9)
+        """Looks at what people want, and every `every_seconds` reads the losses and says how far and how fast it goes."""
+        loop, now = self.session.loop, time.time_ns()
+        self._next_tick = now + int(min(loop.seconds, LOOK_SECONDS) * 1e9)
         if not self.session.live:
             self._losses = None
             return
-        self._batches += len(self._losses or ())
-        self._read_losses()
-        loop.progress(batch=batch_idx + 1, images=self._images)
-        loop.flush()
-        self._log_rates(trainer, self._steps._batches_that_stepped)
-        if self._previews is not None:
-            self._previews.show(loop.run, batch, self._steps._batches_that_stepped, self._names)
+        if now >= self._next_read or loop.run.control != "run" or len(self._losses or ()) >= MAX_LOSSES:
+            self._next_read = now + int(loop.seconds * 1e9)
+            self._read_losses()
+            loop.progress(batch=batch_idx + 1, images=self._images)
+            loop.flush()
+            if self._logger is None:
+                loop.log(self._steps._batches_that_stepped, _as_logged(self._fresh_step.take(trainer.callback_metrics, self._fresh_epoch)))
+            if self._rates.due:
+                self._log_rates(trainer)
+            if self._previews is not None:
+                self._previews.show(loop.run, batch, self._steps._batches_that_stepped, self._names)
         if loop.obey(timeout=PAUSE_CAP if self._many else None) and not self._many:
             trainer.should_stop = True
 
@@ -217,27 +224,20 @@ class TrainMonCallback(Based):
         """Logs the losses that were kept, with the steps and times at which they came; on a device this is the one wait for it."""
         if not self._losses:
             return
-        kept, self._losses = self._losses, []
-        kept = [entry for entry in kept if entry[2] is not None]
-        numbers = [math.nan if number is None else number * self._factor for number in read_numbers([entry[2] for entry in kept])]
-        if numbers:
-            for number in numbers:
-                self._mean.add(number)
+        self._rates.batches += len(self._losses)
+        kept, self._losses = [entry for entry in self._losses if entry[2] is not None], []
+        if kept:
+            steps, times, losses = zip(*kept, strict=True)
+            numbers = [math.nan if number is None else number * self._factor for number in read_numbers(losses)]
+            self._mean.add(numbers)
             name = "train/batch_loss" if self._logger is not None and self._logger.has_loss else OWN_LOSS
-            self.session.loop.run.log_points(name, [entry[0] for entry in kept], numbers, [entry[1] // 1000 for entry in kept])
+            self.session.loop.run.log_points(name, steps, numbers, [at // 1000 for at in times])
 
-    def _log_rates(self, trainer: Any, step: int) -> None:
-        """Logs speed, learning rates, and what the module logged where no logger of ours does."""
-        loop, now = self.session.loop, time.monotonic()
-        seconds = (now - self._last_tick - (loop.paused_seconds - self._tick_paused)) if self._last_tick else 0.0
-        values = facts.learning_rates(trainer)
-        if seconds > 0 and self._batches:
-            values["train/batch_ms"] = seconds * 1000 / self._batches
-            values["train/images_per_second"] = (self._images - self._tick_images) / seconds
-        loop.run.log(values, step)
-        self._last_tick, self._batches, self._tick_images, self._tick_paused = now, 0, self._images, loop.paused_seconds
-        if self._logger is None:
-            loop.log(step, _as_logged(self._fresh_step.take(trainer.callback_metrics, self._fresh_epoch)))
+    def _log_rates(self, trainer: Any) -> None:
+        """Logs learning rates, and the speed of the batches whose losses were read since the last time."""
+        speed = self._rates.take(self._images, self.session.loop.paused_seconds)
+        if speed:
+            self.session.loop.run.log({**facts.learning_rates(trainer), **speed}, self._steps._batches_that_stepped)
 
     @guarded
     def _agree(self, trainer: Any) -> None:
@@ -253,6 +253,7 @@ class TrainMonCallback(Based):
         if self.session.live:
             loop = self.session.loop
             self._read_losses()
+            self._log_rates(trainer)
             loop.progress(images=self._images)
             loop.flush()
             values = row(fresh)
@@ -296,7 +297,10 @@ class TrainMonCallback(Based):
 
     @guarded
     def on_validation_start(self, trainer: Any, pl_module: Any) -> None:
-        """Enters the phase "validate"; a sanity check is one of its own and leaves no values."""
+        """Enters the phase "validate"; a sanity check is one of its own and leaves no values. Its time is none of the training's speed."""
+        if self.session.live and trainer.state.fn == "fit" and not trainer.sanity_checking:
+            self._read_losses()
+            self._log_rates(trainer)
         self._begin_evaluation(trainer, "sanity" if trainer.sanity_checking else "validate")
 
     @guarded
@@ -344,6 +348,7 @@ class TrainMonCallback(Based):
     @guarded
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
         """Records the values and classes of a validation."""
+        self._rates.begin(self._images, self.session.loop.paused_seconds)
         if not trainer.sanity_checking:
             self._end_evaluation(trainer, "val")
 

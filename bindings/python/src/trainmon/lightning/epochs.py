@@ -54,10 +54,10 @@ class Mean:
         """Begins an epoch."""
         self.sum, self.count = 0.0, 0
 
-    def add(self, number: float) -> None:
-        """Adds one loss."""
-        self.sum += number
-        self.count += 1
+    def add(self, numbers: list[float]) -> None:
+        """Adds losses."""
+        self.sum += sum(numbers)
+        self.count += len(numbers)
 
     def take(self) -> float | None:
         """Gives the mean, None without a loss, and begins anew."""
