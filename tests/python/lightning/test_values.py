@@ -4,6 +4,7 @@
 
 import csv
 import math
+import time
 
 import digits
 import numpy
@@ -167,3 +168,36 @@ def test_nothing_of_the_training_changes(package):
         digits.trainer(package, *callbacks, logger=TrainMonLogger() if watched else False).fit(module, *digits.loaders())
         weights.append(torch.nn.utils.parameters_to_vector(module.parameters()))
     assert torch.equal(*weights)
+
+
+def only_odd(samples):
+    """A collation that leaves samples out, as one that skips broken files does."""
+    return torch.utils.data.default_collate([sample for sample in samples if sample[1] % 2] or samples)
+
+
+@pytest.mark.parametrize("loader", [{}, {"drop_last": True}, {"shuffle": True}, {"collate_fn": only_odd}, {"batch_size": 1}, {"limit": 2}],
+                         ids=lambda options: next(iter(options), "short end"))
+def test_images_are_counted_exactly(package, store, loader):
+    seen = []
+
+    class Count(package.Callback):
+        def on_train_batch_end(self, trainer, module, outputs, batch, index):
+            seen.append(len(batch[1]))
+
+    options = {"batch_size": digits.BATCH, **loader}
+    limit = options.pop("limit", 1.0)
+    data = digits.loaders(150)[0].dataset  # two whole batches and 22 more
+    digits.trainer(package, TrainMonCallback(), Count(), limit_train_batches=limit).fit(digits.module(package), torch.utils.data.DataLoader(data, **options))
+    assert only(store).progress["images"] == sum(seen)
+    assert len(set(seen)) == (2 if loader in ({}, {"shuffle": True}) else 3 if "collate_fn" in loader else 1)
+
+
+def test_speed_leaves_out_validation_and_pauses(package, store):
+    class Slow(package.Callback):
+        def on_validation_batch_end(self, trainer, module, outputs, batch, index):
+            time.sleep(0.2)
+
+    digits.trainer(package, TrainMonCallback(), Slow(), max_epochs=2, val_check_interval=5).fit(digits.module(package), *digits.loaders())
+    speeds = points(store, only(store), "train/batch_ms")
+    assert len(speeds) >= 4 and max(value for _, value in speeds) < 100, speeds  # a validation takes a second
+    assert all(value > 0 for _, value in points(store, only(store), "train/images_per_second"))
