@@ -3,6 +3,7 @@
 /* The layout of the public structures on 64-bit systems: bindings and programs that were built before rely on it. */
 #include "trainmon/server.h"
 #include "trainmon/trainmon.h"
+#include "unit/suite.h"
 
 #include <check.h>
 
@@ -81,9 +82,5 @@ int main(void) {
   tcase_add_test(cases, test_size_comes_first);
   tcase_add_test(cases, test_numbers);
   suite_add_tcase(suite, cases);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? 0 : 1;
+  return run_suite(suite);
 }

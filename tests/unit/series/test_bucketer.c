@@ -5,6 +5,7 @@
 #include "series/cell.h"
 #include "trainmon/error.h"
 #include "util/alloc.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <math.h>
@@ -192,9 +193,5 @@ int main(void) {
   tcase_add_test(tcase, arguments);
   tcase_add_loop_test(tcase, memory_faults, 0, 12);
   suite_add_tcase(suite, tcase);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? 0 : 1;
+  return run_suite(suite);
 }

@@ -4,6 +4,7 @@
 #include "faults.h"
 #include "series/cell.h"
 #include "trainmon/error.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <math.h>
@@ -262,9 +263,5 @@ int main(void) {
   tcase_add_test(tcase, figures_come_back_and_hostile_ones_do_not);
   tcase_add_loop_test(tcase, memory_faults, 0, 4);
   suite_add_tcase(suite, tcase);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? 0 : 1;
+  return run_suite(suite);
 }

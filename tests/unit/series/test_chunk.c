@@ -4,6 +4,7 @@
 #include "faults.h"
 #include "series/chunk.h"
 #include "trainmon/error.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <math.h>
@@ -186,9 +187,5 @@ int main(void) {
   tcase_add_loop_test(tcase, memory_faults, 0, 12);
   tcase_add_test(tcase, full_buffer_is_reported);
   suite_add_tcase(suite, tcase);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? 0 : 1;
+  return run_suite(suite);
 }

@@ -4,6 +4,7 @@
 #include "faults.h"
 #include "series/codec.h"
 #include "trainmon/error.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <math.h>
@@ -311,9 +312,5 @@ int main(void) {
   tcase_add_test(tcase, value_random_bits);
   tcase_add_test(tcase, value_refuses_odd_bytes);
   suite_add_tcase(suite, tcase);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? 0 : 1;
+  return run_suite(suite);
 }

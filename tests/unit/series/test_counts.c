@@ -4,6 +4,7 @@
 #include "series/counts.h"
 #include "trainmon/error.h"
 #include "unit/fault.h"
+#include "unit/suite.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -156,9 +157,5 @@ int main(void) {
   tcase_add_test(tests, wrong_sizes_are_refused);
   tcase_add_test(tests, memory_may_fail);
   suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite(suite);
 }

@@ -4,6 +4,7 @@
 #include "series/ring_format.h"
 #include "trainmon/error.h"
 #include "util/clock.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <math.h>
@@ -416,9 +417,5 @@ int main(void) {
   tcase_add_test(test, ring_closed_before_its_thread);
   tcase_add_test(test, lying_chains);
   suite_add_tcase(suite, test);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run_suite(suite);
 }

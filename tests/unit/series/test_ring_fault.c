@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #endif
 #include "unit/fault.h"
+#include "unit/suite.h"
 #include "unit/fault_files.h"
 
 #include "series/ring.h"
@@ -160,9 +161,5 @@ int main(void) {
   tcase_add_test(tests, a_name_is_whole_or_not_there);
   tcase_add_loop_test(tests, each_system_call_may_fail, 0, 2 * (int)(sizeof numbers / sizeof *numbers));
   suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite(suite);
 }

@@ -4,6 +4,7 @@
 #include "series/ring.h"
 #include "trainmon/error.h"
 #include "util/clock.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <signal.h>
@@ -158,9 +159,5 @@ int main(void) {
   tcase_set_timeout(test, 120);
   tcase_add_test(test, killed_at_any_instant);
   suite_add_tcase(suite, test);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run_suite(suite);
 }

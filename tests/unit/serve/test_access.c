@@ -2,6 +2,7 @@
 /* SPDX-FileCopyrightText: libtrainmon contributors */
 /* Who may ask what. */
 #include "serve/access.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -148,9 +149,5 @@ int main(void) {
   tcase_add_test(tests, writes_are_rationed_by_client);
   tcase_add_test(tests, loopback_addresses);
   suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run_suite(suite);
 }

@@ -5,6 +5,7 @@
 
 #include "util/alloc.h"
 #include "util/file.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -72,9 +73,5 @@ int main(void) {
   tcase_add_test(tests, a_burst_is_cut_and_counted);
   tcase_add_test(tests, a_log_of_nothing);
   suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run_suite(suite);
 }

@@ -6,6 +6,7 @@
 #include "unit/fault.h"
 #include "util/alloc.h"
 #include "util/error.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -248,9 +249,5 @@ int main(void) {
   tcase_add_test(tests, the_only_recipe_is_the_default);
   tcase_add_test(tests, without_memory_it_fails_cleanly);
   suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 /* SPDX-FileCopyrightText: libtrainmon contributors */
 /* Taking requests apart. */
 #include "serve/request.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -110,9 +111,5 @@ int main(void) {
   tcase_add_test(tests, cookies_match_whole_names);
   tcase_add_test(tests, types_and_encodings);
   suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run_suite(suite);
 }

@@ -5,6 +5,7 @@
 
 #include "trainmon/error.h"
 #include "unit/fault.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -105,9 +106,5 @@ int main(void) {
   tcase_add_test(tests, other_messages_are_left_alone);
   tcase_add_test(tests, no_memory);
   suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run_suite(suite);
 }

@@ -6,6 +6,7 @@
 
 #include "util/alloc.h"
 #include "util/own_names.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <math.h>
@@ -195,9 +196,5 @@ int main(void) {
   tcase_add_test(tests, own_names_fill_fields);
   tcase_add_test(tests, samples_fill_system);
   suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run_suite(suite);
 }

@@ -9,6 +9,7 @@
 #include "store/driver.h"
 #include "trainmon/error.h"
 #include "util/file.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <inttypes.h>
@@ -88,11 +89,4 @@ static inline char *shell(const char *sql) {
   return text;
 }
 
-static inline int run_suite(Suite *suite) {
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
 #endif

@@ -4,6 +4,7 @@
 #ifndef TRAINMON_TESTS_TRACK_HELP_H
 #define TRAINMON_TESTS_TRACK_HELP_H
 #include "trainmon/trainmon.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <dirent.h>
@@ -105,10 +106,6 @@ static inline int test_run(Suite *suite, TCase *tests) {
   tcase_add_checked_fixture(tests, test_setup, test_teardown);
   tcase_set_timeout(tests, 110);
   suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite(suite);
 }
 #endif

@@ -3,6 +3,8 @@
 /* What every test file of util shares: a folder of its own, and the run of a suite. */
 #ifndef TRAINMON_TESTS_UTIL_HELP_H
 #define TRAINMON_TESTS_UTIL_HELP_H
+#include "unit/suite.h"
+
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,11 +24,4 @@ static inline void test_path(char out[TEST_PATH_BYTES * 2], const char *folder, 
   (void)snprintf(out, TEST_PATH_BYTES * 2, "%s/%s", folder, name);
 }
 
-static inline int run_suite(Suite *suite) {
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
 #endif

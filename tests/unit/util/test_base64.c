@@ -2,6 +2,7 @@
 /* SPDX-FileCopyrightText: libtrainmon contributors */
 /* Base64: the vectors of RFC 4648, and texts that are not base64. */
 #include "util/base64.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -46,9 +47,5 @@ int main(void) {
   tcase_add_test(tests, the_vectors_of_the_standard);
   tcase_add_test(tests, what_is_no_base64);
   suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 /* SPDX-FileCopyrightText: libtrainmon contributors */
 /* Types by first bytes: heads as the standards write them, every cut of them, and what must be refused. */
 #include "util/media_type.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -103,9 +104,5 @@ int main(void) {
   tcase_add_test(tests, what_is_no_picture);
   tcase_add_loop_test(tests, changed_heads_do_no_harm, 0, count);
   suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite(suite);
 }

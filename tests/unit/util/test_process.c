@@ -6,6 +6,7 @@
 #include "util/error.h"
 #include "util/file.h"
 #include "util/process.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -326,9 +327,5 @@ int main(void) {
   tcase_add_test(tests, a_killed_supervisor_takes_it_along);
   tcase_add_test(tests, output_is_bounded_and_its_end_kept);
   suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite(suite);
 }

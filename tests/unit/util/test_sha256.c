@@ -3,6 +3,7 @@
 /* SHA-256 against the examples of FIPS 180-4 and lengths around the block. */
 #define _POSIX_C_SOURCE 200809L
 #include "util/sha256.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -71,9 +72,5 @@ int main(void) {
   tcase_add_test(test, lengths);
   tcase_add_test(test, pieces);
   suite_add_tcase(suite, test);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? 0 : 1;
+  return run_suite(suite);
 }
