@@ -35,15 +35,15 @@ def test_stop_ends_the_training_in_order(model, train, store, settings):
     batches = Batches(2, lambda trainer: trainmon.Store("trainmon").request(monitor.run.id, "stop"))
     model.add_callback("on_train_batch_start", Batches(3, lambda trainer: time.sleep(0.5)))  # the request is heard within that time
     model.add_callback("on_train_batch_end", batches)
-    ended = []
-    model.add_callback("on_train_end", ended.append)
+    told = []
+    model.add_callback("on_train_end", told.append)
     train(model, epochs=5, **settings)
     record = ended(store, monitor.run.id)
     assert record.status == "cancelled"
     assert batches.count == 3
     assert len(store.points(record.id, "train/box_loss")) == 3
     assert [row["epoch"] for row in store.epochs(record.id)] == [1], "the call after the final evaluation is no epoch"
-    assert ended
+    assert told
     assert os.path.exists(record.model_path)
 
 
