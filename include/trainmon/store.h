@@ -66,7 +66,10 @@ TMON_API int tmon_store_get_info(tmon_store_info *out, tmon_store *store);
  */
 TMON_API int tmon_store_recover(tmon_store *store, int64_t rest_lease_us, size_t *adopted);
 
-/** Told how far a backup is: bytes of the database and its pictures, nearly all there is. 0 goes on, all else stops. Called on the thread of the caller, without locks; any call is allowed. */
+/**
+ * Told how far a backup is: bytes of the database and its pictures, nearly all there is. 0 goes on, all else stops. Called on the thread of the caller, without locks; any call
+ * is allowed, but in a store without a WAL (network file systems) those that write give TMON_EBUSY while the database is copied.
+ */
 typedef int tmon_backup_callback(int64_t done, int64_t total, void *payload);
 
 /**

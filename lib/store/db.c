@@ -75,6 +75,7 @@ static int open_reader_checked(tmon_db *db) {
   int result = tmon_connection_open(&reader, db, false);
   if (!result) result = tmon_schema_check(&db->schema_version, reader, db->path);
   if (!result && db->schema_version == 0) result = tmon_error_set(TMON_ENOTFOUND, "there is no store at %s: the database is empty", db->folder);
+  if (!result) result = tmon_schema_check_columns(db->schema_version, reader, db->path);
   if (result) {
     tmon_connection_close(reader);
     return result;

@@ -14,12 +14,13 @@
 #include <stdatomic.h>
 
 #define TMON_APPLICATION_ID 0x746D6F6E /* "tmon" */
-#define TMON_SCHEMA_VERSION 1000       /* user_version: major * 1000 + minor. A newer minor only adds, and is opened */
+#define TMON_SCHEMA_VERSION 1001       /* user_version: major * 1000 + minor. A newer minor only adds, and is opened */
 #define TMON_PAGE_BYTES 16384
 #define TMON_CHECKPOINT_BYTES (4 << 20)
 #define TMON_POOL_READERS 8 /* idle reading connections that are kept */
 
-extern const char tmon_sql_schema[]; /* schema.sql */
+extern const char tmon_sql_schema[];      /* schema.sql */
+extern const char tmon_sql_schema_1001[]; /* schema_1001.sql */
 
 struct tmon_row {
   sqlite3_stmt *statement;
@@ -111,8 +112,10 @@ typedef struct tmon_migration {
   int64_t from;
   int64_t to;
   const char *sql;
+  const char *done; /* a query that gives 1 where the step has been made without the number; NULL: none can have been */
 } tmon_migration;
-int tmon_schema_check(int64_t *version, tmon_connection *connection, const char *path); /* reads only; version 0: empty */
+int tmon_schema_check(int64_t *version, tmon_connection *connection, const char *path);        /* reads only; version 0: empty */
+int tmon_schema_check_columns(int64_t version, tmon_connection *connection, const char *path); /* TMON_EVERSION: only after a migration can it be read */
 int tmon_schema_migrate(tmon_connection *connection, const tmon_migration *steps, size_t count, int64_t from, int64_t to);
 int tmon_schema_prepare(tmon_db *db, bool network);
 #endif

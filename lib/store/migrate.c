@@ -10,7 +10,9 @@
 
 /* Append only. The first step makes a new store; each later one goes from one version to the next. */
 static const tmon_migration migrations[] = {
-    {0, 1000, tmon_sql_schema},
+    {0, 1001, tmon_sql_schema, NULL},
+    /* The column came while the number was still 1000. */
+    {1000, 1001, tmon_sql_schema_1001, "SELECT count(*) FROM pragma_table_info('training_sessions') WHERE name = 'summary'"},
 };
 
 static int64_t major_of(int64_t version) { return version / 1000; }
@@ -31,12 +33,32 @@ int tmon_schema_check(int64_t *version, tmon_connection *connection, const char 
   return TMON_OK;
 }
 
+static int is_done(int64_t *done, tmon_connection *connection, const tmon_migration *step) {
+  *done = 0;
+  return step->done ? tmon_connection_int(done, connection, step->done, "reading the schema") : TMON_OK;
+}
+
+int tmon_schema_check_columns(int64_t version, tmon_connection *connection, const char *path) {
+  for (size_t i = 0; version != 0 && i < sizeof migrations / sizeof *migrations; i++) {
+    int64_t done = 0;
+    if (migrations[i].from < version || migrations[i].from == 0) continue;
+    int result = is_done(&done, connection, &migrations[i]);
+    if (result) return result;
+    if (!done)
+      return tmon_error_set(
+          TMON_EVERSION, "%s has schema %" PRId64 ": open it for writing once, which brings it to %d", path, version, TMON_SCHEMA_VERSION);
+  }
+  return TMON_OK;
+}
+
 static int run_steps(tmon_connection *connection, const tmon_migration *steps, size_t count, int64_t from, int64_t to) {
   char text[120];
   int64_t version = from;
   for (size_t i = 0; i < count && version < to; i++) {
+    int64_t done = 0;
     if (steps[i].from != version) continue;
-    int result = tmon_connection_run(connection, steps[i].sql, "bringing the schema up to date");
+    int result = is_done(&done, connection, &steps[i]);
+    if (!result && !done) result = tmon_connection_run(connection, steps[i].sql, "bringing the schema up to date");
     if (result) return result;
     version = steps[i].to;
   }

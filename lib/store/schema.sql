@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- SPDX-FileCopyrightText: libtrainmon contributors
--- The whole schema of a new store, version 1.0. Runs inside one transaction; application_id and user_version are set beside it.
+-- The whole schema of a new store, version 1.1. Runs inside one transaction; application_id and user_version are set beside it.
 -- Times as TEXT are UTC ISO 8601; times as INTEGER are microseconds since 1970. `session` is training_sessions.key.
 -- No CHECK (json_valid()): SQLite before 3.41 refuses it where trusted_schema is off, so those who write JSON check it.
 

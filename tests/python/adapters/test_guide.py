@@ -6,6 +6,7 @@ import pathlib
 import re
 
 import pytest
+from ends import ended
 
 GUIDE = pathlib.Path(__file__).resolve().parents[3] / "docs" / "guide"
 
@@ -23,7 +24,7 @@ def test_keras(digits, store):
     model = keras.Sequential([keras.layers.Input((64,)), keras.layers.Dense(10, activation="softmax")])
     model.compile(loss="sparse_categorical_crossentropy")
     run_snippet("python-keras.md", 1, model=model, x=x, y=y, x_val=x_val, y_val=y_val)
-    (run,) = store.runs()
+    run = ended(store)
     assert (run.status, run.tags, len(store.epochs(run.id))) == ("completed", ["project:digits"], 10)
 
 
@@ -58,7 +59,7 @@ def test_transformers(digits, store):
 
     args = transformers.TrainingArguments("out", use_cpu=True, disable_tqdm=True, report_to="none", save_strategy="no", num_train_epochs=1, logging_steps=4)
     run_snippet("python-transformers.md", 1, Trainer=trainer, model=transformers.BertForSequenceClassification(config), args=args)
-    (run,) = store.runs()
+    run = ended(store)
     assert run.status == "completed" and "train/loss" in store.metrics(run.id)
 
 

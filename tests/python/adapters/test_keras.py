@@ -8,6 +8,7 @@ import sys
 import threading
 
 import pytest
+from ends import ended
 
 import trainmon
 
@@ -34,7 +35,7 @@ def test_epochs_are_those_of_the_history(digits, store, points):
     model, history = _fit(digits, callback)
     _, alone = _fit(digits)
     assert history == alone, "the callback changes nothing of the training"
-    record = store.run(callback.run.id)
+    record = ended(store, callback.run.id)
     assert (record.status, record.name, record.model_type, record.epochs, record.tags) == ("completed", "digits", "mlp", 3, ["test"])
     assert record.config["parameters"] == model.count_params() and record.config["optimizer"]["name"] == "adam" and record.config["steps"] == 15
     assert record.progress["epoch"] == 3 and record.learning_rate == pytest.approx(0.01)
@@ -79,7 +80,7 @@ def test_pause_holds_and_stop_ends(digits, store, person):
     before, after = who.paused
     assert before["batch"] == after["batch"] and before["epoch"] == after["epoch"]
     assert 1 <= len(history["loss"]) < 200
-    assert store.run(callback.run.id).status == "cancelled"
+    assert ended(store, callback.run.id).status == "cancelled"
     assert [row["val_loss"] for row in store.epochs(callback.run.id)] == history["val_loss"]
 
 
@@ -95,12 +96,12 @@ def test_evaluation_outside_a_training(digits, store):
     model, _ = _fit(digits, callback, epochs=1)
     id = callback.run.id
     loss, accuracy = model.evaluate(digits[2], digits[3], verbose=0, callbacks=[callback])
-    assert callback.run.id == id and store.run(id).status == "completed"
+    assert callback.run.id == id and ended(store, id).status == "completed"
     event = next(event for event in store.events(id) if event["kind"] == "evaluate")
     assert event["data"] == {"test/loss": loss, "test/accuracy": accuracy}
     alone = TrainMonCallback(name="evaluation")
     model.evaluate(digits[2], digits[3], verbose=0, callbacks=[alone])
-    assert store.run(alone.run.id).status == "completed" and store.points(alone.run.id, "test/loss")[0]["value"] == loss
+    assert ended(store, alone.run.id).status == "completed" and store.points(alone.run.id, "test/loss")[0]["value"] == loss
 
 
 def test_a_training_that_raises(digits, store):
@@ -114,7 +115,7 @@ def test_a_training_that_raises(digits, store):
     first = callback.run.id
     assert store.run(first).status == "running"  # the process may yet say how it ended
     _fit(digits, callback, epochs=1)
-    assert store.run(first).status == "failed" and store.run(callback.run.id).status == "completed" and callback.run.id != first
+    assert ended(store, first).status == "failed" and ended(store, callback.run.id).status == "completed" and callback.run.id != first
 
 
 PROCESS = """
@@ -135,7 +136,7 @@ def test_a_process_that_ends_with_the_exception(store):
     where = {"PYTHONPATH": os.path.dirname(os.path.dirname(trainmon.__file__))}
     done = subprocess.run([sys.executable, "-c", PROCESS], capture_output=True, text=True, timeout=200, env={**os.environ, **where}, check=False)
     assert done.returncode == 1 and "on purpose" in done.stderr
-    (run,) = store.runs()
+    run = ended(store)
     assert (run.status, run.error_text) == ("failed", "ZeroDivisionError: on purpose") and len(store.epochs(run.id)) == 1
 
 
@@ -144,7 +145,7 @@ def test_the_run_of_the_script_stays_open(digits, store):
         callback = TrainMonCallback()
         _fit(digits, callback, epochs=1)
         assert callback.run is run and not run.finished
-    record = store.run(run.id)
+    record = ended(store, run.id)
     assert record.status == "completed" and record.config["mine"] == 1 and record.config["framework"] == "keras" and record.model_type == "mlp"
 
 

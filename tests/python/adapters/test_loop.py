@@ -7,6 +7,7 @@ import math
 import warnings
 
 import pytest
+from ends import all_ended
 
 import trainmon
 from trainmon.loop import Loop
@@ -91,7 +92,7 @@ def test_another_training_with_the_same_callback(store):
     assert callback.run is not first
     assert not callback.on_batch_end({"a": 2.0})
     callback.on_train_end()
-    assert [(record.status, record.id == first.id) for record in store.runs()] == [("completed", False), ("cancelled", True)]
+    assert [(record.status, record.id == first.id) for record in all_ended(store)] == [("completed", False), ("cancelled", True)]
     assert store.tail(callback.run.id, "a")[0][0] == 0
     with trainmon.init(hardware=0) as script:
         callback.on_train_begin()

@@ -11,6 +11,7 @@ import sys
 
 import numpy
 import pytest
+from ends import ended
 
 import trainmon
 from trainmon.tensorboard import SummaryWriter
@@ -70,7 +71,7 @@ def test_scalars_are_those_of_the_event_files(store, points):
     assert [value for _, value in points(id, "weights/min")] == pytest.approx([event.histogram_value.min for event in histograms])
     assert [value for _, value in points(id, "weights/max")] == pytest.approx([event.histogram_value.max for event in histograms])
     assert [value for _, value in points(id, "weights/mean")] == pytest.approx([event.histogram_value.sum / 12 for event in histograms])
-    record = store.run(id)
+    record = ended(store, id)
     assert record.status == "completed" and record.name == "ours" and record.config == {"log_dir": "ours"}
 
 
@@ -163,7 +164,7 @@ def test_writes_after_close(store, shown):
     writer.close()
     writer.close()
     id = writer.run.id
-    assert store.run(id).status == "completed"
+    assert ended(store, id).status == "completed"
     writer.add_hparams({"lr": 1}, {"final": 2})
     writer.add_scalar("a", 9, 9)
     assert writer.run.id == id and store.run(id).status == "running"
@@ -173,7 +174,7 @@ def test_writes_after_close(store, shown):
     writer.close()
     assert writer.run.id != id and store.run(writer.run.id).parent_id == id
     assert len(shown(id, "a")) == 6 and shown(writer.run.id, "a") == [(3, 3)]
-    assert [store.run(id).status for id in (id, writer.run.id)] == ["completed", "completed"]
+    assert [ended(store, id).status for id in (id, writer.run.id)] == ["completed", "completed"]
 
 
 def test_purge_step_continues_the_run_of_the_folder(store, shown):
@@ -211,7 +212,7 @@ def test_an_exception_fails_the_run_and_goes_on(store):
     with pytest.raises(ZeroDivisionError), SummaryWriter("w") as writer:
         writer.add_scalar("a", 1, 1)
         writer.add_scalar("a", 1 / 0, 2)
-    record = store.run(writer.run.id)
+    record = ended(store, writer.run.id)
     assert (record.status, record.error_text) == ("failed", "ZeroDivisionError: division by zero")
 
 

@@ -9,6 +9,7 @@ import sys
 
 import numpy
 import pytest
+from ends import all_ended, ended
 
 import trainmon
 
@@ -63,7 +64,7 @@ def test_what_is_stored_is_the_log_of_the_trainer(trainer, store, points):
     assert [(row["val_loss"], row["val_accuracy"]) for row in rows] == [(entry["eval_loss"], entry["eval_accuracy"]) for entry in evaluations]
     assert [row["total_loss"] for row in rows] == [value for step, value in _of(history, "loss") if step % 10 == 0]
     assert all(row["epoch_time_seconds"] > 0 for row in rows)
-    record = store.run(id)
+    record = ended(store, id)
     assert (record.status, record.name, record.model_type, record.epochs, record.batch_size, record.dataset_size) == ("completed", "digits", "bert", 2, 32, 320)
     assert record.learning_rate == 2e-3 and record.config["model"]["hidden_size"] == 32 and record.config["parameters"] == _weights(alone).numel()
     assert record.progress["epoch"] == 2 and record.progress["batches"] == 10
@@ -96,7 +97,7 @@ def test_pause_holds_and_stop_ends(trainer, store, points, person):
     before, after = who.paused
     assert before["batch"] == after["batch"] > 0
     assert 0 < training.state.global_step < 500
-    record = store.run(callback.run.id)
+    record = ended(store, callback.run.id)
     assert record.status == "cancelled"
     assert points(record.id, "train/loss") == _of(training.state.log_history, "loss")
     assert points(record.id, "eval/loss") == _of(training.state.log_history, "eval_loss") != []
@@ -122,7 +123,7 @@ def test_checkpoints_and_the_run_that_goes_on(trainer, store, shown):
     training = trainer(second, **options)
     training.train(resume_from_checkpoint=True)
     assert second.run.id == id
-    record = store.run(id)
+    record = ended(store, id)
     assert (record.status, record.attempts) == ("completed", 2)
     assert shown(id, "train/loss") == _of(training.state.log_history, "loss")
     assert [row["epoch"] for row in store.epochs(id)] == [1, 2]
@@ -136,12 +137,12 @@ def test_evaluation_and_prediction_outside_a_training(trainer, store):
     training = trainer(callback, num_train_epochs=1)
     found = training.evaluate()
     first = callback.run.id
-    assert store.run(first).status == "completed" and store.points(first, "eval/loss")[0]["value"] == found["eval_loss"]
+    assert ended(store, first).status == "completed" and store.points(first, "eval/loss")[0]["value"] == found["eval_loss"]
     training.train()
     id = callback.run.id
     predicted = training.predict(training.eval_dataset).metrics
     evaluated = training.evaluate()
-    assert id != first and store.run(id).status == "completed"
+    assert id != first and ended(store, id).status == "completed"
     events = {event["kind"]: event["data"] for event in store.events(id) if event["kind"] in ("predict", "evaluate")}
     assert events["predict"]["test/loss"] == predicted["test_loss"] and events["evaluate"]["eval/accuracy"] == evaluated["eval_accuracy"]
 
@@ -156,7 +157,7 @@ def test_logs_are_copied_and_two_fits_are_two_runs(trainer, store):
     training.train()
     first = callback.run.id
     training.train()
-    assert callback.run.id != first and {run.status for run in store.runs()} == {"completed"} and len(store.runs()) == 2
+    assert callback.run.id != first and {run.status for run in all_ended(store)} == {"completed"} and len(store.runs()) == 2
 
 
 def test_the_run_of_the_script_stays_open(trainer, store):
@@ -226,5 +227,5 @@ def test_two_processes_stop_at_one_step(store, tmp_path):
     (step, records), (other_step, other_records) = ((tmp_path / f"rank{rank}").read_text().split() for rank in (0, 1))
     assert step == other_step and int(step) % 4 == 0 and int(step) < 50_000
     assert (records, other_records) == ("True", "False")
-    (run,) = store.runs()
+    run = ended(store)
     assert run.status == "cancelled" and max(int(point["step"]) for point in store.points(run.id, "train/loss")) == int(step)

@@ -2,6 +2,7 @@
 # SPDX-FileCopyrightText: libtrainmon contributors
 """Values, rows and settings that do not fit: nothing raises into the training, and what is recorded is right."""
 
+import contextlib
 import copy
 import gc
 import json
@@ -94,6 +95,52 @@ def test_tensors_with_gradients_do_not_warn():
         assert values.to_number(number) == 2.0 and values.to_number(number * 2) == 4.0
         assert values.to_plain({"a": number}) == {"a": 2.0}
     assert number.requires_grad
+
+
+def values_of(run, name):
+    return [point["value"] for point in run.store.points(run.id, name)]
+
+
+def complex_numbers():
+    """One of each kind; a framework that is not installed has none."""
+    yield complex(3, 4)
+    with contextlib.suppress(ImportError):
+        import numpy
+
+        yield from (numpy.complex128(3 + 4j), numpy.complex64(3), numpy.clongdouble(3 + 4j), numpy.array(3 + 4j), numpy.array([3 + 4j]))
+    with contextlib.suppress(ImportError):
+        import torch
+
+        yield from (torch.tensor(3 + 4j), torch.tensor([3 + 0j]), torch.tensor(3 + 0j, requires_grad=True))
+
+
+@pytest.mark.parametrize("value", complex_numbers(), ids=repr)
+def test_a_complex_number_is_no_number(run, caplog, value):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # numpy's, of an imaginary part that is lost
+        run.log({"new": value})
+        run.log({"new": value, "real": 1.0})
+        for known in ({"old": 1.0}, {"old": 2.0, "real": 2.0}):  # which have plans from then on
+            run.log(known)
+            run.log(known | {"old": value})
+        run.log_epoch(1, {"old": value})
+        run.log_points("many", [1], [value])
+        run.log_points("array", [1], value)
+    run.flush()
+    assert run.store.metrics(run.id).keys() == {"old", "real"}
+    assert values_of(run, "old") == [1.0, 2.0] and values_of(run, "real") == [1.0, 2.0, 2.0]
+    told = [record.message for record in caplog.records]
+    assert len(told) == 3 and "new = " in told[0] and "old = " in told[1] and "log_points" in told[2]
+
+
+def test_real_numbers_of_numpy_are_numbers(run, caplog):
+    numpy = pytest.importorskip("numpy")
+    kinds = (numpy.float64, numpy.float32, numpy.float16, numpy.longdouble, numpy.int64, numpy.uint8, numpy.bool_)
+    for kind in kinds * 2:
+        run.log({"a": kind(1)})
+        run.log({"a": kind(1), "b": 2.0})
+    run.flush()
+    assert values_of(run, "a") == [1.0] * 28 and not caplog.records
 
 
 def test_pictures_of_any_range_and_type():

@@ -9,6 +9,7 @@ import sqlite3
 
 import numpy
 import pytest
+from ends import ended
 
 import trainmon
 
@@ -23,7 +24,7 @@ def test_points_have_their_steps_and_values(store):
             run.log({"train/loss": 1 / (step + 1), "train/acc": step / 1000})
     assert values(store, run, "train/loss") == [(step, 1 / (step + 1)) for step in range(1000)]
     assert values(store, run, "train/acc") == [(step, step / 1000) for step in range(1000)]
-    record = store.run(run.id)
+    record = ended(store, run.id)
     assert (record.status, record.config, record.tags) == ("completed", {"lr": 0.1}, ["project:digits"])
 
 
@@ -111,14 +112,14 @@ def test_many_points_at_once(store):
 def test_an_exception_marks_failure_and_goes_on(store):
     with pytest.raises(ZeroDivisionError), trainmon.init() as run:
         1 / 0  # noqa: B018
-    record = store.run(run.id)
+    record = ended(store, run.id)
     assert (record.status, record.error_text) == ("failed", "ZeroDivisionError: division by zero")
 
 
 def test_ctrl_c_marks_cancelled(store):
     with pytest.raises(KeyboardInterrupt), trainmon.init() as run:
         raise KeyboardInterrupt
-    assert store.run(run.id).status == "cancelled"
+    assert ended(store, run.id).status == "cancelled"
 
 
 def test_resume_goes_on_counting(store):
@@ -165,7 +166,7 @@ def test_a_second_init_finishes_the_first(store):
     first = trainmon.init()
     assert trainmon.init(reinit=False) is first
     second = trainmon.init()
-    assert first.finished and store.run(first.id).status == "completed" and not second.finished
+    assert first.finished and ended(store, first.id).status == "completed" and not second.finished
 
 
 def test_as_wandb(store):

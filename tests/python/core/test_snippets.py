@@ -2,11 +2,13 @@
 # SPDX-FileCopyrightText: libtrainmon contributors
 """The Python of README.md and of the guide, run as it is written, after what each snippet takes for granted."""
 
+import os
 import pathlib
 import re
 import subprocess
 import sys
 
+import ends
 import pytest
 
 import trainmon
@@ -51,7 +53,7 @@ loss, val_loss, matrix, names = 0.5, 0.6, [[3, 1], [0, 4]], ["digit_1", "digit_8
 SNIPPETS = {
     ("README.md", 1): ("loss, acc = 0.25, 0.75", "assert len(run.store.points(run.id, 'train/acc')) == 1000"),
     ("bindings/python/README.md", 1): ("", "assert len(run.store.points(run.id, 'train/acc')) == 1000"),
-    ("docs/guide/python.md", 1): ("loss, acc = 0.25, 0.75", "assert run.store.run(run.id).status == 'completed'"),
+    ("docs/guide/python.md", 1): ("loss, acc = 0.25, 0.75", "from ends import ended\nassert ended(run.store, run.id).status == 'completed'"),
     ("docs/guide/python.md", 2): ("import trainmon\nrun, loader = trainmon.init(), range(10)\nrun.request('stop')", "assert batch == 0 and run.should_stop"),
     ("docs/guide/python-cli.md", 1): (LIVE, "assert (name, step, value) == ('train/loss', 49, 0.02)"),
     ("docs/guide/python-import.md", 1): (IMPORTED, f"assert {MADE_OF} == {{'from:wandb', 'from:csv'}}, {MADE_OF}"),
@@ -83,6 +85,6 @@ def test_a_snippet_does_what_it_says(key, tmp_path):
     program = tmp_path / "script.py"
     program.write_text("\n".join([before, snippets(key[0])[key], after]), "utf-8")
     path = pathlib.Path(trainmon.__file__).parents[1]
-    clean = {"PYTHONPATH": str(path), "PATH": "/usr/bin:/bin"}
+    clean = {"PYTHONPATH": f"{path}{os.pathsep}{pathlib.Path(ends.__file__).parent}", "PATH": "/usr/bin:/bin"}
     done = subprocess.run([sys.executable, program], env=clean, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr

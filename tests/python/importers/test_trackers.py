@@ -19,12 +19,13 @@ def same(a, b):
     return a == b or (math.isnan(a) and math.isnan(b))
 
 
-def test_wandb_rows_are_those_that_wandb_reads(unpack):
-    folder = unpack("wandb")
+@pytest.mark.parametrize(("archive", "runs", "most"), [("wandb", 2, 40), ("wandb-large", 1, 1200)])
+def test_wandb_rows_are_those_that_wandb_reads(unpack, archive, runs, most):
+    folder = unpack(archive)
     expected = json.loads((folder / "wandb.json").read_text())
     store = trainmon.Store("store")
     ids = wandb.import_path(folder, store)
-    assert len(ids) == len(expected) == 2
+    assert len(ids) == len(expected) == runs
     for id, (_, said) in zip(ids, sorted(expected.items()), strict=True):
         wanted = {}
         for step, row in said["rows"]:
@@ -34,7 +35,7 @@ def test_wandb_rows_are_those_that_wandb_reads(unpack):
                     wanted.setdefault(name, []).append((step, round(at * 1e6), float(value)))
         said["config"].pop("_wandb", None)
         assert store.run(id).config == said["config"]
-        assert len(wanted) >= 6
+        assert len(wanted) >= 6 and max(map(len, wanted.values())) >= most
         for name, rows in wanted.items():
             found = points(store, id, name)
             assert [row[:2] for row in found] == [row[:2] for row in rows], name
@@ -101,6 +102,20 @@ def test_mlflow_runs_are_those_that_mlflow_reads(unpack, path, expected):
     assert found["child"].parent_id == found["first"].id
     assert found["first"].notes == "a note" and found["first"].tags == ["imported", "from:mlflow", "project:digits", "kind:x", "team:a"]
     assert mlflow.import_path(folder / path, store) == []
+
+
+def test_mlflow_many_points(unpack):
+    folder = unpack("mlflow-large")
+    [said] = json.loads((folder / "mlflow.json").read_text()).values()
+    store = trainmon.Store("store")
+    [id] = mlflow.import_path(folder / "mlflow.db", store)
+    assert {name: str(value) for name, value in store.run(id).config.items()} == said["params"]
+    assert set(store.metrics(id)) == set(said["points"]) and sum(map(len, said["points"].values())) > 3800
+    for name, rows in said["points"].items():
+        wanted, found = [(step, time * 1000, float(value)) for step, time, value in rows], points(store, id, name)
+        assert [row[:2] for row in found] == [row[:2] for row in wanted], name
+        assert all(same(a[2], b[2]) for a, b in zip(found, wanted, strict=True)), name
+    assert [value for _, _, value in points(store, id, "odd")][:3:2] == [0.0, 100.0]
 
 
 def test_mlflow_reads_real_tables_alone(unpack):

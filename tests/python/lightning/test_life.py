@@ -9,6 +9,7 @@ import time
 
 import digits
 import pytest
+from ends import ended
 
 import trainmon
 from trainmon.lightning import TrainMonCallback, TrainMonLogger
@@ -61,7 +62,7 @@ def test_the_scripts_run_is_used_and_stays_open(package, store):
         digits.trainer(package, TrainMonCallback(notes="n"), logger=TrainMonLogger(project="p"), max_epochs=1).fit(digits.module(package), *digits.loaders())
         assert not run.finished
         run.log({"after": 1})
-    found = only(store)
+    found = ended(store)
     assert (found.id, found.status, found.config["lr"], found.config["hidden"]) == (run.id, "completed", 0.01, 32)
     assert {"after", "val_acc", "train/loss"} <= set(store.metrics(run.id))
 
@@ -74,7 +75,7 @@ def test_two_fits_are_two_runs_and_a_test_goes_on(package, store):
         (result,) = trainer.test(module, digits.loaders()[1], verbose=False)
         trainer.validate(module, digits.loaders()[1], verbose=False)
         trainer.predict(module, digits.loaders()[1])
-        run = store.run(name)
+        run = ended(store, name)
         assert run.status == "completed"
         assert run.summary["test_acc"] == pytest.approx(result["test_acc"])
         assert store.metrics(run.id)["test_acc"]["last"] == pytest.approx(result["test_acc"])
@@ -89,11 +90,11 @@ def test_stop_from_outside(package, store):
     trainer = digits.trainer(package, At(package, 3, ask), TrainMonCallback(every_seconds=0), max_epochs=50)
     trainer.fit(digits.module(package), *digits.loaders())
     assert (trainer.current_epoch, trainer.global_step) == (0 if trainer.global_step < 4 else trainer.current_epoch, 4)
-    run = only(store)
+    run = ended(store)
     assert run.status == "cancelled"
     assert store.epochs(run.id)[0]["val_accuracy"] is not None  # the epoch was ended in order
     trainer.test(trainer.model, digits.loaders()[1], verbose=False)
-    assert only(store).status == "cancelled"
+    assert ended(store).status == "cancelled"
 
 
 def test_pause_from_outside(package, store):
@@ -120,7 +121,7 @@ def test_pause_from_outside(package, store):
     trainer = digits.trainer(package, At(package, 3, ask), callback, After(), max_epochs=1)
     trainer.fit(digits.module(package), *digits.loaders())
     assert waited[1] - waited[0] > 0.45
-    run = only(store)
+    run = ended(store)
     assert run.status == "completed"
     assert {"paused", "resumed"} <= {event["kind"] for event in store.events(run.id)}
     assert store.epochs(run.id)[0]["epoch_time_seconds"] < callback.session.loop.paused_seconds + 30
@@ -144,7 +145,7 @@ def test_an_exception(package, store, logged):
     trainer = digits.trainer(package, At(package, 2, fail), TrainMonCallback(), logger=TrainMonLogger() if logged else False)
     with pytest.raises(RuntimeError, match="out of luck"):
         trainer.fit(digits.module(package), *digits.loaders())
-    run = only(store)
+    run = ended(store)
     assert (run.status, run.error_text) == ("failed", "RuntimeError: out of luck")
 
 
@@ -154,14 +155,14 @@ def test_ctrl_c(package, store):
 
     with pytest.raises(SystemExit):
         digits.trainer(package, At(package, 2, interrupt), TrainMonCallback(), logger=TrainMonLogger()).fit(digits.module(package), *digits.loaders())
-    assert only(store).status == "cancelled"
+    assert ended(store).status == "cancelled"
 
 
 def test_a_logger_alone(package, store):
     logger = TrainMonLogger(name="alone", prefix="a")
     trainer = digits.trainer(package, logger=logger)
     trainer.fit(digits.module(package), *digits.loaders())
-    run = only(store)
+    run = ended(store)
     assert (run.name, run.status) == ("alone", "completed")
     assert store.metrics(run.id)["a/val_acc"]["last"] == pytest.approx(float(trainer.callback_metrics["val_acc"]))
     assert logger.log_dir.endswith(f"lightning/alone/{run.id[:8]}")
@@ -170,14 +171,14 @@ def test_a_logger_alone(package, store):
     logger.experiment.flush()
     assert [image["caption"] for image in store.images(run.id, "a/pictures")] == ["c"]
     logger.finalize("success")
-    assert only(store).status == "completed"
+    assert ended(store).status == "completed"
 
 
 def test_fast_dev_run_and_barebones_leave_the_fit_alone(package, store):
     digits.trainer(package, TrainMonCallback(), logger=TrainMonLogger(), fast_dev_run=True).fit(digits.module(package), *digits.loaders())
     assert store.runs() == []
     package.Trainer(callbacks=[TrainMonCallback()], barebones=True, max_epochs=1, accelerator="cpu").fit(digits.module(package), *digits.loaders())
-    run = only(store)
+    run = ended(store)
     assert run.status == "completed"
     assert store.epochs(run.id)[0]["total_loss"] > 0
 

@@ -11,6 +11,7 @@ import sys
 
 import pytest
 from digits import TRAIN
+from ends import ended
 
 import trainmon
 
@@ -51,7 +52,7 @@ def test_two_ranks_are_one_run(package, strategy, store):
     output = finish(process)
     assert process.returncode == 0, output
     assert "failed, the training goes on" not in output
-    run = run_of(store)
+    run = ended(store)
     assert (run.status, run.notes, run.progress["images"]) == ("completed", "n", 2 * TRAIN)
     assert len(store.points(run.id, "train/loss")) == TRAIN // 64 // 2 * 2  # of rank 0 alone
     rows = store.epochs(run.id)
@@ -67,7 +68,7 @@ def test_two_ranks_obey_together(what, store):
     process = start(PACKAGES[0], "ddp", what)
     output = finish(process)
     assert process.returncode == 0, output
-    run = run_of(store)
+    run = ended(store)
     assert seen(0)["steps"] == seen(1)["steps"]
     assert run.status == ("cancelled" if what == "stop" else "completed")
     if what == "stop":
@@ -82,14 +83,14 @@ def test_a_fork_below_the_scripts_run_trains_unrecorded(store):
     assert process.returncode == 0, output
     assert "this training is not recorded" in output  # a forked child can't use a store that its parent had open
     assert "max_epochs=2` reached" in output
-    assert run_of(store).status == "completed"
+    assert ended(store).status == "completed"
 
 
 def test_the_scripts_run_with_two_ranks(store):
     process = start(PACKAGES[0], "ddp", "init")
     output = finish(process)
     assert process.returncode == 0, output
-    run = run_of(store)
+    run = ended(store)
     assert (run.name, run.status) == ("script", "completed")
     assert len(store.points(run.id, "train/loss")) == TRAIN // 64 // 2 * 2
 
@@ -103,7 +104,7 @@ def test_ctrl_c(package, store):
     os.kill(process.pid, signal.SIGINT)
     output = finish(process)
     assert process.returncode == 1, output
-    assert run_of(store).status == "cancelled"
+    assert ended(store).status == "cancelled"
 
 
 def test_kill(store):
@@ -114,7 +115,7 @@ def test_kill(store):
     process.kill()
     finish(process)
     store.recover()
-    run = run_of(store)
+    run = ended(store)
     assert run.status == "interrupted"
     assert len(store.points(run.id, "train/loss")) >= 1
 
@@ -123,4 +124,4 @@ def test_workers(store):
     process = start(PACKAGES[0], "auto", "workers")
     output = finish(process)
     assert process.returncode == 0, output
-    assert run_of(store).status == "completed"
+    assert ended(store).status == "completed"

@@ -10,6 +10,7 @@ import digits
 import numpy
 import pytest
 import torch
+from ends import ended
 from sklearn.metrics import confusion_matrix, roc_auc_score
 
 import trainmon
@@ -85,7 +86,7 @@ def test_what_is_known_of_the_training(package, store):
     callback = TrainMonCallback(project="p", notes="n", config={"mine": 1})
     fit = digits.trainer(package, callback, logger=TrainMonLogger(name="first"), enable_checkpointing=True)
     fit.fit(digits.module(package, hidden=16), *digits.loaders())
-    run = only(store)
+    run = ended(store)
     assert (run.name, run.status, run.notes, run.model_type, run.dataset_name) == ("first", "completed", "n", "Common", "Digits")
     assert (run.dataset_size, run.batch_size, run.epochs, run.learning_rate, run.tags) == (digits.TRAIN, digits.BATCH, 2, 0.01, ["project:p"])
     assert {name: run.config[name] for name in ("lr", "hidden", "mine", "parameters")} == \

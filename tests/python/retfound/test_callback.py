@@ -9,6 +9,7 @@ import time
 import numpy
 import pytest
 from conftest import environment
+from ends import ended
 from sklearn.datasets import load_digits
 
 import trainmon
@@ -70,7 +71,7 @@ def test_a_loop_of_ones_own():
     before, matrix = train(callback)
     assert before == {"digit_8": {"sensitivity": None, "threshold": 0.99, "status": None}}
     store, id = trainmon.Store("trainmon"), callback.run.id
-    record = store.run(id)
+    record = ended(store, id)
     assert (record.status, record.name, record.epochs, record.config) == ("completed", "plain", 3, {"lr": 0.5})
     assert store.metrics(id)["train/loss"]["count"] == 36
     assert store.epochs(id)[-1]["val_accuracy"] == matrix.trace() / matrix.sum()
@@ -107,4 +108,4 @@ def test_a_stop_ends_the_loop():
     callback.on_train_begin()
     callback.run.request("stop")
     assert train(callback)[1] is None
-    assert trainmon.Store("trainmon").run(callback.run.id).status == "cancelled"
+    assert ended(trainmon.Store("trainmon"), callback.run.id).status == "cancelled"

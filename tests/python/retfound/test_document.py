@@ -7,6 +7,7 @@ import logging
 import lightning
 import torch
 from conftest import run
+from ends import ended
 from retfound.classifier import Classifier
 from retfound.data.folder import Images, collate, scan
 
@@ -31,7 +32,7 @@ def test_integration_as_written(place):
         update_frequency=10
     )
     trainer = fit("data/v6.1", callback)
-    (record,) = trainmon.Store("monitoring").runs()
+    record = ended(trainmon.Store("monitoring"))
     assert (record.status, record.id) == ("completed", callback.run.id)
     row = trainmon.Store("monitoring").epochs(record.id)[0]
     assert row["val_accuracy"] == float(trainer.callback_metrics["val/accuracy"])
@@ -75,6 +76,6 @@ def test_the_demonstration_trains(tmp_path):
     assert "80 images written to ./data/demo" in out
     assert "page: http://127.0.0.1:" in out
     assert "completed" in out
-    (record,) = trainmon.Store("monitoring").runs()
+    record = ended(trainmon.Store("monitoring"))
     assert (record.name, record.status) == ("demo", "completed")
     assert len(trainmon.Store("monitoring").results("confusion_matrices", record.id)[0]["class_names"]) == 20

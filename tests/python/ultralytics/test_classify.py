@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy
 import pytest
 import torch
+from ends import ended
 from PIL import Image
 from sklearn.datasets import load_digits
 from ultralytics.models.yolo.classify import ClassificationTrainer, ClassificationValidator
@@ -74,7 +75,7 @@ def test_a_classification_is_recorded(folder, store, train):
     model.add_callback("on_fit_epoch_end", lambda trainer: told.append((dict(trainer.metrics), float(trainer.tloss["loss"]))))
     train(model, trainer=Trainer, data=str(folder), imgsz=32, batch=32, nbs=32)
 
-    record = store.run(monitor.run.id)
+    record = ended(store, monitor.run.id)
     assert (record.status, record.dataset_name, record.dataset_size) == ("completed", folder.name, 160)
     rows = store.epochs(record.id)
     assert len(rows) == 2

@@ -11,6 +11,7 @@ import threading
 import time
 
 import pytest
+from ends import ended
 
 import trainmon
 from trainmon.ultralytics import attach
@@ -34,15 +35,15 @@ def test_stop_ends_the_training_in_order(model, train, store, settings):
     batches = Batches(2, lambda trainer: trainmon.Store("trainmon").request(monitor.run.id, "stop"))
     model.add_callback("on_train_batch_start", Batches(3, lambda trainer: time.sleep(0.5)))  # the request is heard within that time
     model.add_callback("on_train_batch_end", batches)
-    ended = []
-    model.add_callback("on_train_end", ended.append)
+    told = []
+    model.add_callback("on_train_end", told.append)
     train(model, epochs=5, **settings)
-    record = store.run(monitor.run.id)
+    record = ended(store, monitor.run.id)
     assert record.status == "cancelled"
     assert batches.count == 3
     assert len(store.points(record.id, "train/box_loss")) == 3
     assert [row["epoch"] for row in store.epochs(record.id)] == [1], "the call after the final evaluation is no epoch"
-    assert ended
+    assert told
     assert os.path.exists(record.model_path)
 
 
@@ -50,7 +51,7 @@ def test_a_stop_of_the_script_is_no_cancellation(model, train, store):
     monitor = attach(model)
     model.add_callback("on_train_epoch_end", lambda trainer: setattr(trainer, "stop", True))
     train(model, epochs=5)
-    assert store.run(monitor.run.id).status == "completed"
+    assert ended(store, monitor.run.id).status == "completed"
     assert len(store.epochs(monitor.run.id)) == 1
 
 
@@ -73,7 +74,7 @@ def test_pause_is_not_part_of_the_time(model, train, store, tmp_path):
     model.add_callback("on_train_batch_start", Batches(2, pause))
     model.add_callback("on_fit_epoch_end", lambda trainer: end.append((time.time(), monitor.loop.paused_seconds)))
     train(model, epochs=1)
-    record = store.run(monitor.run.id)
+    record = ended(store, monitor.run.id)
     assert record.status == "completed"
     (row,) = store.epochs(record.id)
     paused = end[0][1]
@@ -92,7 +93,7 @@ def test_an_exception_is_a_failure(model, train, store, event):
     model.add_callback(event, fail)
     with pytest.raises(OSError, match="moon"):
         train(model, epochs=1)
-    record = store.run(monitor.run.id)
+    record = ended(store, monitor.run.id)
     assert record.status == "failed"
     assert record.error_text == "OSError: no space left on the moon"
 
@@ -102,7 +103,7 @@ def test_ctrl_c_is_a_cancellation(model, train, store):
     model.add_callback("on_train_batch_end", Batches(2, lambda trainer: os.kill(os.getpid(), signal.SIGINT)))
     with pytest.raises(KeyboardInterrupt):
         train(model, epochs=3)
-    assert store.run(monitor.run.id).status == "cancelled"
+    assert ended(store, monitor.run.id).status == "cancelled"
 
 
 def test_a_training_that_never_begins_leaves_no_run(model, train, tmp_path):
@@ -141,7 +142,7 @@ def test_what_goes_wrong_in_recording_never_reaches_the_training(model, train, s
     monkeypatch.setattr("trainmon.ultralytics.results.class_results", broken)
     with caplog.at_level(logging.WARNING, "trainmon"):
         train(model, epochs=1)
-    assert store.run(monitor.run.id).status == "completed"
+    assert ended(store, monitor.run.id).status == "completed"
     assert len([entry for entry in caplog.records if "a bug of ours" in entry.getMessage()]) == 2
 
 

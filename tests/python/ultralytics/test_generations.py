@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy
 import pytest
 import torch
+from ends import ended
 
 from trainmon.ultralytics import attach
 
@@ -105,7 +106,7 @@ def test_the_tensor_generation(store, tmp_path, late):
     trainer = OldTrainer(tmp_path, late)
     monitor = attach(trainer)
     trainer.train()
-    record = store.run(monitor.run.id)
+    record = ended(store, monitor.run.id)
     assert (record.status, record.dataset_name, record.model_type) == ("completed", "pets", "old")
     rows = store.epochs(record.id)
     assert [(row["epoch"], row["box_loss"], row["cls_loss"], row["total_loss"], row["val_loss"], row["map50"]) for row in rows] == [
@@ -127,5 +128,5 @@ def test_a_failure_that_nobody_told_of_ends_with_the_next_training(store, tmp_pa
     first = monitor.run.id
     assert store.run(first).status == "running"
     trainer.train()
-    assert store.run(first).status == "failed"
-    assert store.run(monitor.run.id).status == "completed"
+    assert ended(store, first).status == "failed"
+    assert ended(store, monitor.run.id).status == "completed"

@@ -7,6 +7,7 @@ import re
 
 import pytest
 from conftest import SETTINGS
+from ends import all_ended
 
 import trainmon
 
@@ -23,5 +24,5 @@ def test_the_snippets(data, store, tmp_path):
         exec(compile(SNIPPETS[1], PAGE.name, "exec"), names)
     third = SNIPPETS[2].replace("pedestrian", "digit 8").replace('"d.yaml", device="0,1"', f"{data!r}, **small")
     exec(compile(third, PAGE.name, "exec"), names)
-    assert [run.status for run in store.runs()] == ["completed", "completed"]
+    assert [run.status for run in all_ended(store)] == ["completed", "completed"]
     assert trainmon.Store("trainmon").runs()[0].epochs == 1

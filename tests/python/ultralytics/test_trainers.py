@@ -12,6 +12,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+from ends import all_ended, ended
 
 import trainmon
 import trainmon.ultralytics as adapter
@@ -41,7 +42,7 @@ def test_classes_are_found_by_name():
 
 def test_a_trainer_records_by_itself(model, train, store):
     train(model, trainer=adapter.DetectionTrainer, epochs=1)
-    (record,) = store.runs()
+    record = ended(store)
     assert record.status == "completed"
     assert len(store.epochs(record.id)) == 1
 
@@ -61,7 +62,7 @@ def test_attach_takes_a_trainer(data, store, tmp_path):
     trainer = DetectionTrainer(overrides={"model": "yolo11n.yaml", "data": data, "project": str(tmp_path / "runs"), **conftest.SETTINGS, "epochs": 1})
     monitor = attach(trainer, name="bare")
     trainer.train()
-    assert [run.status for run in store.runs()] == ["completed"]
+    assert [run.status for run in all_ended(store)] == ["completed"]
     assert len(store.points(monitor.run.id, "train/box_loss")) == 4
 
 
@@ -79,7 +80,7 @@ def test_a_process_of_the_framework_records_if_it_is_the_first(data, store, tmp_
     if rank:
         assert not store.runs()
         return
-    (record,) = store.runs()
+    record = ended(store)
     assert (record.id, record.name, record.status) == (id, "handed over", "completed")
     assert set(store.conditions(id)) == {"digit 2"}
 

@@ -5,6 +5,7 @@
 import csv
 
 import pytest
+from ends import all_ended, ended
 
 import trainmon
 from trainmon.ultralytics import attach
@@ -28,7 +29,7 @@ def test_epochs_are_those_of_the_framework(model, train, store, data):
     model.add_callback("on_train_end", lambda trainer: seen.update(final=dict(trainer.metrics), steps=trainer.epochs * len(trainer.train_loader)))
     metrics = train(model)
 
-    record = store.run(monitor.run.id)
+    record = ended(store, monitor.run.id)
     assert (record.name, record.status, record.dataset_name, record.model_type) == ("first", "completed", "scenes0", "yolo11n")
     assert (record.epochs, record.batch_size, record.img_size, record.dataset_size) == (2, 4, 64, 16)
     assert record.model_path.endswith("weights/best.pt")
@@ -139,7 +140,7 @@ def test_a_matrix_that_fails_ends_no_training(model, train, monkeypatch, caplog,
     monitor = attach(model)
     train(model, epochs=1)
     store = monitor.run.store
-    assert store.run(monitor.run.id).status == "completed"
+    assert ended(store, monitor.run.id).status == "completed"
     assert not store.results("confusion_matrices", monitor.run.id) and "goes on" in caplog.text
 
 
@@ -161,7 +162,7 @@ def test_run_of_the_script_is_used_and_stays_open(model, train, store):
         assert monitor.run is run
         assert not run.finished
         run.log({"after": 1.0})
-    record = store.run(run.id)
+    record = ended(store, run.id)
     assert record.status == "completed"
     assert (record.dataset_name, record.config["seed"], record.config["optimizer"]) == ("scenes0", 3, "AdamW")
     assert "after" in store.metrics(run.id)
@@ -172,6 +173,6 @@ def test_each_training_is_a_run(model, train, store):
     attach(model)
     train(model, epochs=1)
     train(model, epochs=1, val=False)
-    runs = store.runs()
+    runs = all_ended(store)
     assert [run.status for run in runs] == ["completed", "completed"]
     assert [len(store.points(run.id, "train/cls_loss")) for run in runs] == [4, 4], "attached twice, recorded once"

@@ -81,7 +81,7 @@ static inline char *shell(const char *sql) {
   snprintf(command, sizeof command, "sqlite3 -bail '%s/trainmon.db' \"%s\" 2>&1", scratch, sql);
   FILE *pipe = popen(command, "r");
   ck_assert_ptr_nonnull(pipe);
-  static char text[8192];
+  static char text[1 << 16];
   size_t size = fread(text, 1, sizeof text - 1, pipe);
   text[size] = 0;
   pclose(pipe);

@@ -21,7 +21,7 @@ START_TEST(creates_the_documented_file) {
   ck_assert_str_eq(tmon_db_folder(db), scratch);
   tmon_db_close(db);
   ck_assert_str_eq(
-      shell("PRAGMA page_size; PRAGMA auto_vacuum; PRAGMA application_id; PRAGMA user_version; PRAGMA integrity_check"), "16384\n2\n1953329006\n1000\nok");
+      shell("PRAGMA page_size; PRAGMA auto_vacuum; PRAGMA application_id; PRAGMA user_version; PRAGMA integrity_check"), "16384\n2\n1953329006\n1001\nok");
 }
 END_TEST
 
@@ -107,13 +107,14 @@ END_TEST
 
 START_TEST(migrations_are_one_transaction) {
   tmon_db *db = open_db();
-  const tmon_migration broken[] = {{1000, 1001, "CREATE TABLE more(a) STRICT"}, {1001, 1002, "CREATE TABLE later(a INTEGER) STRICT; SELECT nonsense"}};
-  ck_assert_int_ne(tmon_schema_migrate(db->writer, broken, 2, 1000, 1002), TMON_OK);
-  ck_assert_str_eq(shell("SELECT count(*) FROM sqlite_schema WHERE name IN ('more', 'later'); PRAGMA user_version"), "0\n1000");
-  const tmon_migration good[] = {{1000, 1001, "CREATE TABLE more(a INTEGER) STRICT"}, {1001, 1002, "CREATE TABLE later(a INTEGER) STRICT"}};
-  FAILS(TMON_EVERSION, tmon_schema_migrate(db->writer, good, 2, 1000, 1003));
-  OK(tmon_schema_migrate(db->writer, good, 2, 1000, 1002));
-  ck_assert_str_eq(shell("SELECT count(*) FROM sqlite_schema WHERE name IN ('more', 'later'); PRAGMA user_version"), "2\n1002");
+  const tmon_migration broken[] = {
+      {1001, 1002, "CREATE TABLE more(a) STRICT", NULL}, {1002, 1003, "CREATE TABLE later(a INTEGER) STRICT; SELECT nonsense", NULL}};
+  ck_assert_int_ne(tmon_schema_migrate(db->writer, broken, 2, 1001, 1003), TMON_OK);
+  ck_assert_str_eq(shell("SELECT count(*) FROM sqlite_schema WHERE name IN ('more', 'later'); PRAGMA user_version"), "0\n1001");
+  const tmon_migration good[] = {{1001, 1002, "CREATE TABLE more(a INTEGER) STRICT", NULL}, {1002, 1003, "CREATE TABLE later(a INTEGER) STRICT", NULL}};
+  FAILS(TMON_EVERSION, tmon_schema_migrate(db->writer, good, 2, 1001, 1004));
+  OK(tmon_schema_migrate(db->writer, good, 2, 1001, 1003));
+  ck_assert_str_eq(shell("SELECT count(*) FROM sqlite_schema WHERE name IN ('more', 'later'); PRAGMA user_version"), "2\n1003");
   tmon_db_close(db);
 }
 END_TEST

@@ -9,13 +9,27 @@
 
 #include "util/sha256.h"
 
+#include <linux/magic.h>
 #include <signal.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #define ID "11111111-2222-4333-8444-555555555555"
 
 static char source[300];
 static char target[300];
+
+/* While it is set, every folder lies on a network file system: its stores have a rollback journal, whose readers and writers keep each other out. */
+static bool network;
+
+int statfs(const char *path, struct statfs *status) {
+  long result = syscall(SYS_statfs, path, status);
+  if (result == 0 && network) status->f_type = NFS_SUPER_MAGIC;
+  return (int)result;
+}
+
+int statfs64(const char *path, struct statfs64 *status) { return statfs(path, (struct statfs *)status); }
 
 static tmon_store *open_store(const char *folder) {
   tmon_store *store = NULL;
@@ -98,9 +112,12 @@ static void check_copy_of_live(const char *folder, int64_t least, int64_t most) 
   check_whole(folder);
 }
 
+/* With a WAL, and without. */
 START_TEST(a_live_trainer_goes_on) {
   int ends[2];
   int status = 0;
+  tmon_store_info info;
+  network = _i == 1;
   (void)snprintf(source, sizeof source, "%s/source", test_folder);
   ck_assert_int_eq(pipe(ends), 0);
   pid_t child = fork();
@@ -111,6 +128,8 @@ START_TEST(a_live_trainer_goes_on) {
   (void)close(ends[1]);
   int64_t stored = stored_by(ends[0]);
   tmon_store *store = open_store(source);
+  ok(tmon_store_get_info(&info, store));
+  ck_assert_str_eq(info.journal, network ? "delete" : "wal");
   for (int i = 0; i < 4; i++) {
     (void)snprintf(target, sizeof target, "%s/target%d", test_folder, i);
     stored = stored_by(ends[0]);
@@ -207,6 +226,43 @@ static int stop_at(int64_t done, int64_t total, void *payload) {
   return --*calls == 0 ? 7 : 0;
 }
 
+typedef struct writer {
+  tmon_store *store;
+  int written;
+  int busy;
+} writer;
+
+static int write_one(int64_t done, int64_t total, void *payload) {
+  writer *to = payload;
+  char id[37];
+  (void)done;
+  (void)total;
+  int result = tmon_record_create(id, to->store, &(tmon_record_change){.size = sizeof(tmon_record_change)});
+  to->written += result == TMON_OK;
+  to->busy += result == TMON_EBUSY;
+  return 0;
+}
+
+/* While the pages are copied only with a WAL; afterwards in any store. */
+START_TEST(the_callback_writes) {
+  char id[37];
+  char hash[65];
+  network = _i == 1;
+  writer to = {0};
+  tmon_store_options options = {.size = sizeof options, .ring_folder = test_folder, .lock_timeout_ms = 20};
+  (void)snprintf(source, sizeof source, "%s/source", test_folder);
+  (void)snprintf(target, sizeof target, "%s/target", test_folder);
+  ok(tmon_store_open(&to.store, source, &options));
+  ok(tmon_record_create(id, to.store, &(tmon_record_change){.size = sizeof(tmon_record_change)}));
+  add_picture(to.store, id, 1, hash);
+  ok(tmon_store_backup(to.store, target, write_one, &to));
+  ck_assert_int_gt(to.written, 0);
+  ck_assert_int_eq(to.busy > 0, network);
+  check_whole(target);
+  tmon_store_free(to.store);
+}
+END_TEST
+
 START_TEST(what_is_refused_leaves_nothing) {
   char id[37];
   char hash[65];
@@ -280,8 +336,9 @@ END_TEST
 
 int main(void) {
   TCase *tests = tcase_create("backup");
-  tcase_add_test(tests, a_live_trainer_goes_on);
+  tcase_add_loop_test(tests, a_live_trainer_goes_on, 0, 2);
   tcase_add_test(tests, all_that_belongs_to_a_store_is_copied);
+  tcase_add_loop_test(tests, the_callback_writes, 0, 2);
   tcase_add_test(tests, what_is_refused_leaves_nothing);
   tcase_add_loop_test(tests, each_file_call_may_fail, 0, 3);
   return test_run(suite_create("track/backup"), tests);

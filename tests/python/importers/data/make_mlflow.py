@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: MIT
 # SPDX-FileCopyrightText: libtrainmon contributors
-"""Makes a tracking store with the real mlflow, and says what mlflow's own client reads in it. usage: make_mlflow.py URI EXPECTED.json; see README.md."""
+"""Makes a tracking store with the real mlflow, and says what mlflow's own client reads in it. usage: make_mlflow.py URI EXPECTED.json [large];
+see README.md."""
 
 import json
 import sys
+import time
 from pathlib import Path
 
 import mlflow
+from descent import descent
 from mlflow import MlflowClient
+from mlflow.entities import Metric
 
 
 def make():
@@ -37,6 +41,15 @@ def make():
     mlflow.delete_run(gone.info.run_id)
 
 
+def make_large():
+    mlflow.set_experiment("digits")
+    with mlflow.start_run(run_name="large") as run:
+        mlflow.log_params({"lr": 0.05, "seed": 7})
+        metrics = [Metric(name, value, round(time.time() * 1000), step) for step, row in enumerate(descent()) for name, value in row.items()]
+        for at in range(0, len(metrics), 1000):
+            MlflowClient().log_batch(run.info.run_id, metrics=metrics[at:at + 1000])
+
+
 def read():
     client, found = MlflowClient(), {}
     for run in client.search_runs([client.get_experiment_by_name("digits").experiment_id]):
@@ -48,5 +61,5 @@ def read():
 
 if __name__ == "__main__":
     mlflow.set_tracking_uri(sys.argv[1])
-    make()
+    make_large() if sys.argv[3:] == ["large"] else make()
     Path(sys.argv[2]).write_text(json.dumps(read()))

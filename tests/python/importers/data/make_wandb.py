@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: MIT
 # SPDX-FileCopyrightText: libtrainmon contributors
-"""Makes wandb.tar.gz with the real wandb, and beside it what wandb's own code reads in it. usage: make_wandb.py, in an empty folder; see README.md."""
+"""Makes wandb.tar.gz with the real wandb, and beside it what wandb's own code reads in it. usage: make_wandb.py [large], in an empty folder;
+see README.md."""
 
 import glob
 import json
 import os
 import struct
+import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import wandb
+from descent import descent
 from wandb.proto import wandb_internal_pb2 as proto
 
 SETTINGS = {"console": "off", "x_disable_meta": True, "save_code": False, "disable_git": True, "x_stats_sampling_interval": 0.5}
@@ -40,6 +43,14 @@ def make_failed():
     run.finish(exit_code=3)
 
 
+def make_large():
+    run = wandb.init(mode="offline", project="descent", name="large", id="fed09876", config={"lr": 0.05, "sizes": {"train": 200, "val": 100}, "seed": 7},
+                     settings=wandb.Settings(**SETTINGS, x_disable_stats=True))
+    for row in descent():
+        run.log(row)
+    run.finish()
+
+
 def read(path):
     """Reads the rows by wandb's own messages; the frames by hand, since wandb 0.31 has no reader in Python."""
     data, at, pieces, rows, config = Path(path).read_bytes(), 7, b"", [], {}
@@ -62,6 +73,9 @@ def read(path):
 
 if __name__ == "__main__":
     os.environ |= {"WANDB_SILENT": "true", "WANDB_ERROR_REPORTING": "false"}
-    make_full()
-    make_failed()
+    if sys.argv[1:] == ["large"]:
+        make_large()
+    else:
+        make_full()
+        make_failed()
     Path("wandb.json").write_text(json.dumps({os.path.basename(path): read(path) for path in glob.glob("wandb/*/*.wandb")}))
