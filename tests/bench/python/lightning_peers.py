@@ -88,7 +88,7 @@ def main():
     lightning_step.quiet()
     with contextlib.redirect_stdout(sys.stderr):
         callbacks, logger = LOGGERS[tracker]()
-        step, found, wrapper, batches = lightning_step.fit(callbacks, logger or False, int(sys.argv[3]) if len(sys.argv) > 3 else 1_000, 1, SECONDS)
+        step, found, wrapper, batches = lightning_step.fit(callbacks, logger or False, int(sys.argv[3]) if len(sys.argv) > 3 else 600, 1, SECONDS)
     mean, median = sum(map(sum, found.values())) / batches, sum(map(lightning_step.median, found.values()))
     result = {"p50_us": median * 1e6, "us": mean * 1e6, "share": 100 * mean / step, "wrapper_us": sum(wrapper) / batches * 1e6, "step_ms": step * 1e3,
               "batches": batches, "bodies": {name: sum(spent) / batches * 1e6 for name, spent in found.items()}}

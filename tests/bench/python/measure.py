@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 # SPDX-FileCopyrightText: libtrainmon contributors
-"""Measures one tracker in this process. usage: measure.py TRACKER FOLDER [POINTS [bulk]]
+"""Measures one tracker in this process. usage: measure.py TRACKER FOLDER calls|POINTS
 
 Prints a line of JSON when a phase begins, {"phase": name}, and one with its figures when it ends: so there is something of a tracker that has to be killed. A
-measurement that would take longer than its share of time is made with fewer calls and says how many; nothing is scaled up. "bulk" as last argument leaves out
-the times of single calls.
+measurement that would take longer than its share of time is made with fewer calls and says how many; nothing is scaled up. "calls": the
+times of single calls; else so many points go to the disk. Each is a process and a run of its own: what calls leave behind would be tidied up with the points.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ import time
 from trackers import TRACKERS, environment
 
 SECONDS = 2  # for each measurement of calls
-BULK_SECONDS = 12  # for the calls of the million
+BULK_SECONDS = 10  # for the calls of the million
 DICT = 8
 BLOCK = 10
 NAME = "bulk"
@@ -129,6 +129,7 @@ def bulk(tracker, folder, points):
     finished = time.perf_counter()
     os.sync()
     tell(finish_ms=(finished - logged) * 1e3, bulk_s=time.perf_counter() - begin)
+    size = size_of(folder) - empty
     tell(phase="read")
     begin = time.perf_counter()
     found = tracker.read(NAME)
@@ -136,17 +137,19 @@ def bulk(tracker, folder, points):
     tell(phase="count")
     stored = tracker.stored(NAME)
     stored = None if stored is None else min(stored, made)
-    tell(stored=stored, bytes_a_point=(size_of(folder) - empty) / max(1, made if stored is None else stored))
+    tell(stored=stored, bytes_a_point=size / max(1, made if stored is None else stored))
 
 
 def main():
-    tracker_class, folder, points = TRACKERS[sys.argv[1]], sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else 1_000_000
+    name, folder, what = sys.argv[1:4]
     os.environ.update(environment(folder))
     with contextlib.redirect_stdout(sys.stderr):
-        tracker = start(tracker_class, folder)
-        if "bulk" not in sys.argv[4:]:
+        tracker = start(TRACKERS[name], folder)
+        if what == "calls":
             single_calls(tracker)
-        bulk(tracker, folder, points)
+            tracker.finish()
+        else:
+            bulk(tracker, folder, int(what))
     tell(phase="exit")
 
 

@@ -71,11 +71,11 @@ def watch(process, seconds):
     return {**result, "exit_ms": (time.perf_counter() - begin) * 1e3}
 
 
-def ask(bench, kind, tracker, *arguments):
+def ask(bench, kind, tracker, what):
     """Runs measure.py in a process group of its own, which does not outlive the answer."""
     folder = pathlib.Path(bench.path())
     folder.mkdir(parents=True)
-    command, variables = command_of(kind, "measure.py", tracker, folder, *arguments)
+    command, variables = command_of(kind, "measure.py", tracker, folder, what)
     with open(folder.with_suffix(".err"), "w+") as errors:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=variables, start_new_session=True)
         try:
@@ -90,9 +90,18 @@ def ask(bench, kind, tracker, *arguments):
     return result
 
 
+def both(bench, kind, tracker):
+    """A tracker's figures; where the million never ends, that is said and the figures of the disk are those of fewer points."""
+    calls, points = ask(bench, kind, tracker, "calls"), ask(bench, kind, tracker, MILLION)
+    if points.get("hung") in {"bulk", "finish"}:
+        hung = f"{points['hung']} of {points.get('bulk_points', MILLION):,} points"
+        points = {**ask(bench, kind, tracker, FEWER), "hung": hung}
+    return {**calls, **points}
+
+
 def measured(bench, kind, tracker):
     """What must be complete."""
-    got = ask(bench, kind, tracker)
+    got = both(bench, kind, tracker)
     for key in ("broken", "hung"):
         if key in got:
             raise OSError(f"measure.py {tracker}: {key} in {got[key]}")
@@ -138,15 +147,6 @@ def lightning(row):
     row("python_lightning_share", got["lightning_step_share"], "% of a step", "ms a step", got["lightning_step_time"], None, "<= 1 %", 1)
 
 
-def asked(bench, name):
-    """A tracker's figures; where the million never ends, that is said and the figures of the disk are those of fewer points."""
-    got = ask(bench, "peers", name)
-    if got.get("hung") not in {"bulk", "finish"}:
-        return got
-    hung = f"{got['hung']} of {got.get('bulk_points', MILLION):,} points"
-    return {**got, **ask(bench, "peers", name, FEWER, "bulk"), "hung": hung}
-
-
 def peers(bench, row):
     """Everything that installs; what could not be measured says why, and what took too long says for how many points it was made."""
     sys.path.insert(0, str(HERE))
@@ -154,7 +154,7 @@ def peers(bench, row):
 
     ours, our_step = measured(bench, "peers", "trainmon"), lightning_of(bench, "trainmon")
     for name in TRACKERS:
-        got = ours if name == "trainmon" else asked(bench, name)
+        got = ours if name == "trainmon" else both(bench, "peers", name)
         title = f"peers: {name} {got.get('version', '')}"
         peer_rows(row, title, got, ours)
         if name != "sqlite rows":

@@ -194,7 +194,13 @@ class Aim(Tracker):
         self.finish = self.run.close
 
     def stored(self, name):
-        return None  # compressed tables of its own
+        return len(self.read(name))
+
+    def read(self, name):
+        from aim import Run
+
+        run = Run(self.run.hash, repo=self.folder, system_tracking_interval=None, capture_terminal_logs=False)  # opened read-only it shows no metrics
+        return next(metric.values.sparse_numpy()[1] for metric in run.metrics() if metric.name == name)
 
 
 class Trackio(Tracker):
