@@ -129,7 +129,6 @@ def bulk(tracker, folder, points):
     finished = time.perf_counter()
     os.sync()
     tell(finish_ms=(finished - logged) * 1e3, bulk_s=time.perf_counter() - begin)
-    size = size_of(folder) - empty
     tell(phase="read")
     begin = time.perf_counter()
     found = tracker.read(NAME)
@@ -137,7 +136,7 @@ def bulk(tracker, folder, points):
     tell(phase="count")
     stored = tracker.stored(NAME)
     stored = None if stored is None else min(stored, made)
-    tell(stored=stored, bytes_a_point=size / max(1, made if stored is None else stored))
+    tell(stored=stored, empty=empty)  # what it takes on the disk is looked at when this process has ended and its logs are folded
 
 
 def main():
