@@ -9,6 +9,13 @@ import pathlib
 import sqlite3
 
 
+def environment(folder):
+    """Gives the variables by which trackers stay on this machine and in a folder; they have to stand before the imports."""
+    return {"TRACKIO_DIR": folder, "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "WANDB_MODE": "offline", "WANDB_SILENT": "true", "WANDB_DIR": folder,
+            "WANDB_CONSOLE": "off", "WANDB_ERROR_REPORTING": "false", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "DVC_NO_ANALYTICS": "1",
+            "TRAINMON_DIR": folder}
+
+
 class Tracker:
     """`folder` is empty and one's own; `log` is bound in `start`."""
 
@@ -16,6 +23,10 @@ class Tracker:
 
     def __init__(self, folder):
         self.folder = folder
+
+    def stored(self, name):
+        """Counts the values of a metric that are in the files after `finish`; None where that is not known. Here: how often its name stands in them."""
+        return sum(path.read_bytes().count(name.encode()) for path in pathlib.Path(self.folder).rglob("*") if path.is_file())
 
     def read(self, name):
         """Gives the values of a metric; None where the tracker has no way to read an offline run."""
@@ -31,6 +42,11 @@ class Trainmon(Tracker):
         self.run = trainmon.init(dir=self.folder, hardware=0)
         self.log = self.run.log
         self.finish = self.run.finish
+
+    def stored(self, name):
+        import trainmon
+
+        return sum(bucket["count"] for bucket in trainmon.Store(self.folder).series(self.run.id, name, width=1000))
 
     def read(self, name):
         import trainmon
@@ -59,6 +75,9 @@ class Floor(Tracker):
     def finish(self):
         self.base.execute("COMMIT")
         self.base.close()
+
+    def stored(self, name):
+        return sqlite3.connect(os.path.join(self.folder, "rows.db")).execute("SELECT count(*) FROM rows WHERE name = ?", (name,)).fetchone()[0]
 
     def read(self, name):
         base = sqlite3.connect(os.path.join(self.folder, "rows.db"))
@@ -118,6 +137,9 @@ class CSVLogger(Tracker):
         self.log = log
         self.finish = lambda: logger.finalize("success")
 
+    def stored(self, name):
+        return len(self.read(name))
+
     def read(self, name):
         with open(glob.glob(f"{self.folder}/**/metrics.csv", recursive=True)[0]) as file:
             return [float(row[name]) for row in csv.DictReader(file) if row[name]]
@@ -127,7 +149,6 @@ class Wandb(Tracker):
     module = "wandb"
 
     def start(self):
-        os.environ.update(WANDB_MODE="offline", WANDB_SILENT="true", WANDB_DIR=self.folder, WANDB_CONSOLE="off")
         import wandb
 
         self.run = wandb.init(project="bench", mode="offline", dir=self.folder, settings=wandb.Settings(x_disable_stats=True, console="off"))
@@ -146,6 +167,9 @@ class MLflow(Tracker):
         self.run = mlflow.start_run()
         self.log = lambda data, step: mlflow.log_metrics(data, step=step)
         self.finish = mlflow.end_run
+
+    def stored(self, name):
+        return sqlite3.connect(f"{self.folder}/mlflow.db").execute("SELECT count(*) FROM metrics WHERE key = ?", (name,)).fetchone()[0]
 
     def read(self, name):
         import mlflow
@@ -169,6 +193,15 @@ class Aim(Tracker):
         self.log = log
         self.finish = self.run.close
 
+    def stored(self, name):
+        return len(self.read(name))
+
+    def read(self, name):
+        from aim import Run
+
+        run = Run(self.run.hash, repo=self.folder, system_tracking_interval=None, capture_terminal_logs=False)  # opened read-only it shows no metrics
+        return next(metric.values.sparse_numpy()[1] for metric in run.metrics() if metric.name == name)
+
 
 class Trackio(Tracker):
     module = "trackio"
@@ -176,13 +209,16 @@ class Trackio(Tracker):
     def start(self):
         import trackio
 
-        trackio.init(project="bench", embed=False)
+        trackio.init(project="bench", embed=False, auto_log_cpu=False, auto_log_gpu=False)
         self.log = lambda data, step: trackio.log(data, step=step)
         self.finish = trackio.finish
 
+    def stored(self, name):
+        return len(self.read(name))
+
     def read(self, name):
-        path = next(str(path) for path in pathlib.Path(self.folder).rglob("*.db"))
-        return sqlite3.connect(path).execute("SELECT metrics FROM metrics").fetchall()
+        base = sqlite3.connect(os.path.join(self.folder, "bench.db"))
+        return base.execute("SELECT step, metrics FROM metrics WHERE CAST(metrics AS TEXT) LIKE ?", (f'%"{name}"%',)).fetchall()
 
 
 class DVCLive(Tracker):
@@ -202,6 +238,9 @@ class DVCLive(Tracker):
         self.log = log
         self.finish = live.end
 
+    def stored(self, name):
+        return len(self.read(name))
+
     def read(self, name):
         with open(f"{self.folder}/plots/metrics/{name}.tsv") as file:
             return [float(row[name.split("/")[-1]]) for row in csv.DictReader(file, delimiter="\t")]
@@ -213,7 +252,8 @@ class SwanLab(Tracker):
     def start(self):
         import swanlab
 
-        swanlab.init(project="bench", mode="local", logdir=self.folder)
+        # Not "local": that mode is for its dashboard, and appends to a file of the metric 650 times a second while finish waits for all that was logged.
+        swanlab.init(project="bench", mode="offline", log_dir=self.folder)
         self.log = lambda data, step: swanlab.log(data, step=step)
         self.finish = swanlab.finish
 
