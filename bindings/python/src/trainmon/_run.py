@@ -4,8 +4,7 @@
 
 `log` is the hot path. For each set of names that it has seen it keeps a plan, the C array of their metrics (of a single name its metric), so that a call costs
 a look-up, a list of the values and one C call, which converts numbers, tensors and numpy scalars as float() would. Whatever does not fit, such as nested or bad
-values, pictures, or metrics with an axis of their own, raises on the way and goes through `_log_slowly`, which never does. Complex numbers are looked for: of
-those of numpy, float() gives the real part.
+values, pictures, or metrics with an axis of their own, raises on the way and goes through `_log_slowly`, which never does.
 """
 
 from __future__ import annotations
@@ -25,7 +24,6 @@ from trainmon.errors import TrainmonError, check
 from trainmon.guard import never_raises
 from trainmon.image import Image
 from trainmon.results import NO_STEP, Results
-from trainmon.values import REAL_TYPES, is_complex
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,16 +107,10 @@ class Run(Results):
         try:
             if len(data) == 1:
                 ((name, value),) = data.items()
-                if value.__class__ is not float and value.__class__ not in REAL_TYPES and is_complex(value):
-                    raise TypeError
                 code = self._log_one(self._session, self._singles[name], step, value)
             else:
                 metrics, count = self._plans[tuple(data)]
-                numbers = [*data.values()]
-                for value in numbers:
-                    if value.__class__ is not float and value.__class__ not in REAL_TYPES and is_complex(value):
-                        raise TypeError
-                code = self._log_batch(self._session, step, metrics, numbers, count)
+                code = self._log_batch(self._session, step, metrics, [*data.values()], count)
         except Exception:
             self._log_slowly(data, step, commit)
             return
@@ -393,10 +385,9 @@ class Run(Results):
 def _c_array(kind: str, entries: Any) -> Any:
     """Gives a C array of a list, or of a numpy array without a copy where its type is the one."""
     wanted = "int64" if kind == "int64_t" else "float64"
-    array_like = hasattr(entries, "dtype")
-    if is_complex(entries) if array_like else not REAL_TYPES.issuperset(map(type, entries)) and any(map(is_complex, entries)):
-        raise TypeError("complex numbers are no values")
-    if array_like:
+    if hasattr(entries, "dtype"):
+        if conversion.is_complex(entries):
+            raise TypeError("complex numbers are no values")
         array = entries.astype(wanted, order="C", copy=False)
         return ffi.from_buffer(f"{kind}[]", array if array.flags.c_contiguous else array.copy())
     return ffi.new(f"{kind}[]", entries if isinstance(entries, (list, tuple)) else list(entries))

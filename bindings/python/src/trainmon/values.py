@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 MAX_DEPTH = 20
 MAX_TEXT = 10_000
 MAX_NODES = 100_000
-REAL_TYPES: set[type] = {float, int, bool}  # none of which is complex, and the scalars of numpy that is_complex has seen
 
 
 def flatten(data: Mapping[Any, Any], prefix: str = "", above: tuple[Any, ...] = ()) -> Iterator[tuple[str, Any]]:
@@ -31,19 +29,8 @@ def flatten(data: Mapping[Any, Any], prefix: str = "", above: tuple[Any, ...] = 
 
 
 def is_complex(value: Any) -> bool:
-    """True for a complex number, array or tensor, whatever its imaginary part: float() would take the real part of some of them."""
-    kind = getattr(value, "dtype", None)
-    if kind is None:
-        return isinstance(value, complex)
-    told = getattr(kind, "is_complex", None)  # by torch and TensorFlow; the types of numpy have a `kind`
-    if told is not None:
-        return told is True
-    if getattr(kind, "kind", "") == "c":
-        return True
-    numpy = sys.modules.get("numpy")
-    if numpy is not None and isinstance(value, numpy.generic):
-        REAL_TYPES.add(value.__class__)
-    return False
+    """True for a complex scalar or array of numpy, of which float() gives the real part, with a warning of numpy's own; others raise there."""
+    return getattr(getattr(value, "dtype", None), "kind", "") == "c"
 
 
 def to_number(value: Any) -> float | None:

@@ -8,6 +8,7 @@ takes over the session of the callback that was made with it, and the callback f
 
 from __future__ import annotations
 
+import functools
 import multiprocessing
 import os
 import weakref
@@ -28,11 +29,16 @@ _waiting: list[Any] = []  # weak references to sessions of callbacks that no tra
 _opened: Any = weakref.WeakSet()  # runs that a session has opened, so that another does not take them for the script's
 
 
-def rank() -> int:
-    """Gives the rank of this process as Lightning sees it."""
+@functools.cache
+def _rank_zero_only() -> Any:
     from lightning_utilities.core.rank_zero import rank_zero_only  # shared by both packages
 
-    found = getattr(rank_zero_only, "rank", None)
+    return rank_zero_only
+
+
+def rank() -> int:
+    """Gives the rank of this process as Lightning sees it."""
+    found = getattr(_rank_zero_only(), "rank", None)
     return ranks.current_rank() if found is None else int(found)
 
 
