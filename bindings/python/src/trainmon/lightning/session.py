@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _waiting: list[Any] = []  # weak references to sessions of callbacks that no training has used yet, oldest first
 _opened: Any = weakref.WeakSet()  # runs that a session has opened, so that another does not take them for the script's
+_obeyed: Any = weakref.WeakSet()  # runs of which a fit has ended at a stop
 
 
 def rank() -> int:
@@ -45,6 +46,7 @@ class Session:
         self.id: str | None = None
         self.status: str | None = None
         self.deferred = False  # until the callback has looked into the checkpoint for the run to resume
+        self.cut = False  # whether the evaluation that runs, or ran last, ended early
         self.saved = ""  # the latest checkpoint
         self.trainer: Any = None  # weak reference: of the last fit
 
@@ -139,6 +141,17 @@ def take_waiting(logger_session: Session) -> Session:
 def stop_waiting(session: Session) -> None:
     """Takes a session off the list of those that wait for a logger."""
     _waiting[:] = [entry for entry in _waiting if entry() is not None and entry() is not session]
+
+
+def note_obeyed(loop: Loop) -> None:
+    """Remembers that a fit ended at a stop, where it did: the stop is still to be seen in a run that the script keeps open."""
+    if loop.stop_asked:
+        _obeyed.add(loop.run)
+
+
+def obeyed(run: Any) -> bool:
+    """Tells whether a fit has done what people want of the run."""
+    return run in _obeyed and run.control == "stop"
 
 
 def _is_child() -> bool:
