@@ -33,7 +33,7 @@ def counting(package, *, ask_at, control="stop", then=lambda: None):
             if not trainer.sanity_checking:
                 seen.append(("begin", index, time.monotonic()))
 
-        def end(self, trainer, module, outputs, batch, index, loader=0):
+        def end(self, trainer, module, outputs, batch, index, loader=0):  # noqa: PLR0917
             if trainer.sanity_checking:
                 return
             seen.append(("end", index, time.monotonic()))

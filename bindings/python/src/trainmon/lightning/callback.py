@@ -287,7 +287,7 @@ class TrainMonCallback(Based):
     def _write_row(self, trainer: Any, fresh: Mapping[str, Any], values: dict[str, float], epoch: int | None = None) -> None:
         run = self.session.loop.run
         if values:
-            run.log_epoch(trainer.current_epoch if epoch is None else epoch, values)
+            self.session.log_epoch(trainer.current_epoch if epoch is None else epoch, values)
             self._row.update(values)
         if self._logger is None and fresh:
             run.log(_as_logged(fresh), max(0, _step(trainer) - 1))

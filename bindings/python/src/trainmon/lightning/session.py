@@ -14,6 +14,8 @@ import weakref
 
 from trainmon import current, ranks
 from trainmon import values as conversion
+from trainmon._core import ffi, lib
+from trainmon._native import to_bytes
 from trainmon.disabled import DisabledRun
 from trainmon.errors import TrainmonError
 from trainmon.lightning import facts as facts_of
@@ -22,7 +24,10 @@ from trainmon.store import Store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
+
+MAX_ROW = 1_000  # values of an epoch that one call of the library takes
 
 _waiting: list[Any] = []  # weak references to sessions of callbacks that no training has used yet, oldest first
 _opened: Any = weakref.WeakSet()  # runs that a session has opened, so that another does not take them for the script's
@@ -44,6 +49,7 @@ class Session:
         """Takes the caller's run and what Loop takes."""
         self.loop = Loop(run, **options)
         self.id: str | None = None
+        self.joined = False  # True where a process that Lightning spawned feeds the run of the script that started it
         self.status: str | None = None
         self.deferred = False  # until the callback has looked into the checkpoint for the run to resume
         self.cut = False  # whether the evaluation that runs, or ran last, ended early
@@ -68,12 +74,13 @@ class Session:
         if rank() != 0:
             return DisabledRun(facts.get("config"))
         loop.stop_asked = False
-        given = dict(loop._init)
+        given, known, self.joined = dict(loop._init), dict(facts), False
         if self.id is None:
             script = current.peek()
-            joined = _parents_run(given.get("dir"))
-            if joined:
-                facts |= {"id": joined, "rank": 1}
+            theirs = _parents_run(given.get("dir"))
+            if theirs:
+                facts |= {"id": theirs, "rank": 1}
+                self.joined = True
             elif script is not None and not script.finished and script not in _opened and not _is_child():
                 loop.run = script
                 script.config.update(conversion.to_plain(dict(given.get("config") or {})))
@@ -87,10 +94,24 @@ class Session:
             loop._init = loop._init or {"mode": None}
         loop.open(**facts)
         loop._init = given
+        if self.joined and loop.live:  # what a process that joins says of the run is left out there, so it is said now
+            loop.run.config.update(conversion.to_plain(known.get("config") or {}))
+            loop.update(known)
         if loop._owned:
             _opened.add(loop.run)
         self.id = loop.run.id or None
         return loop.run
+
+    def log_epoch(self, epoch: int, values: Mapping[str, float]) -> None:
+        """Records the row of an epoch. That of a joined process goes straight to the store: of what it feeds, the library takes points only."""
+        run = self.loop.run
+        if not self.joined:
+            run.log_epoch(epoch, values)
+            return
+        names = [ffi.new("char[]", to_bytes(name)) for name in values][:MAX_ROW]
+        row = ffi.new("tmon_epoch_value[]", [{"key": name, "value": value} for name, value in zip(names, values.values(), strict=False)])
+        # A function of its own keeps the names alive where the call has to wait for the store.
+        run._write(lambda: lib.tmon_record_log_epoch(run.store.handle, run.id.encode(), epoch, row, len(names)))
 
     def begin_fit(self, trainer: Any, keep: bool) -> None:
         """Forgets the run of an earlier training unless it goes on: another Trainer is another run."""
