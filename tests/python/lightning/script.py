@@ -39,14 +39,22 @@ def main(package, strategy, what):
             with open(f"rank{trainer.global_rank}.json", "w", encoding="utf-8") as file:
                 json.dump({"steps": trainer.global_step, "metrics": {name: float(value) for name, value in trainer.callback_metrics.items()}}, file)
 
+    def stop_at_a_loss():
+        with trainmon.Store("trainmon") as store:
+            while "train/loss" not in store.metrics(store.runs()[0].id):
+                time.sleep(0.1)
+        ask("stop")
+
     def ask(control):
         with trainmon.Store("trainmon") as store:
             store.request(store.runs()[0].id, control)
 
     many = {} if strategy == "auto" else {"devices": 2, "strategy": strategy}
-    epochs = 100 if what in ("stop", "wait") else 2
-    if what == "init":
-        trainmon.init(name="script")
+    epochs = {"stop": 100, "wait": 100, "init and stop": 10_000}.get(what, 2)
+    if what.startswith("init"):
+        trainmon.init(name="script", config={"script's": 1})
+    if what == "init and stop":
+        threading.Thread(target=stop_at_a_loss, daemon=True).start()
     watch = () if strategy == "ddp_spawn" else (Watch(),)  # a class of a function can't be pickled
     trainer = digits.trainer(package, TrainMonCallback(notes="n", critical={"digit 1": 0.9}), *watch, logger=TrainMonLogger(), max_epochs=epochs, **many)
     trainer.fit(digits.module(package), *digits.loaders(workers=1 if what == "workers" else 0))

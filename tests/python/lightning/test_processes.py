@@ -81,9 +81,12 @@ def test_a_fork_below_the_scripts_run_trains_unrecorded(store):
     process = start(PACKAGES[0], "ddp_fork", "init")
     output = finish(process)
     assert process.returncode == 0, output
-    assert "this training is not recorded" in output  # a forked child can't use a store that its parent had open
+    assert output.count("this training is not recorded") == 1  # a forked child can't use a store that its parent had open
+    assert "start this process with exec or spawn" in output
     assert "max_epochs=2` reached" in output
-    assert ended(store).status == "completed"
+    run = ended(store)
+    assert (run.name, run.status) == ("script", "completed")
+    assert "train/loss" not in store.metrics(run.id)
 
 
 def test_the_scripts_run_with_two_ranks(store):
@@ -93,6 +96,30 @@ def test_the_scripts_run_with_two_ranks(store):
     run = ended(store)
     assert (run.name, run.status) == ("script", "completed")
     assert len(store.points(run.id, "train/loss")) == TRAIN // 64 // 2 * 2
+
+
+@pytest.mark.parametrize(("package", "what"), [(PACKAGES[0], "init"), (PACKAGES[1], "init and stop")])
+def test_spawned_ranks_feed_the_scripts_run(package, what, store):
+    process = start(package, "ddp_spawn", what)
+    output = finish(process)
+    assert process.returncode == 0, output
+    assert "failed, the training goes on" not in output
+    assert "not recorded" not in output
+    run = run_of(store)
+    assert (run.name, run.status, run.model_type) == ("script", "completed", "Common")  # the script ended it
+    assert (run.config["script's"], run.config["hidden"]) == (1, 32)
+    assert {"started", "joined"} <= {event["kind"] for event in store.events(run.id)}
+    rows = store.epochs(run.id)
+    assert [row["epoch"] for row in rows] == list(range(len(rows)))
+    assert all(row["val_loss"] > 0 and row["extra"]["late"] == row["epoch"] for row in rows)
+    assert len(store.points(run.id, "train/loss")) == run.summary["global_step"]
+    matrices = store.results("confusion_matrices", run.id)
+    assert [sum(map(sum, matrix["matrix"])) for matrix in matrices] == [320] * len(rows)  # of both ranks
+    if what == "init":
+        assert len(rows) == 2
+        assert run.summary["global_step"] == TRAIN // 64 // 2 * 2
+    else:
+        assert "max_epochs" not in output  # Lightning's word for an end by itself
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -127,7 +127,7 @@ def test_order_at_exit():
         atexit.register(lambda: print(run.finished, run.log({"a": 2})))
         run = trainmon.init()
         run.log({"a": 1})
-        multiprocessing.Pool(1)
+        multiprocessing.get_context("fork").Pool(1)  # its exit function is what matters; from 3.14 on fork is no default
     """)
     assert code == 0, err
     assert script.points("a") == [(0, 1), (1, 2)]

@@ -16,6 +16,7 @@ from trainmon.lightning import session as sessions
 from trainmon.lightning.bases import Based
 from trainmon.lightning.classes import ClassFigures
 from trainmon.lightning.epochs import TRAIN_LOSSES, Fresh, Mean, row
+from trainmon.lightning.evaluation import Evaluation
 from trainmon.lightning.logger import OWN_LOSS, TrainMonLogger
 from trainmon.lightning.previews import Previews
 from trainmon.lightning.rates import Rates
@@ -57,6 +58,7 @@ class TrainMonCallback(Based):
         self._names: list[str] | None = None
         self._previews = Previews(images) if images else None
         self._figures: ClassFigures | None = None
+        self._evaluation: Evaluation | None = None  # that a stop may end
         self._fresh_epoch, self._fresh_step, self._mean, self._rates = Fresh(), Fresh(), Mean(), Rates()
         self._row_epoch: int | None = None
         self._epoch = 0
@@ -131,6 +133,7 @@ class TrainMonCallback(Based):
     @guarded
     def teardown(self, trainer: Any, pl_module: Any, stage: str) -> None:
         """Ends the run, unless it is the script's own."""
+        self.session.cut, self._evaluation = False, None
         if not self.session.live:
             return
         self._read_losses()
@@ -141,6 +144,8 @@ class TrainMonCallback(Based):
         if self._other:
             run.summary.update({name if name.startswith(stage) else f"{stage}/{name}": value for name, value in self._other.items()})
             self._other = {}
+        if stage == "fit":
+            sessions.note_obeyed(self.session.loop)
         if self._row and stage == "fit":
             run.summary.update({**self._row, "epochs": self._epoch, "global_step": trainer.global_step})
             loss = next((self._row[name] for name in ("val_loss", "val/loss", OWN_LOSS, *TRAIN_LOSSES) if name in self._row), None)
@@ -282,7 +287,7 @@ class TrainMonCallback(Based):
     def _write_row(self, trainer: Any, fresh: Mapping[str, Any], values: dict[str, float], epoch: int | None = None) -> None:
         run = self.session.loop.run
         if values:
-            run.log_epoch(trainer.current_epoch if epoch is None else epoch, values)
+            self.session.log_epoch(trainer.current_epoch if epoch is None else epoch, values)
             self._row.update(values)
         if self._logger is None and fresh:
             run.log(_as_logged(fresh), max(0, _step(trainer) - 1))
@@ -312,13 +317,26 @@ class TrainMonCallback(Based):
     def on_predict_start(self, trainer: Any, pl_module: Any) -> None:
         """Enters the phase "predict"."""
         self._enter("predict")
+        self._figures = None
+        self._make_stoppable(trainer)
 
     def _begin_evaluation(self, trainer: Any, phase: str) -> None:
         self._enter(phase, trainer.current_epoch)
         self._figures = None
+        self._make_stoppable(trainer)
         if self._confusion and phase != "sanity" and not self._off:
             self._names = facts.class_names(trainer, self._given_names)
             self._figures = ClassFigures(self._names)
+
+    def _make_stoppable(self, trainer: Any) -> None:
+        """Lets a stop end an evaluation by itself, unless a fit has obeyed that stop already: the test after it is wanted.
+
+        Of several processes none may end before the others, and they can't agree in between: they may have different numbers of batches.
+        """
+        session = self.session
+        session.cut, self._evaluation = False, None
+        if self._stops and not self._many and trainer.state.fn != "fit" and session.live and not sessions.obeyed(session.loop.run):
+            self._evaluation = Evaluation(trainer)
 
     def on_validation_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:  # noqa: PLR0917
         """Counts the classes of the batch."""
@@ -341,9 +359,15 @@ class TrainMonCallback(Based):
                 self._figures = ClassFigures(self._names)  # nothing of it is recorded: half of the counts would be wrong
                 self._confusion = self._many and self._confusion
                 raise
-        if self.session.live:
-            self.session.loop.due()
-            self.session.loop.obey(timeout=PAUSE_CAP if self._many else None)
+        evaluation, session = self._evaluation, self.session
+        if evaluation is not None:
+            evaluation.batches += 1
+        if session.live:
+            session.loop.due()
+            session.loop.obey(timeout=PAUSE_CAP if self._many else None)
+            if evaluation is not None and session.loop.run.should_stop and evaluation.cut():
+                session.cut = True
+                session.loop.run.event("cut", evaluation.name, evaluation.extent())
 
     @guarded
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
@@ -362,12 +386,12 @@ class TrainMonCallback(Based):
         figures, self._figures = self._figures, None
         if figures is not None and self._many:
             figures.reduce(trainer.strategy)
-        if not self.session.live:
+        if not self.session.live or self.session.cut:  # figures of a part would be taken for those of the whole
             return
         fitting = trainer.state.fn == "fit"
         epoch = trainer.current_epoch if fitting else max(0, self._epoch - 1)
         if figures is not None and figures.matrix is not None:
-            self._log_classes(figures, epoch, split)
+            figures.record(self.session.loop, epoch, split)
         values = row(fresh)
         if fitting:
             self._write_row(trainer, fresh, values)
@@ -376,18 +400,6 @@ class TrainMonCallback(Based):
             self._other.update(values)
             if self._logger is None and fresh:
                 self.session.loop.run.log(_as_logged(fresh), max(0, _step(trainer) - 1))
-
-    def _log_classes(self, figures: ClassFigures, epoch: int, split: str) -> None:
-        loop = self.session.loop
-        names = list(figures.names or ()) + [f"class {number}" for number in range(len(figures.names or ()), figures.size)]
-        groups = [loop.groups.get(name) for name in names] if loop.groups else None
-        loop.run.log_confusion(figures.matrix.cpu(), names, epoch=epoch, split=split, groups=groups)
-        areas = dict(zip(names, figures.areas(), strict=False))
-        if any(area is not None for area in areas.values()):
-            # A row that is written stands in place of the one that the matrix gives: so it has to have all of its figures.
-            kept = loop.run.store.results("validation_results", loop.run.id, epoch=epoch, by_epoch=True, dataset_split=split)
-            loop.run.log_validation(epoch, {each["class_name"]: {**_figures(each), "auc_roc": areas[each["class_name"]]} for each in kept
-                                            if each["class_name"] in areas}, split)
 
     # Phases
 
@@ -402,7 +414,8 @@ class TrainMonCallback(Based):
 
     def __getstate__(self) -> dict[str, Any]:
         """Leaves out what Lightning hangs on a callback and what is found again at setup."""
-        return {name: value for name, value in self.__dict__.items() if name not in ("log", "log_dict")} | {"_logger": None, "_figures": None, "_steps": None}
+        return {name: value for name, value in self.__dict__.items() if name not in ("log", "log_dict")} | {"_logger": None, "_figures": None, "_steps": None,
+                                                                                                                   "_evaluation": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """In another process the logger that was made with this callback finds it as here."""
@@ -420,9 +433,3 @@ def _step(trainer: Any) -> int:
 def _as_logged(metrics: Mapping[str, Any]) -> dict[str, Any]:
     """Gives the values under the names that a logger sees: of x, x_step and x_epoch not x."""
     return {name: value for name, value in metrics.items() if f"{name}_step" not in metrics and f"{name}_epoch" not in metrics}
-
-
-def _figures(kept: Mapping[str, Any]) -> dict[str, Any]:
-    """Gives what a row of results says of a class."""
-    names = ("class_group", "images", "instances", "support", "accuracy", "precision", "recall", "f1_score", "sensitivity", "specificity")
-    return {name: kept[name] for name in names if kept.get(name) is not None}

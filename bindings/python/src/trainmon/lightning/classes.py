@@ -10,6 +10,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
 SCORES = ("logits", "probs", "probabilities", "preds", "predictions", "pred", "y_hat")
@@ -108,6 +109,24 @@ class ClassFigures:
             below = others.cumsum(0) - others / 2  # a tie counts half
             found.append(float((own * below).sum()) / pairs if pairs else None)
         return found
+
+    def record(self, loop: Any, epoch: int, split: str) -> None:
+        """Records the matrix and the figures of each class; `loop` is a trainmon.loop.Loop."""
+        names = list(self.names or ()) + [f"class {number}" for number in range(len(self.names or ()), self.size)]
+        groups = [loop.groups.get(name) for name in names] if loop.groups else None
+        loop.run.log_confusion(self.matrix.cpu(), names, epoch=epoch, split=split, groups=groups)
+        areas = dict(zip(names, self.areas(), strict=False))
+        if any(area is not None for area in areas.values()):
+            # A row that is written stands in place of the one that the matrix gives: so it has to have all of its figures.
+            kept = loop.run.store.results("validation_results", loop.run.id, epoch=epoch, by_epoch=True, dataset_split=split)
+            loop.run.log_validation(epoch, {each["class_name"]: {**_figures(each), "auc_roc": areas[each["class_name"]]} for each in kept
+                                            if each["class_name"] in areas}, split)
+
+
+def _figures(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """Gives what a row of results says of a class."""
+    names = ("class_group", "images", "instances", "support", "accuracy", "precision", "recall", "f1_score", "sensitivity", "specificity")
+    return {name: kept[name] for name in names if kept.get(name) is not None}
 
 
 def _two_columns(scores: Any, kind: str) -> Any:

@@ -92,8 +92,8 @@ class TrainMonLogger(Based):
 
     @guarded
     def log_metrics(self, metrics: Any, step: int | None = None) -> None:
-        """Logs numbers by name at a step."""
-        if sessions.rank() != 0:
+        """Logs numbers by name at a step; not those of an evaluation that was cut, which stand for a part of the data."""
+        if sessions.rank() != 0 or self.session.cut:
             return
         run = self.session.loop.run if self.session.live else self.experiment
         if OWN_LOSS in metrics:

@@ -15,6 +15,8 @@ import weakref
 
 from trainmon import current, ranks
 from trainmon import values as conversion
+from trainmon._core import ffi, lib
+from trainmon._native import to_bytes
 from trainmon.disabled import DisabledRun
 from trainmon.errors import TrainmonError
 from trainmon.lightning import facts as facts_of
@@ -23,10 +25,14 @@ from trainmon.store import Store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
+
+MAX_ROW = 1_000  # values of an epoch that one call of the library takes
 
 _waiting: list[Any] = []  # weak references to sessions of callbacks that no training has used yet, oldest first
 _opened: Any = weakref.WeakSet()  # runs that a session has opened, so that another does not take them for the script's
+_obeyed: Any = weakref.WeakSet()  # runs of which a fit has ended at a stop
 
 
 @functools.cache
@@ -49,8 +55,10 @@ class Session:
         """Takes the caller's run and what Loop takes."""
         self.loop = Loop(run, **options)
         self.id: str | None = None
+        self.joined = False  # True where a process that Lightning spawned feeds the run of the script that started it
         self.status: str | None = None
         self.deferred = False  # until the callback has looked into the checkpoint for the run to resume
+        self.cut = False  # whether the evaluation that runs, or ran last, ended early
         self.saved = ""  # the latest checkpoint
         self.trainer: Any = None  # weak reference: of the last fit
 
@@ -72,12 +80,13 @@ class Session:
         if rank() != 0:
             return DisabledRun(facts.get("config"))
         loop.stop_asked = False
-        given = dict(loop._init)
+        given, known, self.joined = dict(loop._init), dict(facts), False
         if self.id is None:
             script = current.peek()
-            joined = _parents_run(given.get("dir"))
-            if joined:
-                facts |= {"id": joined, "rank": 1}
+            theirs = _parents_run(given.get("dir"))
+            if theirs:
+                facts |= {"id": theirs, "rank": 1}
+                self.joined = True
             elif script is not None and not script.finished and script not in _opened and not _is_child():
                 loop.run = script
                 script.config.update(conversion.to_plain(dict(given.get("config") or {})))
@@ -91,10 +100,24 @@ class Session:
             loop._init = loop._init or {"mode": None}
         loop.open(**facts)
         loop._init = given
+        if self.joined and loop.live:  # what a process that joins says of the run is left out there, so it is said now
+            loop.run.config.update(conversion.to_plain(known.get("config") or {}))
+            loop.update(known)
         if loop._owned:
             _opened.add(loop.run)
         self.id = loop.run.id or None
         return loop.run
+
+    def log_epoch(self, epoch: int, values: Mapping[str, float]) -> None:
+        """Records the row of an epoch. That of a joined process goes straight to the store: of what it feeds, the library takes points only."""
+        run = self.loop.run
+        if not self.joined:
+            run.log_epoch(epoch, values)
+            return
+        names = [ffi.new("char[]", to_bytes(name)) for name in values][:MAX_ROW]
+        row = ffi.new("tmon_epoch_value[]", [{"key": name, "value": value} for name, value in zip(names, values.values(), strict=False)])
+        # A function of its own keeps the names alive where the call has to wait for the store.
+        run._write(lambda: lib.tmon_record_log_epoch(run.store.handle, run.id.encode(), epoch, row, len(names)))
 
     def begin_fit(self, trainer: Any, keep: bool) -> None:
         """Forgets the run of an earlier training unless it goes on: another Trainer is another run."""
@@ -145,6 +168,17 @@ def take_waiting(logger_session: Session) -> Session:
 def stop_waiting(session: Session) -> None:
     """Takes a session off the list of those that wait for a logger."""
     _waiting[:] = [entry for entry in _waiting if entry() is not None and entry() is not session]
+
+
+def note_obeyed(loop: Loop) -> None:
+    """Remembers that a fit ended at a stop, where it did: the stop is still to be seen in a run that the script keeps open."""
+    if loop.stop_asked:
+        _obeyed.add(loop.run)
+
+
+def obeyed(run: Any) -> bool:
+    """Tells whether a fit has done what people want of the run."""
+    return run in _obeyed and run.control == "stop"
 
 
 def _is_child() -> bool:
