@@ -25,7 +25,7 @@ def test_bounds():
 
 def test_import_brings_no_framework():
     code, out, err = script.train("""
-        import sys
+        import json, logging, sys  # which bring dataclasses from Python 3.14 on
         before = set(sys.modules)
         import trainmon
         print(*sorted(name.split(".")[0] for name in set(sys.modules) - before))
