@@ -184,7 +184,8 @@ typedef struct tmon_epoch_value {
 } tmon_epoch_value;
 
 /**
- * Records values of an epoch of a session fed without a ring; a second call overwrites the values it names. An interrupted REST session reopens.
+ * Records values of an epoch of a session by its id: of one fed without a ring, or beside the trainer of a live one, from any process. A second call overwrites
+ * the values it names. An interrupted REST session reopens.
  * `count` is 1 to 1,000. TMON_ENOTFOUND, TMON_EINVAL and as tmon_record_create. Since 0.1.
  */
 TMON_API int tmon_record_log_epoch(tmon_store *store, const char *id, int64_t epoch, const tmon_epoch_value *values, size_t count);
