@@ -13,24 +13,6 @@ import pytest
 import trainmon
 
 
-@pytest.fixture(autouse=True)
-def _own_folder(tmp_path, monkeypatch):
-    """Each test has a folder of its own, and a process that looks as if it were alone."""
-    monkeypatch.chdir(tmp_path)
-    for name in list(os.environ):
-        if name.startswith("TRAINMON_"):
-            monkeypatch.delenv(name)
-    yield
-    trainmon.finish()
-    os.environ.pop("TRAINMON_RANK_RUN", None)
-
-
-@pytest.fixture
-def store():
-    """The store of the test, opened anew."""
-    return trainmon.Store("trainmon")
-
-
 @pytest.fixture
 def points(store):
     """Reads a metric as pairs of step and value."""

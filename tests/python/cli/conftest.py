@@ -37,15 +37,11 @@ with trainmon.init(project="live", name="live", epochs=1000, hardware=0) as run:
 
 
 @pytest.fixture(autouse=True)
-def _own_folder(tmp_path, monkeypatch):
-    """Each test has a folder of its own, and an environment that says nothing."""
-    monkeypatch.chdir(tmp_path)
-    for name in list(os.environ):
-        if name.startswith(("TRAINMON_", "MONITORING_", "WS_")) or name in ("NO_COLOR", "COLUMNS", "LINES", "SSH_CONNECTION"):
-            monkeypatch.delenv(name)
+def _bare_terminal(_own_folder, monkeypatch):
+    """Each test has a terminal of which the environment says nothing."""
+    for name in ("NO_COLOR", "COLUMNS", "LINES", "SSH_CONNECTION"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    yield
-    trainmon.finish()
 
 
 class Done:

@@ -58,16 +58,6 @@ def images(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(autouse=True)
-def _own_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for name in list(os.environ):
-        if name.startswith(("TRAINMON_", "MONITORING_", "WS_")):
-            monkeypatch.delenv(name)
-    yield
-    trainmon.finish()
-
-
 @pytest.fixture
 def place(tmp_path, images):
     """The working folder of a test, with configs/ and data/v6.1."""

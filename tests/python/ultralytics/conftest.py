@@ -2,7 +2,6 @@
 # SPDX-FileCopyrightText: libtrainmon contributors
 """What the tests with Ultralytics share. Run this folder in a pytest of its own: `offline` gives its process a torchvision that others must not see."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -13,30 +12,8 @@ import offline  # noqa: E402,F401 (before the framework)
 import pytest  # noqa: E402
 import scenes  # noqa: E402
 
-import trainmon  # noqa: E402
-
 SETTINGS = {"epochs": 2, "imgsz": 64, "batch": 4, "nbs": 4, "device": "cpu", "workers": 0, "amp": False, "plots": False, "pretrained": False,
             "optimizer": "AdamW", "close_mosaic": 0, "exist_ok": True, "verbose": False}
-
-
-@pytest.fixture(autouse=True)
-def _own_folder(tmp_path, monkeypatch):
-    """Each test has a folder of its own, and a process that looks as if it were alone."""
-    monkeypatch.chdir(tmp_path)
-    for name in list(os.environ):
-        if name.startswith("TRAINMON_"):
-            monkeypatch.delenv(name)
-    yield
-    for name in list(os.environ):
-        if name.startswith("TRAINMON_"):
-            del os.environ[name]
-    trainmon.finish()
-
-
-@pytest.fixture
-def store():
-    """The store of the test, opened anew."""
-    return trainmon.Store("trainmon")
 
 
 @pytest.fixture(scope="session")
