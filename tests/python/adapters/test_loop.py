@@ -24,6 +24,11 @@ class Far(torch.Tensor):
         """Where it says it is."""
         return torch.device("cuda")
 
+    @property
+    def is_cpu(self):
+        """As `device` says."""
+        return False
+
 
 def far(value, **options):
     """Gives one."""
