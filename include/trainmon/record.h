@@ -47,7 +47,7 @@ typedef struct tmon_record {
   int64_t updated_at;
   tmon_status status;
   tmon_control control; /**< what was asked for */
-  bool paused;          /**< the trainer waits, or was asked to and has not answered otherwise */
+  bool paused;          /**< the trainer waits; of a session without a ring: it was asked to */
   bool live;            /**< its process lives, which the lock on its ring shows, and its ring can be read from here */
   bool unreachable;     /**< running, but its ring lies on another host or in another container: only `heartbeat_at` tells of it */
   bool rest;            /**< fed over REST: no ring */

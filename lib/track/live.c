@@ -50,7 +50,8 @@ tmon_control tmon_session_wait_while_paused(tmon_session *session, uint32_t time
     if (timeout_ms > 0 && tmon_clock_monotonic_us() - begun >= (int64_t)timeout_ms * 1000) break;
     tmon_clock_sleep_us(PAUSE_LOOK_US);
   }
-  set_waiting(session, false);
+  /* Who gives up after a while comes back as a rule: readers see one pause, not many. */
+  if (control != TMON_CONTROL_PAUSE) set_waiting(session, false);
   return control;
 }
 

@@ -84,7 +84,7 @@ static void read_ring(rings *all, tmon_record *record, const tmon_ring *ring, in
   if (all->known || !speaks) return;
   all->known = true;
   record->control = tmon_ring_control(ring);
-  record->paused = tmon_ring_waiting(ring) || record->control == TMON_CONTROL_PAUSE;
+  record->paused = record->control == TMON_CONTROL_PAUSE && tmon_ring_waiting(ring); /* a loop that doesn't obey goes on */
   (void)tmon_ring_progress(&record->progress, ring);
   if (!tmon_ring_final(ring, &status, &time)) return;
   all->final = true;

@@ -79,7 +79,6 @@ test("commands and words follow what was asked and what the trainer does", () =>
   assert.equal(statusWord(session({})), "running");
   assert.equal(statusWord(session({ control: "pause" })), "pausing");
   assert.equal(statusWord(session({ control: "pause", paused: true })), "paused");
-  assert.equal(statusWord(session({ control: "run", paused: true })), "resuming");
   assert.equal(statusWord(session({ control: "stop" })), "stopping");
   assert.equal(statusWord(session({ status: "cancelled", control: "stop" })), "cancelled");
 });

@@ -60,8 +60,10 @@ def _nothing(store: Any, options: Any) -> str:
 
 
 def shown_status(record: Any) -> str:
-    """Gives the status of a run as tables show it: a waiting one is paused."""
-    return "paused" if record.status == "running" and record.paused else str(record.status)
+    """Gives the status of a run as tables show it: a waiting one is paused, one that has not obeyed yet is pausing or stopping."""
+    if record.status != "running" or record.control == "run":
+        return str(record.status)
+    return "stopping" if record.control == "stop" else "paused" if record.paused else "pausing"
 
 
 def progress_of(record: Any) -> str:

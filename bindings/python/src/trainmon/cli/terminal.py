@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
 STATUS_COLORS = {"running": "blue", "completed": "green", "failed": "red", "cancelled": "yellow", "interrupted": "yellow", "pending": "dim", "paused": "yellow",
-                 "ok": "green", "warn": "yellow", "warning": "yellow", "fail": "red", "critical": "red"}
+                 "pausing": "yellow", "stopping": "yellow", "ok": "green", "warn": "yellow", "warning": "yellow", "fail": "red",
+                 "critical": "red"}
 BLOCKS = "▁▂▃▄▅▆▇█"
 LEAST_WIDTH = 8  # of a column that gives way
 

@@ -12,8 +12,7 @@ export const nameOf = (session: Session): string => session.session_name || sess
 export function statusWord(session: Session): string {
   if (!isActive(session)) return session.status;
   if (session.control === "stop") return "stopping";
-  if (session.paused) return session.control === "run" ? "resuming" : "paused";
-  if (session.control === "pause") return "pausing";
+  if (session.control === "pause") return session.paused ? "paused" : "pausing";
   return session.status;
 }
 

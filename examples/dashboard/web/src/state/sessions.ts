@@ -85,7 +85,7 @@ async function settle(id: string, tries: number): Promise<void> {
   for (let i = 0; i < tries; i++) {
     await new Promise((done) => setTimeout(done, 1000));
     const session = sessions.peek().get(id);
-    if (!session || !["pausing", "resuming", "stopping"].includes(statusWord(session))) return;
+    if (!session || !["pausing", "stopping"].includes(statusWord(session))) return;
     await getSession(id).then((detail) => putSessions([detail.session]), () => undefined);
   }
 }
