@@ -33,7 +33,7 @@ def run_bound(*words):
     return done.returncode, done.stdout, done.stderr
 
 
-CAUSES = [("afile", "afile is a file"), ("afile/below", "afile is a file"), ("trainmon/trainmon.db", "is the database of a store"),
+CAUSES = [("afile", "it is a file"), ("afile/below", "afile is a file"), ("trainmon/trainmon.db", "is the database of a store"),
           ("dangling", "a link to nowhere"), ("closed", "this user may not enter"), ("closed/below", "this user may not enter")]
 
 

@@ -103,9 +103,33 @@ def test_leaderboard_ranks(cli, two_runs):
     higher = cli("leaderboard", "--metric", "val_loss", "--direction", "higher", "--any-status").out.splitlines()
     assert [line.split()[5] for line in higher[2:]] == ["narrow", "wide", "cut"]
     empty = cli("leaderboard")
-    assert empty.code == 0 and "--metric" in empty.out
+    assert empty.code == 0 and "--metric" in empty.out and "They have: train/acc, train/loss" in empty.out and "val_loss" in empty.out
+    assert "train/loss (total_loss), best value" in cli("leaderboard", "--metric", "train/loss").out
     bad = cli("leaderboard", "--metric", "x\ty", "--json")
     assert bad.code == 1 and "error" in json.loads(bad.err)
+
+
+def test_leaderboard_without_a_metric_takes_what_runs_declare(cli):
+    for name, losses in (("near", [0.5]), ("best", [0.25])):
+        record_run(name, losses, best_metric="val_loss:min")
+    record_run("other", [0.125], best_metric="val_acc:max")
+    record_run("plain", [0.75])
+    shown = cli("leaderboard")
+    assert shown.code == 0 and shown.out.startswith("val_loss, best value, lower is better (no --metric: 2 of 4 runs declare it as their best")
+    assert [line.split()[5] for line in shown.out.splitlines()[2:]] == ["other", "best", "near", "plain"]
+    assert cli("leaderboard", "--json").json["metric"] == "val_loss"
+    assert [row["value"] for row in cli("leaderboard", "--direction", "higher", "--json").json["leaderboard"]] == [0.75, 0.5, 0.25, 0.125]
+
+
+def test_leaderboard_of_a_metric_that_no_run_has(cli, two_runs):
+    done = cli("leaderboard", "--metric", "val_los", "--json")
+    assert done.code == 1 and "no run has a metric 'val_los'" in json.loads(done.err)["error"]
+    assert "did you mean val_loss" in json.loads(done.err)["hint"] and "train/acc" in json.loads(done.err)["hint"]
+    run = trainmon.init(name="cut", hardware=0)
+    run.log({"rare": 1.0}, 0)
+    run.finish(status="cancelled")
+    rare = cli("leaderboard", "--metric", "rare")  # there is one, only not among the completed ones
+    assert rare.code == 0 and "--any-status" in rare.out and "cut" in cli("leaderboard", "--metric", "rare", "--any-status").out
 
 
 def test_an_unknown_run_gets_near_matches(cli, two_runs):

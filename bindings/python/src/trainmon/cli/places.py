@@ -27,21 +27,21 @@ class Trouble:
 def trouble_of(folder: str) -> Trouble | None:
     """Says why a store can't be opened in a folder; None where its database lies there."""
     path = os.path.abspath(folder)
+    elsewhere = "name another folder with --store DIR"
     try:
-        if not os.path.isdir(path) and os.stat(path):
-            if os.path.basename(path) == DATABASE:
-                return Trouble(f"{path} is the database of a store", f"name its folder: --store {os.path.dirname(path)}")
-            return Trouble(f"{path} is a file, and a store is a folder", "name the folder with --store DIR")
         os.stat(os.path.join(path, DATABASE))
     except FileNotFoundError:
         return _absent(path)
     except NotADirectoryError:
-        return Trouble(f"no store at {path}: {_first(path, os.path.isfile)} is a file", "name another folder with --store DIR")
+        file = _first(path, os.path.isfile)
+        if os.path.basename(file) == DATABASE:
+            return Trouble(f"{file} is the database of a store", f"name its folder: --store {os.path.dirname(file)}")
+        return Trouble(f"no store at {path}: {'it' if file == path else file} is a file, and a store is a folder", elsewhere)
     except PermissionError:
         closed = _first(path, lambda place: os.path.isdir(place) and not os.access(place, os.X_OK))
         return Trouble(f"{path} can't be looked into: this user may not enter {closed}", f"look at its owner and mode: ls -ld {closed}")
     except OSError as error:
-        return Trouble(f"{path} can't be looked into: {error.strerror}", "name another folder with --store DIR")
+        return Trouble(f"{path} can't be looked into: {error.strerror}", elsewhere)
     return None
 
 
