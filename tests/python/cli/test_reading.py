@@ -92,8 +92,24 @@ def test_compare_names_what_differs(cli, two_runs):
     answer = cli("compare", *two_runs, "--metrics", "train/loss", "--json").json
     assert [metric["name"] for metric in answer["metrics"]] == ["total_loss"]  # the column that the name fills
     assert [one["final"] for one in answer["metrics"][0]["sessions"]] == [0.25, 0.125]
+    assert re.search(r"train/loss +best +0\.25 .*\n +last", shown.out) and "total_loss" not in shown.out  # the name that all logged it under
+    assert "train_loss" in cli("compare", "narrow", "wide", "--metrics", "train_loss").out
     assert cli("compare", "narrow").code == 2
     assert cli("compare", "narrow", "narrow").code == 1
+
+
+def test_compare_of_metrics_that_no_run_has(cli, two_runs):
+    done = cli("compare", "narrow", "wide", "--metrics", "val_loss", "val_acuracy", "--json")
+    assert (done.code, done.out) == (1, "") and "none of the runs has a metric 'val_acuracy'" in json.loads(done.err)["error"]
+    assert "did you mean val_accuracy" in json.loads(done.err)["hint"]
+    for name in ("left", "right"):
+        with trainmon.init(name=name, hardware=0) as run:
+            run.log({name: 1.0}, 0)
+    assert re.search(r"left +best +1 +-\n(.*\n)+ +right +best +- +1\n", cli("compare", "left", "right").out)
+    assert "right  best" not in cli("compare", "left", "right", "--metrics", "left").out
+    for name in ("bare", "empty"):
+        trainmon.init(name=name, hardware=0).finish()
+    assert "None of the runs has a metric" in cli("compare", "bare", "empty").out
 
 
 def test_leaderboard_ranks(cli, two_runs):
@@ -148,7 +164,8 @@ def test_the_command_line_is_checked(cli):
     assert cli().code == 2
     assert cli("--help").code == 0
     assert "did you mean runs" in cli("rnus").err
-    for words in (("runs", "--limit", "0"), ("runs", "--status", "great"), ("show",), ("runs", "--unknown"), ("tail", "x", "-n", "-1"), ("rnus",)):
+    for words in (("runs", "--limit", "0"), ("runs", "--status", "great"), ("show",), ("runs", "--unknown"), ("tail", "x", "-n", "-1"), ("rnus",),
+                  ("stop", "x", "--wait", "-1"), ("stop", "x", "--wait", "nan")):
         assert cli(*words).code == 2, words
         assert "error" in json.loads(cli(*words, "--json").err), words
     assert cli("--version").out.strip() == f"trainmon {trainmon.__version__}"
