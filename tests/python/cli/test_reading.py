@@ -82,6 +82,25 @@ def test_show_has_all(cli, two_runs):
     assert [row["class_name"] for row in facts["classes"]] == ["RAO"]
 
 
+def test_show_of_a_run_that_never_says_how_far_it_is(cli):
+    with trainmon.init(name="plain", hardware=0) as run:
+        run.log({"a": 1.0}, 0)
+        run.flush()
+        shown = cli("show", "plain").out
+        assert "running" in shown and "0 %" not in shown and "░" not in shown
+        run.progress(epoch=0, epochs=4)
+        run.flush()
+        assert "0 %  epoch 0/4" in cli("show", "plain").out
+
+
+def test_what_is_to_be_copied_is_not_cut(at_terminal, cli):
+    id = record_run("one", [0.5], folder="a store")
+    command = f"trainmon export {id[:8]} -o {id[:8]}.csv --store 'a store'"
+    assert f"\n{command}\n" in at_terminal("show", "one", "--store", "a store", columns=40)[1].replace("\r", "")
+    assert subprocess.run(["sh", "-c", command.replace("trainmon", f"{sys.executable} -m trainmon", 1)], capture_output=True, check=False).returncode == 0
+    assert f"take along  {command}" in cli("show", "one", "--store", "a store").out
+
+
 def test_compare_names_what_differs(cli, two_runs):
     shown = cli("compare", "narrow", "wide")
     assert shown.code == 0
