@@ -48,6 +48,7 @@ def run(command: str, words: list[str]) -> int:
     _show_settings(style, names, answer, options)
     if not options.metrics:
         shared = set.intersection(*(set(store.metrics(id)) for id in ids)) - {metric["name"] for metric in answer["metrics"]}
+        shared = {name for name in shared if not name.startswith("system/")}  # those fill no column
         columns = {name: _column(store, ids, name) for name in sorted(shared)[:MOST_LOOKUPS]}
     if not answer["metrics"]:
         print(f"\n{style.bold('Metrics')}\n  None of the runs has a metric.")
