@@ -57,6 +57,17 @@ def test_a_sound_store_on_a_sound_machine(doctor, cli, free_port):
     assert text.code == 0 and "starts and answers" in text.out and "\033" not in text.out
 
 
+@pytest.mark.parametrize("columns", [40, 80])
+def test_lines_are_broken_between_words(at_terminal, free_port, columns):
+    record_run("one", [0.5])
+    _, said = at_terminal("doctor", "--port", free_port, "--no-color", columns=columns)
+    lines = said.splitlines()
+    assert "starts and answers" in said and "WebSocket" in said
+    for line in lines:
+        assert len(line) <= columns or max(map(len, line.split())) > columns - 26, line  # a long path stays whole
+        assert line == line.rstrip()
+
+
 def test_no_store_yet(doctor, tmp_path):
     code, checks = doctor()
     assert code == 0 and checks["store"]["status"] == "warn" and not (tmp_path / "trainmon").exists()

@@ -78,7 +78,7 @@ def test_tail_as_json_lines(trainer, cli):
     _out, err = tail.communicate(timeout=30)
     assert {point["name"] for point in points} == {"train/loss", "train/acc"}
     assert points[0]["time"].endswith("Z") and points[0]["value"] is not None
-    assert tail.returncode == 0 and "Traceback" not in err
+    assert tail.returncode == 130 and "Traceback" not in err
 
 
 def test_tail_of_an_ended_run_shows_its_last_points(cli):
@@ -88,10 +88,26 @@ def test_tail_of_an_ended_run_shows_its_last_points(cli):
     assert "done is completed" in done.err
 
 
+def test_tail_of_a_metric_that_the_run_does_not_have(cli, trainer):
+    record_run("done", [0.5])
+    for name, near in (("nosuch*", None), ("train/los", "train/loss"), ("val/loss", None)):  # the last is of the epochs only
+        done = cli("tail", "done", name)
+        assert (done.code, done.out) == (1, "") and f"done has no metric {name!r}" in done.err and "there is: train/" in done.err
+        assert not near or f"did you mean {near}" in done.err
+    some = cli("tail", "done", "nosuch", "train/loss", "--lines", "2")
+    assert (some.code, len(some.out.splitlines())) == (0, 2) and "has no metric 'nosuch'" in some.err
+    _process, id = trainer()
+    tail = subprocess.Popen([*PROGRAM, "tail", id, "nosuch*"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert "live has no metric 'nosuch*' yet" in tail.stderr.readline() and "train/loss" in tail.stderr.readline()
+    tail.send_signal(signal.SIGINT)
+    tail.communicate(timeout=30)
+    assert tail.returncode == 130
+
+
 def test_tail_on_a_terminal_draws_in_place(trainer, at_terminal):
     _process, id = trainer()
     code, said = at_terminal("tail", id, columns=70, until=lambda text: len(re.findall(r"\033\[\d+A", text)) > 4)
-    assert code == 0 and "Traceback" not in said
+    assert code == 130 and "Traceback" not in said
     assert said.count("\033[?25l") == said.count("\033[?25h") == 1
     last = said.split("\033[J")[-1]
     assert "train/loss" in last and "train/acc" in last and "running" in last and re.search("[▁▂▃▄▅▆▇█]{10}", last)

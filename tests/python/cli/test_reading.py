@@ -82,6 +82,25 @@ def test_show_has_all(cli, two_runs):
     assert [row["class_name"] for row in facts["classes"]] == ["RAO"]
 
 
+def test_show_of_a_run_that_never_says_how_far_it_is(cli):
+    with trainmon.init(name="plain", hardware=0) as run:
+        run.log({"a": 1.0}, 0)
+        run.flush()
+        shown = cli("show", "plain").out
+        assert "running" in shown and "0 %" not in shown and "░" not in shown
+        run.progress(epoch=0, epochs=4)
+        run.flush()
+        assert "0 %  epoch 0/4" in cli("show", "plain").out
+
+
+def test_what_is_to_be_copied_is_not_cut(at_terminal, cli):
+    id = record_run("one", [0.5], folder="a store")
+    command = f"trainmon export {id[:8]} -o {id[:8]}.csv --store 'a store'"
+    assert f"\n{command}\n" in at_terminal("show", "one", "--store", "a store", columns=40)[1].replace("\r", "")
+    assert subprocess.run(["sh", "-c", command.replace("trainmon", f"{sys.executable} -m trainmon", 1)], capture_output=True, check=False).returncode == 0
+    assert f"take along  {command}" in cli("show", "one", "--store", "a store").out
+
+
 def test_compare_names_what_differs(cli, two_runs):
     shown = cli("compare", "narrow", "wide")
     assert shown.code == 0
@@ -92,8 +111,24 @@ def test_compare_names_what_differs(cli, two_runs):
     answer = cli("compare", *two_runs, "--metrics", "train/loss", "--json").json
     assert [metric["name"] for metric in answer["metrics"]] == ["total_loss"]  # the column that the name fills
     assert [one["final"] for one in answer["metrics"][0]["sessions"]] == [0.25, 0.125]
+    assert re.search(r"train/loss +best +0\.25 .*\n +last", shown.out) and "total_loss" not in shown.out  # the name that all logged it under
+    assert "train_loss" in cli("compare", "narrow", "wide", "--metrics", "train_loss").out
     assert cli("compare", "narrow").code == 2
     assert cli("compare", "narrow", "narrow").code == 1
+
+
+def test_compare_of_metrics_that_no_run_has(cli, two_runs):
+    done = cli("compare", "narrow", "wide", "--metrics", "val_loss", "val_acuracy", "--json")
+    assert (done.code, done.out) == (1, "") and "none of the runs has a metric 'val_acuracy'" in json.loads(done.err)["error"]
+    assert "did you mean val_accuracy" in json.loads(done.err)["hint"]
+    for name in ("left", "right"):
+        with trainmon.init(name=name, hardware=0) as run:
+            run.log({name: 1.0}, 0)
+    assert re.search(r"left +best +1 +-\n(.*\n)+ +right +best +- +1\n", cli("compare", "left", "right").out)
+    assert "right  best" not in cli("compare", "left", "right", "--metrics", "left").out
+    for name in ("bare", "empty"):
+        trainmon.init(name=name, hardware=0).finish()
+    assert "None of the runs has a metric" in cli("compare", "bare", "empty").out
 
 
 def test_leaderboard_ranks(cli, two_runs):
@@ -103,9 +138,33 @@ def test_leaderboard_ranks(cli, two_runs):
     higher = cli("leaderboard", "--metric", "val_loss", "--direction", "higher", "--any-status").out.splitlines()
     assert [line.split()[5] for line in higher[2:]] == ["narrow", "wide", "cut"]
     empty = cli("leaderboard")
-    assert empty.code == 0 and "--metric" in empty.out
+    assert empty.code == 0 and "--metric" in empty.out and "They have: train/acc, train/loss" in empty.out and "val_loss" in empty.out
+    assert "train/loss (total_loss), best value" in cli("leaderboard", "--metric", "train/loss").out
     bad = cli("leaderboard", "--metric", "x\ty", "--json")
     assert bad.code == 1 and "error" in json.loads(bad.err)
+
+
+def test_leaderboard_without_a_metric_takes_what_runs_declare(cli):
+    for name, losses in (("near", [0.5]), ("best", [0.25])):
+        record_run(name, losses, best_metric="val_loss:min")
+    record_run("other", [0.125], best_metric="val_acc:max")
+    record_run("plain", [0.75])
+    shown = cli("leaderboard")
+    assert shown.code == 0 and shown.out.startswith("val_loss, best value, lower is better (no --metric: 2 of 4 runs declare it as their best")
+    assert [line.split()[5] for line in shown.out.splitlines()[2:]] == ["other", "best", "near", "plain"]
+    assert cli("leaderboard", "--json").json["metric"] == "val_loss"
+    assert [row["value"] for row in cli("leaderboard", "--direction", "higher", "--json").json["leaderboard"]] == [0.75, 0.5, 0.25, 0.125]
+
+
+def test_leaderboard_of_a_metric_that_no_run_has(cli, two_runs):
+    done = cli("leaderboard", "--metric", "val_los", "--json")
+    assert done.code == 1 and "no run has a metric 'val_los'" in json.loads(done.err)["error"]
+    assert "did you mean val_loss" in json.loads(done.err)["hint"] and "train/acc" in json.loads(done.err)["hint"]
+    run = trainmon.init(name="cut", hardware=0)
+    run.log({"rare": 1.0}, 0)
+    run.finish(status="cancelled")
+    rare = cli("leaderboard", "--metric", "rare")  # there is one, only not among the completed ones
+    assert rare.code == 0 and "--any-status" in rare.out and "cut" in cli("leaderboard", "--metric", "rare", "--any-status").out
 
 
 def test_an_unknown_run_gets_near_matches(cli, two_runs):
@@ -124,7 +183,8 @@ def test_the_command_line_is_checked(cli):
     assert cli().code == 2
     assert cli("--help").code == 0
     assert "did you mean runs" in cli("rnus").err
-    for words in (("runs", "--limit", "0"), ("runs", "--status", "great"), ("show",), ("runs", "--unknown"), ("tail", "x", "-n", "-1"), ("rnus",)):
+    for words in (("runs", "--limit", "0"), ("runs", "--status", "great"), ("show",), ("runs", "--unknown"), ("tail", "x", "-n", "-1"), ("rnus",),
+                  ("stop", "x", "--wait", "-1"), ("stop", "x", "--wait", "nan")):
         assert cli(*words).code == 2, words
         assert "error" in json.loads(cli(*words, "--json").err), words
     assert cli("--version").out.strip() == f"trainmon {trainmon.__version__}"

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 
 from trainmon.errors import AccessError, BusyError, NotFoundError, TrainmonError
@@ -67,9 +66,12 @@ def open_store(options: Any, *, create: bool = False) -> Store:
     folder = options.store or default_folder()
     try:
         return Store(folder, must_exist=not create)
-    except NotFoundError:
-        raise CommandError(f"no store at {os.path.abspath(folder)}", "a training makes it with trainmon.init(); or name another one with --store DIR") from None
     except TrainmonError as error:
+        from trainmon.cli.places import trouble_of  # only for a message
+
+        trouble = trouble_of(folder)
+        if trouble is not None and not (create and trouble.absent):
+            raise CommandError(trouble.message, trouble.hint) from None
         raise CommandError(f"{folder}: {error}", f"trainmon doctor --store {folder} tells more") from error
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 
 from trainmon.cli import common, terminal
+from trainmon.cli.metrics import names_of, no_metric
 from trainmon.cli.terminal import Style
 
 TYPE_CHECKING = False
@@ -15,13 +16,14 @@ if TYPE_CHECKING:
 
 EXAMPLES = ("trainmon compare baseline wider", "trainmon compare 3f2a 77b1 9c0d --metrics val_loss val_accuracy", "trainmon compare baseline wider --all")
 MOST = 32
+MOST_LOOKUPS = 32  # names of which is asked what column they fill
 
 
 def run(command: str, words: list[str]) -> int:
     """Runs the command."""
     parser = common.Parser(command, "Compares 2 to 32 runs: the settings that differ, and each metric's best and last value.", EXAMPLES)
     parser.add_argument("runs", nargs="+", metavar="RUN", help="id, the start of one, or name")
-    parser.add_argument("--metrics", nargs="+", default=[], metavar="NAME", help="these metrics (default: those that all runs have)")
+    parser.add_argument("--metrics", nargs="+", default=[], metavar="NAME", help="these metrics (default: all)")
     parser.add_argument("--all", action="store_true", help="settings that are the same too")
     options = parser.parse(words)
     if not 2 <= len(options.runs) <= MOST:
@@ -30,7 +32,12 @@ def run(command: str, words: list[str]) -> int:
     records = [common.find_run(store, text) for text in options.runs]
     if len({record.id for record in records}) < len(records):
         raise common.CommandError("the same run is named twice")
-    answer = store.compare([record.id for record in records], options.metrics, width=200 if options.json else 2)
+    ids = [record.id for record in records]
+    answer = store.compare(ids, options.metrics, width=200 if options.json else 2)
+    columns = {name: _column(store, ids, name) for name in options.metrics}
+    for name in options.metrics:
+        if columns[name] is None:
+            raise no_metric(name, names_of(store, ids), "none of the runs has a")
     if options.json:
         common.print_json(answer)
         return 0
@@ -39,8 +46,21 @@ def run(command: str, words: list[str]) -> int:
     if len(set(names)) < len(names):
         names = [f"{record.name} {record.id[:common.ID_START]}" for record in records]
     _show_settings(style, names, answer, options)
-    _show_metrics(style, names, answer)
+    if not options.metrics:
+        shared = set.intersection(*(set(store.metrics(id)) for id in ids)) - {metric["name"] for metric in answer["metrics"]}
+        shared = {name for name in shared if not name.startswith("system/")}  # those fill no column
+        columns = {name: _column(store, ids, name) for name in sorted(shared)[:MOST_LOOKUPS]}
+    if not answer["metrics"]:
+        print(f"\n{style.bold('Metrics')}\n  None of the runs has a metric.")
+        return 0
+    _show_metrics(style, names, answer, {column: name for name, column in columns.items()})
     return 0
+
+
+def _column(store: Any, ids: list[str], name: str) -> Any:
+    """Gives the name under which a metric is compared: itself, or the column of the epochs that it fills. None: no run has it."""
+    found = store.compare(ids, [name], width=2)["metrics"]
+    return found[0]["name"] if found else None
 
 
 def _text(value: Any, absent: bool) -> str:
@@ -65,7 +85,8 @@ def _show_settings(style: Style, names: list[str], answer: dict[str, Any], optio
         print(style.dim(f"  {len(same)} are the same; --all shows them"))
 
 
-def _show_metrics(style: Style, names: list[str], answer: dict[str, Any]) -> None:
+def _show_metrics(style: Style, names: list[str], answer: dict[str, Any], logged: dict[str, str]) -> None:
+    """Shows a metric by the name that it was logged under, where that is known and the same in all runs."""
     print(f"\n{style.bold('Metrics')}")
     rows = []
     for metric in answer["metrics"]:
@@ -74,10 +95,7 @@ def _show_metrics(style: Style, names: list[str], answer: dict[str, Any]) -> Non
             finite = [value for value in values if isinstance(value, (int, float))]
             top = (min if metric["order"] == "lower" else max)(finite) if len(set(finite)) > 1 else None
             shown = [("* " if top is not None and value == top else "") + terminal.number(value) for value in values]
-            rows.append((metric["name"] if word == "best" else "", "best" if word == "best" else "last", *shown))
-    if not rows:
-        print("  The runs share no metric; --metrics NAME names some.")
-        return
+            rows.append((logged.get(metric["name"], metric["name"]) if word == "best" else "", "best" if word == "best" else "last", *shown))
     print(terminal.table(style, ("METRIC", "", *names), rows, right=names, give=("METRIC", *names), indent="  "))
     if any(str(cell).startswith("* ") for row in rows for cell in row[2:]):
         print(style.dim("  * the best one"))

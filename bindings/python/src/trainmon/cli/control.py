@@ -25,6 +25,8 @@ def run(command: str, words: list[str]) -> int:
     parser.add_argument("runs", nargs="+", metavar="RUN", help="id, the start of one, or name")
     parser.add_argument("--wait", type=float, default=0, metavar="SECONDS", help="wait until the run has obeyed; exit code 1 when it does not in time")
     options = parser.parse(words)
+    if not options.wait >= 0:  # so that nan is refused too
+        parser.error(f"--wait is 0 or more seconds, found {options.wait:g}")
     store = common.open_store(options)
     records = [common.find_run(store, text) for text in options.runs]
     for record in records:

@@ -19,6 +19,8 @@ EXAMPLES = ("trainmon doctor", "trainmon doctor --store runs --port 9000", "trai
 # Never by name alone: the package index does not have it, or has another one.
 REINSTALL = "in the repository of libtrainmon: pip install --force-reinstall ./bindings/python"
 
+WIDE = 72  # columns from which what was found stands beside its name, else below it
+
 
 class Check:
     """One line: `status` "ok", "warn" or "fail", what it is about, what was found, and what to do unless it is ok."""
@@ -69,7 +71,17 @@ def all_checks(options: Any) -> Iterator[Check]:
 
 
 def _print(style: Style, check: Check) -> None:
-    print(f"{style.status(check.status)}{' ' * (4 - len(check.status))}  {check.name:16}  {terminal.clean(check.found)}", flush=True)
-    if check.status != "ok" and check.advice:
-        for line in check.advice.split("\n"):
-            print(f"{'':24}{style.bold('→')} {terminal.clean(line)}")
+    indent = 24 if terminal.width() >= WIDE else 6
+    lines = terminal.wrap(terminal.clean(check.found), terminal.width() - indent)
+    head = f"{style.status(check.status)}{' ' * (4 - len(check.status))}  {check.name:16}"
+    if indent < 24:
+        print(head.rstrip())
+    else:
+        print(f"{head}  {lines.pop(0)}", flush=True)
+    for line in lines:
+        print(f"{'':{indent}}{line}", flush=True)
+    for advice in check.advice.split("\n") if check.status != "ok" and check.advice else ():
+        mark = style.bold("→")
+        for line in terminal.wrap(terminal.clean(advice), terminal.width() - indent - 2):
+            print(f"{'':{indent}}{mark} {line}")
+            mark = " "

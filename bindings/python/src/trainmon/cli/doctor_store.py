@@ -12,6 +12,7 @@ import struct
 import time
 
 from trainmon.cli.doctor import Check
+from trainmon.cli.places import Trouble, trouble_of
 from trainmon.cli.terminal import ago, size_of
 from trainmon.errors import TrainmonError
 from trainmon.store import Store, default_folder, to_time
@@ -77,8 +78,9 @@ def _file_system(path: str) -> str:
 def store(options: Any) -> Iterator[Check]:
     """Opens it, as a training would, and reads its database."""
     folder = folder_of(options)
-    if not os.path.exists(os.path.join(folder, "trainmon.db")):
-        yield _not_there(folder)
+    trouble = trouble_of(folder)
+    if trouble is not None:
+        yield _not_there(folder, trouble)
         return
     yield from _integrity(folder, options.full)
     try:
@@ -90,14 +92,15 @@ def store(options: Any) -> Iterator[Check]:
         yield from _opened(opened)
 
 
-def _not_there(folder: str) -> Check:
-    parent = os.path.dirname(folder)
-    while not os.path.isdir(parent) and os.path.dirname(parent) != parent:
-        parent = os.path.dirname(parent)
-    if not os.access(parent, os.W_OK):
-        return Check("store", "fail", f"there is none at {folder}, and this user can't make one",
-                     f"look at the mode of {parent}, or name another folder with --store")
-    return Check("store", "warn", f"there is none at {folder} yet", "a training makes it with trainmon.init(); is this the folder that it was started in?")
+def _not_there(folder: str, trouble: Trouble) -> Check:
+    if not trouble.absent:
+        return Check("store", "fail", trouble.message, trouble.hint)
+    place = folder
+    while not os.path.isdir(place) and os.path.dirname(place) != place:
+        place = os.path.dirname(place)
+    if not os.access(place, os.W_OK):
+        return Check("store", "fail", f"{trouble.message}, and this user can't make one", f"look at the mode of {place}, or name another folder with --store")
+    return Check("store", "warn", f"{trouble.message} yet", f"{trouble.hint}\nis this the folder that the training was started in?")
 
 
 def _opened(opened: Store) -> Iterator[Check]:

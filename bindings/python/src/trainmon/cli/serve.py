@@ -9,7 +9,8 @@ import os
 import subprocess
 import sys
 
-from trainmon.cli import common, ports
+from trainmon.cli import common, ports, terminal
+from trainmon.cli.places import MAKES, trouble_of
 from trainmon.store import default_folder
 
 TYPE_CHECKING = False
@@ -29,13 +30,16 @@ def run(command: str, words: list[str]) -> int:
     """Runs the command."""
     parser = common.Parser(command, TEXT, EXAMPLES, usage="trainmon serve [STORE] [--port N] [--open] [...]")
     parser.add_argument("--open", action="store_true", help="open the address in the browser")
-    parser.add_argument("folder", nargs="?", metavar="STORE", help="folder of the store, made when it is not there")
+    parser.add_argument("folder", nargs="?", metavar="STORE", help="folder of the store: one that is there, or an empty folder")
     own, passed, folder = split(words)
     options = parser.parse(own + ([folder] if folder else []))
     host, wanted = _addresses(passed)
+    named = options.folder or options.store
+    store = named or (None if os.environ.get("MONITORING_DB_PATH") and not os.environ.get("TRAINMON_DIR") else default_folder())
+    if store:
+        _check_store(store, named=bool(named))
     for port in wanted:
         _check_port(host, port)
-    store = options.folder or options.store or (None if os.environ.get("MONITORING_DB_PATH") and not os.environ.get("TRAINMON_DIR") else default_folder())
     arguments = [*([store] if store else []), *passed]
     if os.environ.get("SSH_CONNECTION") and host in ("127.0.0.1", "localhost") and wanted and wanted[0]:
         print(f"From your own machine: ssh -L {wanted[0]}:127.0.0.1:{wanted[0]} {os.uname().nodename}, then the address below", file=sys.stderr)
@@ -76,6 +80,22 @@ def _addresses(passed: list[str]) -> tuple[str, list[int]]:
     host = values["--host"][-1] if values["--host"] else os.environ.get("MONITORING_HOST") or "127.0.0.1"
     texts = values["--port"] or [os.environ.get("MONITORING_PORT") or "8000"]
     return host, [int(text) for text in texts if text.isdigit() and int(text) < 65536]
+
+
+def _check_store(store: str, *, named: bool) -> None:
+    """Lets the server make the default store, which may be served before the first training; one that is named and not there may be a slip."""
+    trouble, path = trouble_of(store), os.path.abspath(store)
+    if trouble is None:
+        return
+    empty = os.path.isdir(path) and trouble.absent and not os.listdir(path)
+    if trouble.absent and (empty or not named):
+        print(f"trainmon: there is no store at {terminal.clean(path)} yet: it is made now, and the page shows trainings once they begin there", file=sys.stderr)
+        return
+    hint = trouble.hint
+    if hint == MAKES:
+        hint = f"a training makes it with trainmon.init(dir={store!r}); to serve it before that, make an empty folder: mkdir -p {store}"
+        hint = "a training makes it with trainmon.init(); name the folder of a store, or an empty one" if os.path.isdir(path) else hint
+    raise common.CommandError(trouble.message, hint)
 
 
 def _check_port(host: str, port: int) -> None:

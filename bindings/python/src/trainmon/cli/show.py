@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 from trainmon.cli import common, terminal
 from trainmon.cli.runs import shown_status
@@ -55,17 +56,25 @@ def _title(style: Style, text: str) -> str:
     return f"\n{style.bold(text)}"
 
 
-def _lines(style: Style, pairs: list[tuple[str, Any]]) -> str:
+def _lines(style: Style, pairs: list[tuple[str, Any]], *, whole: bool = False) -> str:
+    """Gives a line a pair, cut to the width; with `whole` what does not fit stands below its name, to be copied."""
     pairs = [(terminal.clean(name), value) for name, value in pairs]
     size = max((len(name) for name, _ in pairs), default=0)
     room = terminal.width() - size - 4
-    return "\n".join(f"  {style.dim(name.ljust(size))}  {terminal.cut(terminal.clean(value), room)}" for name, value in pairs)
+    lines = []
+    for name, value in pairs:
+        text = terminal.clean(value)
+        if whole and terminal.columns_of(text) > room:
+            lines += [f"  {style.dim(name)}", text]  # at the edge, so that no space comes into what the terminal breaks
+        else:
+            lines.append(f"  {style.dim(name.ljust(size))}  {terminal.cut(text, room)}")
+    return "\n".join(lines)
 
 
 def _head(style: Style, record: Any, _facts: Any, _options: Any) -> str:
     lines = [f"{style.bold(terminal.clean(record.name))}  {style.status(shown_status(record))}  {style.dim(record.id)}"]
-    if record.percent or record.status == "running":
-        progress, epochs = record.progress, record.progress["epochs"] or record.epochs
+    progress, epochs = record.progress, record.progress["epochs"] or record.epochs
+    if record.percent or (record.status == "running" and (epochs or progress["batches"])):  # one that never says how far it is has no 0 %
         parts = [f"epoch {progress['epoch']}/{epochs}" if epochs else "", f"batch {progress['batch']}/{progress['batches']}" if progress["batches"] else "",
                  f"{terminal.duration(record.eta_seconds)} left" if record.eta_seconds and record.status == "running" else ""]
         lines.append(f"  {terminal.bar(record.percent / 100)} {record.percent:.0f} %  {'  '.join(part for part in parts if part)}".rstrip())
@@ -152,11 +161,12 @@ def _events(style: Style, _record: Any, facts: Any, options: Any) -> str:
     return _title(style, "Events") + "\n" + terminal.table(style, ("TIME", "WHAT", "STEP", "MESSAGE"), rows, right=("STEP",), give=("MESSAGE",), indent="  ")
 
 
-def _files(style: Style, record: Any, facts: Any, _options: Any) -> str:
+def _files(style: Style, record: Any, facts: Any, options: Any) -> str:
     pairs = [("store", facts["store"])]
     if record.model_path:
         pairs.append(("model", record.model_path))
     if facts["has_images"]:
         pairs.append(("pictures", "in the store; `trainmon serve` shows them"))
-    pairs.append(("take along", f"trainmon export {record.id[:common.ID_START]} --format csv -o {record.id[:common.ID_START]}.csv"))
-    return _title(style, "Files") + "\n" + _lines(style, pairs)
+    place = f" --store {shlex.quote(options.store)}" if options.store else ""
+    pairs.append(("take along", f"trainmon export {record.id[:common.ID_START]} -o {record.id[:common.ID_START]}.csv{place}"))
+    return _title(style, "Files") + "\n" + _lines(style, pairs, whole=True)

@@ -11,6 +11,7 @@ import sys
 import time
 
 from trainmon.cli import common, terminal
+from trainmon.cli.metrics import no_metric
 from trainmon.cli.runs import progress_of, shown_status
 from trainmon.follow import is_open
 from trainmon.store import to_time
@@ -44,14 +45,28 @@ def run(command: str, words: list[str]) -> int:
     store = common.open_store(options)
     record = common.find_run(store, options.run)
     in_place = sys.stdout.isatty() and not options.json and not options.plain and os.environ.get("TERM") != "dumb"
-    try:
-        if in_place:
-            _Screen(store, record, options).show()
-        else:
-            _print_lines(store, record, options)
-    except KeyboardInterrupt:  # the usual end of a follow
-        print(file=sys.stderr)
+    _check_names(store, record, options)
+    if in_place:
+        _Screen(store, record, options).show()
+    else:
+        _print_lines(store, record, options)
     return 0
+
+
+def _check_names(store: Any, record: Any, options: Any) -> None:
+    """Says which of the names that are asked for the run does not have; a live one may log them later."""
+    import fnmatch
+
+    names = list(store.metrics(record.id))
+    missing = [pattern for pattern in options.names if not fnmatch.filter(names, pattern)]
+    if not missing:
+        return
+    error = no_metric(missing[0], [name for name in names if not name.startswith("system/")], f"{record.name} has no")
+    if len(missing) == len(options.names) and not is_open(record):
+        raise error
+    for pattern in missing:
+        print(terminal.clean(f"{record.name} has no metric {pattern!r}{' yet' if is_open(record) else ''}"), file=sys.stderr)
+    print(terminal.clean_lines(error.hint), file=sys.stderr)
 
 
 def _chooser(options: Any) -> Callable[[str], bool]:

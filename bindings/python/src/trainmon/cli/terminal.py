@@ -100,6 +100,17 @@ def cut(text: str, limit: int) -> str:
     return kept + "…" if limit > 0 else ""
 
 
+def wrap(text: str, size: int) -> list[str]:
+    """Breaks a text between words into lines of so many columns; a word that is longer, such as a path, stays whole."""
+    lines = [""]
+    for word in text.split(" "):
+        if lines[-1] and columns_of(lines[-1]) + 1 + columns_of(word) > size:
+            lines.append(word)
+        else:
+            lines[-1] = f"{lines[-1]} {word}" if lines[-1] else word
+    return lines
+
+
 def table(style: Style, head: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = (), give: Sequence[str] = (), indent: str = "") -> str:
     """Gives a table that fits the width: columns named in `give` are cut first, then the rightmost are left out; those in `right` are flush right."""
     head, right, give = ([clean(name) for name in names] for names in (head, right, give))
