@@ -7,7 +7,7 @@ from __future__ import annotations
 import importlib
 import os
 
-from trainmon.importers._writer import SourceError
+from trainmon.importers._files import SourceError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
