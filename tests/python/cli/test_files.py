@@ -43,7 +43,28 @@ def test_epochs_and_bad_requests(cli, two_runs):
     assert cli("export", "wide", "--json").code == 2
     assert cli("export", "wide", "--what", "epochs", "--metrics", "a").code == 2
     no_folder = cli("export", "wide", "-o", "no/such/x.csv", "--json")
-    assert no_folder.code == 1 and "No such file" in json.loads(no_folder.err)["error"]
+    assert no_folder.code == 1
+    assert json.loads(no_folder.err) == {"error": "the folder of no/such/x.csv is not there: no/such", "hint": "mkdir -p no/such makes it"}
+
+
+def test_an_ending_that_is_not_known_is_refused(cli, two_runs):
+    for name, words in (("out.parquet", ("'.parquet'", ".csv, .jsonl, .ndjson", "--format")), ("out.json", ("did you mean .jsonl?",))):
+        done = cli("export", "wide", "-o", name)
+        assert done.code == 2 and all(word in done.err for word in words) and not os.path.exists(name)
+    assert cli("export", "wide", "-o", "out.json", "--format", "jsonl", "--json").json["format"] == "jsonl"
+    for name, form in (("OUT.CSV", "csv"), ("out", "csv"), ("events.out.tfevents.7.x", "tensorboard")):
+        assert cli("export", "wide", "-o", name, "--json").json["format"] == form
+    os.mkdir("folder.parquet")
+    assert cli("export", "wide", "-o", "folder.parquet").code == 0 and os.listdir("folder.parquet") == ["wide-points.csv"]
+
+
+def test_an_export_without_data_says_so(cli):
+    with trainmon.init(name="bare", hardware=0) as run:
+        run.log({"loss": 1.0})
+    done = cli("export", "bare", "--what", "epochs")
+    assert done.code == 0 and done.out.count("\n") == 1 and "bare has no epochs" in done.err and "--what points" in done.err
+    assert cli("export", "bare", "--what", "epochs", "-o", "x.csv", "--json").json["empty"] is True
+    assert cli("export", "bare").err == ""
 
 
 def test_tensorboard_reads_the_export(cli, two_runs):
@@ -110,6 +131,32 @@ def test_import_says_what_is_wrong(cli, tmp_path):
     assert broken.code == 1 and "Traceback" not in broken.err and "metrics.csv" in broken.err
 
 
+def test_import_of_nothing_and_of_a_store(cli, two_runs):
+    done = cli("import", "nowhere")
+    assert done.code == 1 and "nowhere: there is no such file or folder" in done.err
+    for path in ("trainmon", "trainmon/trainmon.db"):
+        done = cli("import", path)
+        assert done.code == 1 and f"{path}: this is a store of trainmon" in done.err and "trainmon runs --store trainmon" in done.err
+    assert len(trainmon.Store("trainmon").runs()) == 2
+
+
+def test_import_says_once_what_it_could_not_read(cli, tmp_path):
+    (tmp_path / "t.csv").write_text("step,loss\n1,0,5\n")
+    done = cli("import", "t.csv", "--store", "new")
+    assert done.code == 1 and done.err.count("line 2 (3 columns, expected 2)") == 1 and len(done.err.strip().splitlines()) == 1
+    (tmp_path / "t.csv").write_text("step,loss\n1,0,5\n2,0.5\n")
+    done = cli("import", "t.csv", "--store", "new")
+    assert done.code == 0 and done.err.count("line 2 (3 columns, expected 2)") == 1
+
+
+def test_an_export_can_be_imported(cli, two_runs):
+    assert cli("export", "wide", "-o", "rt.csv").code == 0
+    [id] = cli("import", "rt.csv", "--store", "new", "--json").json["runs"]
+    before, after = trainmon.Store("trainmon"), trainmon.Store("new")
+    assert {name: metric["count"] for name, metric in after.metrics(id).items()} == {
+        name: metric["count"] for name, metric in before.metrics(two_runs[1]).items()}
+
+
 def test_import_of_a_real_tensorboard_log(cli):
     pytest.importorskip("trainmon.importers.tensorboard")
     tensorboard = pytest.importorskip("torch.utils.tensorboard")
@@ -136,3 +183,5 @@ def test_import_of_two_kinds_says_which(cli, tmp_path):
     done = cli("import", "logs", "--format", "csv", "--json")
     assert done.code == 0 and len(done.json["runs"]) == 1
     assert trainmon.Store("trainmon").metrics(done.json["runs"][0])["train/loss"]["last"] == 0.25
+    (tmp_path / "logs" / "mlflow.db").write_bytes(b"")
+    assert "holds tensorboard, mlflow and csv: tensorboard is taken, --format mlflow or csv takes another" in cli("import", "logs").err

@@ -59,7 +59,13 @@ def test_results_of_ultralytics(tmp_path):
     (" epoch , a\n5,1\n6,\n7,x\n8,nan\n", [5, 8], [1, None]),
     ("iteration;a\n".replace(";", ",") + "10,1e3\n20,-inf\n", [10, 20], [1000, float("-inf")]),
     ("\ufeffstep,a\r\n1,2\r\n", [1], [2]),
-    ('step,"a"\n1,2,9\n2\n3,4\n', [1, 3], [2, 4]),
+    ('step,"a"\n1,2,9\n2\n3,4\n5,6,\n', [3, 5], [4, 6]),
+    ("step;a;b\n1;0.5;x\n2;0.25;y\n", [1, 2], [0.5, 0.25]),
+    ("step\ta,b\ta\n1\t3\t0.5\n", [1], [0.5]),
+    ("step,x;y;z,a\n1,3,0.5\n", [1], [0.5]),
+    ("a\n1\nx\n3\n", [0, 2], [1, 3]),
+    ("step,a\n9007199254740993,1\n", [9007199254740993], [1]),
+    ("step,a,note\n1,1,\n2,N/A,fine\n3,3,\n", [1, 3], [1, 3]),
 ])
 def test_tables_of_anybody(tmp_path, text, steps, values):
     (tmp_path / "t.csv").write_text(text, encoding="utf-8")
@@ -83,7 +89,102 @@ def test_rows_of_json(tmp_path):
     store = trainmon.Store("store")
     [id] = import_path(tmp_path / "history.jsonl", store)
     assert points(store, id, "deep/x") == [(i, (1_700_000_000 + i) * 1_000_000, i) for i in range(5)]
-    assert len(points(store, id, "loss")) == 6 and len(store.events(id)[-1]["data"]["problems"]) == 2
+    assert len(points(store, id, "loss")) == 6 and store.events(id)[-1]["data"]["problems"] == [
+        f"{tmp_path}/history.jsonl: 2 lines left out: line 6 (no object of JSON), line 7 (no object of JSON)"]
+
+
+def test_lines_that_do_not_fit_are_left_out_whole_and_counted(tmp_path, caplog):
+    path = tmp_path / "t.csv"
+    path.write_text("step,loss\n0,0.5\n1,0,4\n2,abc\nx,0.3\n4,0.2,9,9\n5,0.125\n6.5,1\n7\n8,\n")
+    store = trainmon.Store("store")
+    [id] = import_path(path, store)
+    said = (f"{path}: 6 lines left out: line 3 (3 columns, expected 2), line 4 (loss is 'abc', expected a number), "
+            "line 5 (step is 'x', expected a whole number), …")
+    [told] = store.events(id)[-1]["data"]["problems"]
+    assert told == said and [record.getMessage() for record in caplog.records] == [f"import: {said}"]
+    assert [(step, value) for step, _, value in points(store, id, "loss")] == [(0, 0.5), (5, 0.125)]
+    assert list(store.metrics(id)) == ["loss"] and store.metrics(id)["loss"]["last"] == 0.125
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    ("step;loss\n1;0,5\n2;0,25\n", ("comma, such as '0,5'", "expected a point", "'step;loss'")),
+    ("step|loss\n1|0.5\n", ("comma, semicolon or tab", "'step|loss'")),
+    ("step,loss\n1,0,5\n2,0,25\n", ("2 lines left out", "line 2 (3 columns, expected 2)")),
+    ('step,loss\n"1,0.5\n2,0.25\n', ("2 lines left out", "in quotes as far as line 3")),
+    ("1;2\n3;4\n", ("names no columns", "'1;2'")),
+])
+def test_a_table_of_which_nothing_fits_says_why_once(tmp_path, caplog, text, words):
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(SourceError) as error:
+        import_path(tmp_path / "t.csv", "store")
+    assert all(word in str(error.value) for word in words) and str(error.value).count("t.csv") == 1 and not caplog.records
+
+
+def test_texts_among_numbers_are_said(tmp_path):
+    (tmp_path / "t.csv").write_text("step,time,loss,note\nx,soon,1,a\ny,later,2,b\nz,,3,7\n")
+    store = trainmon.Store("store")
+    [id] = import_path(tmp_path / "t.csv", store)
+    assert [(step, value) for step, _, value in points(store, id, "loss")] == [(0, 1), (1, 2), (2, 3)] and list(store.metrics(id)) == ["loss"]
+    told = " ".join(store.events(id)[-1]["data"]["problems"])
+    assert "'step' has texts such as 'x'" in told and "'note' is left out" in told and "line 4" in told and "time 'soon'" in told
+
+
+@pytest.fixture
+def recorded():
+    """A run of ours, resumed once: names that need quotes, numbers that are none, a step that comes twice, epochs."""
+    nan, inf = float("nan"), float("inf")
+    for resume in (None, "must"):
+        with trainmon.init(id="r", name="ours", dir="ours", resume=resume, hardware=0) as run:
+            for step in range(3):
+                run.log({"train/loss": 1 / (step + 3), 'a, "b": c': (nan, inf, -inf)[step], " spaced": 2.0**70}, step=step + 2**60)
+            run.log_epoch(0 if resume is None else 1, {"val_loss": 0.1, "map50": 0.3, "learning_rate": 1e-3, "my/own": 4, "other": 1.5})
+    return trainmon.Store("ours"), run.id
+
+
+def export(recorded, path, **options):
+    with open(path, "wb") as file:
+        recorded[0].export(recorded[1], file.write, **options)
+    return path
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_our_own_export_comes_back(tmp_path, recorded, caplog, form):
+    ours, first = recorded
+    [id] = import_path(export(recorded, tmp_path / f"rt.{form}", format=form), "store")
+    store = trainmon.Store("store")
+    assert list(store.metrics(id)) == list(ours.metrics(first)) and store.run(id).name == "rt" and not caplog.records
+    for name, metric in ours.metrics(first).items():
+        before, after = ours.points(first, name), store.points(id, name)
+        assert before.tobytes() == after.tobytes() and len(after) == metric["count"] == 6
+    again = export((store, id), tmp_path / "again", format=form).read_bytes()
+    assert again.replace(id.encode(), first.encode()) == (tmp_path / f"rt.{form}").read_bytes()
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_our_own_epochs_come_back(tmp_path, recorded, caplog, form):
+    ours, first = recorded
+    [id] = import_path(export(recorded, tmp_path / f"rt.{form}", format=form, what="epochs"), "store")
+    store = trainmon.Store("store")
+
+    def rows(store, id):
+        return [{name: value for name, value in row.items() if name not in ("id", "session_id", "created_at")} for row in store.epochs(id)]
+
+    assert rows(store, id) == rows(ours, first) and len(rows(store, id)) == 2 and not caplog.records
+    assert store.metrics(id) == {} and store.run(id).started_at is not None
+
+
+def test_our_own_form_with_damage(tmp_path, recorded):
+    path = export(recorded, tmp_path / "rt.csv")
+    lines = path.read_text().splitlines()
+    lines[2] = lines[2].replace(",", ";")
+    lines[3] = lines[3].rsplit(",", 1)[0] + ",much"
+    lines += ["other,train/loss,5,,1", f"{recorded[1]},,5,,1", f"{recorded[1]},train/loss,,,1"]
+    path.write_text("\n".join(lines))
+    store = trainmon.Store("store")
+    [id] = import_path(path, store)
+    [told] = store.events(id)[-1]["data"]["problems"]
+    assert "5 lines left out: line 3 (1 column, expected 5)" in told and "value is 'much'" in told and "another run, 'other'" in told
+    assert sum(metric["count"] for metric in store.metrics(id).values()) == 18 - 2
 
 
 @pytest.mark.parametrize("data", [b"", b"\n\n", b"1,2\n3,4\n", b"a,b\n", b"\0\0\0", b"x" * 3_000_000])

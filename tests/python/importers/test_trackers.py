@@ -8,7 +8,7 @@ import math
 import pytest
 
 import trainmon
-from trainmon.importers import SourceError, detect, mlflow, wandb
+from trainmon.importers import SourceError, detect, import_path, mlflow, wandb
 
 
 def points(store, id, name):
@@ -133,3 +133,16 @@ def test_detect_tells_the_sources(unpack):
     assert detect(unpack("wandb")) == ["wandb"]
     assert detect(unpack("mlflow") / "mlflow.db") == ["mlflow"]
     assert detect(unpack("mlflow") / "mlruns") == ["mlflow"]
+
+
+def test_nothing_and_a_store_are_said(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nosuch: there is no such file or folder"):
+        import_path("nosuch", "s")
+    store = trainmon.Store("ours")
+    for path in ("ours", "ours/trainmon.db"):
+        assert detect(path) == []
+        with pytest.raises(SourceError, match=f"{path}: this is a store of trainmon"):
+            import_path(path, "s")
+    (tmp_path / "metrics.csv").write_text("step,loss\n1,0.5\n")
+    (tmp_path / "metrics.csv").rename("ours/metrics.csv")  # beside the store there may be what can be imported
+    assert len(import_path("ours", store)) == 1

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 
 from trainmon._native import to_bytes
@@ -26,7 +27,7 @@ def run(command: str, words: list[str]) -> int:
     """Runs the command."""
     parser = common.Parser(command, "Writes every point of a run, or its epochs, to a file or stdout.", EXAMPLES)
     parser.add_argument("run", metavar="RUN", help="id, the start of one, or name")
-    parser.add_argument("--format", choices=("csv", "jsonl", "tensorboard"), help="form (default: told from the file's name, else csv)")
+    parser.add_argument("--format", choices=("csv", "jsonl", "tensorboard"), help="form (default: told from the file's ending, csv where it has none)")
     parser.add_argument("--what", choices=("points", "epochs"), default="points", help="every point, or the row of each epoch (default: points)")
     parser.add_argument("--metrics", nargs="+", metavar="NAME", help="only these metrics, in this order")
     parser.add_argument("-o", "--output", metavar="FILE", help="file, or a folder for one with a name of its own (default: stdout)")
@@ -36,7 +37,7 @@ def run(command: str, words: list[str]) -> int:
         parser.error("--json needs -o FILE, since the data would go to stdout too")
     if options.metrics and options.what == "epochs":
         parser.error("--metrics means something for points only")
-    form = options.format or ENDINGS.get(os.path.splitext(options.output or "")[1], "csv")
+    form = options.format or _form_of(parser, options.output or "")
     store = common.open_store(options)
     record = common.find_run(store, options.run)
     metrics = store.metrics(record.id)
@@ -44,16 +45,35 @@ def run(command: str, words: list[str]) -> int:
         if name not in metrics:
             raise common.CommandError(f"{record.name} has no metric {name!r}", f"it has: {', '.join(metrics) or 'none'}")
     total = sum(metrics[name]["count"] for name in options.metrics or metrics) if options.what == "points" else 0
+    empty = not (store.epochs(record.id) if options.what == "epochs" else metrics)
+    if empty and not options.json:
+        hint = "; --what points writes its metrics" if options.what == "epochs" and metrics else ""
+        print(f"{terminal.clean(record.name or record.id)} has no {options.what}: there is no data in what is written{hint}", file=sys.stderr)
     arguments = {"format": form, "what": options.what, "keys": options.metrics}
     if not options.output:
         return _to_stdout(store, record, form, arguments)
     path = _path(options, record, form)
     size = _to_file(store, record, path, arguments, 0 if form == "tensorboard" else total)
     if options.json:
-        common.print_json({"id": record.id, "file": os.path.abspath(path), "bytes": size, "format": form, "what": options.what})
+        common.print_json({"id": record.id, "file": os.path.abspath(path), "bytes": size, "format": form, "what": options.what, "empty": empty})
     else:
         print(f"{terminal.clean(path)} ({terminal.size_of(size)})", file=sys.stderr)
     return 0
+
+
+def _form_of(parser: common.Parser, path: str) -> str:
+    """Tells the form from the name of a file; a folder, stdout and a name without an ending get CSV."""
+    name = os.path.basename(path)
+    ending = os.path.splitext(name)[1].lower()
+    if "tfevents" in name and not os.path.isdir(path):
+        return "tensorboard"
+    if ending and ending not in ENDINGS and not os.path.isdir(path):
+        import difflib  # only for a message
+
+        near = difflib.get_close_matches(ending, ENDINGS, 1)
+        parser.error(f"-o {path}: {ending!r} is no ending that is known, which are {', '.join(ENDINGS)}{f' (did you mean {near[0]}?)' if near else ''}; "
+                     "--format csv, jsonl or tensorboard writes to any name")
+    return ENDINGS.get(ending, "csv")
 
 
 def _path(options: Any, record: Any, form: str) -> str:
@@ -63,6 +83,10 @@ def _path(options: Any, record: Any, form: str) -> str:
         name = to_bytes(re.sub(r"[^\w.-]+", "_", record.name or record.id), NAME_BYTES).decode()
         time = int(record.created_at.timestamp()) if record.created_at else 0
         path = os.path.join(path, f"events.out.tfevents.{time}.{name}" if form == "tensorboard" else f"{name}-{options.what}.{form}")
+    folder = os.path.dirname(path)
+    if folder and not os.path.isdir(folder):
+        what = "is no folder" if os.path.exists(folder) else "is not there"
+        raise common.CommandError(f"the folder of {path} {what}: {folder}", None if os.path.exists(folder) else f"mkdir -p {shlex.quote(folder)} makes it")
     if os.path.exists(path) and not options.force:
         raise common.CommandError(f"{path} is there already", "--force writes over it")
     return path

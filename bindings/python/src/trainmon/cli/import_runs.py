@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 
 from trainmon.cli import common, terminal
@@ -25,8 +24,7 @@ def run(command: str, words: list[str]) -> int:
     parser.add_argument("--format", choices=("auto", *FORMS), default="auto", help="which tool wrote it (default: told from what lies there)")
     parser.add_argument("--force", action="store_true", help="take in again what has not changed since")
     options = parser.parse(words)
-    if not os.path.exists(options.path):
-        raise common.CommandError(f"there is nothing at {options.path}")
+    _load("trainmon.importers", options.format).check_path(options.path)
     form = _detect(options.path) if options.format == "auto" else options.format
     importer = _load(f"trainmon.importers.{FORMS[form]}", form)
     store = common.open_store(options, create=True)
@@ -59,7 +57,8 @@ def _detect(path: str) -> str:
         raise common.CommandError(f"{path} holds nothing that is known: no event files of TensorBoard, no runs of wandb or MLflow, no CSV",
                                   f"--format says which it is: {', '.join(FORMS)}")
     if len(found) > 1:
-        print(f"{terminal.clean(path)} holds {' and '.join(found)}: {found[0]} is taken, --format {found[1]} takes the other", file=sys.stderr)
+        others = f"--format {' or '.join(found[1:])} takes {'the other' if len(found) == 2 else 'another'}"
+        print(f"{terminal.clean(path)} holds {', '.join(found[:-1])} and {found[-1]}: {found[0]} is taken, {others}", file=sys.stderr)
     return str(found[0])
 
 

@@ -7,17 +7,30 @@ from __future__ import annotations
 import importlib
 import os
 
-from trainmon.importers._writer import SourceError
+from trainmon.importers._files import SourceError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-__all__ = ["SOURCES", "SourceError", "detect", "import_path"]
+__all__ = ["SOURCES", "SourceError", "check_path", "detect", "import_path"]
 
 SOURCES = {"tensorboard": "tensorboard", "wandb": "wandb", "mlflow": "mlflow", "csv": "csv_file"}  # name of the source, its module
+OURS = "trainmon.db"  # the file of a store
+DATABASES = (".db", ".sqlite", ".sqlite3")
 LIMIT = 100_000  # names looked at by detect
+
+
+def check_path(path: Any) -> None:
+    """Refuses what no source can be. FileNotFoundError: there is nothing; SourceError: it is a store of ours, and of nobody else something is there."""
+    text = os.fspath(path)
+    if not os.path.exists(text):
+        raise FileNotFoundError(f"{text}: there is no such file or folder")
+    folder = os.path.dirname(text) if os.path.basename(text) == OURS else text
+    if os.path.isfile(os.path.join(folder, OURS)) and not detect(text):
+        raise SourceError(f"{text}: this is a store of trainmon; what is in it needs no import: `trainmon runs --store {folder or '.'}` lists its runs,"
+                          " `trainmon export` writes one to a file that can be imported into another store")
 
 
 def detect(path: Any) -> list[str]:
@@ -26,9 +39,10 @@ def detect(path: Any) -> list[str]:
     names = [os.path.basename(path)]
     if os.path.isdir(path):
         names = []
-        for _, folders, files in os.walk(path):
+        for folder, folders, files in os.walk(path):
             folders[:] = [name for name in folders if name not in ("media", "artifacts", "checkpoints")]
-            names += files
+            # Of databases the importer of MLflow takes that of the folder itself.
+            names += [name for name in files if not name.endswith(DATABASES) or (folder == path and name == "mlflow.db")]
             if "meta.yaml" in files and ("metrics" in folders or "params" in folders):
                 names.append("mlruns")
             if len(names) > LIMIT:
@@ -44,15 +58,16 @@ def _is_of(kind: str, name: str) -> bool:
     if kind == "wandb":
         return name.endswith(".wandb")
     if kind == "mlflow":
-        return name in ("mlflow.db", "mlruns") or name.endswith((".db", ".sqlite", ".sqlite3"))
+        return name in ("mlflow.db", "mlruns") or (name != OURS and name.endswith(DATABASES))
     return name.endswith((".csv", ".jsonl"))
 
 
 def import_path(path: Any, store: Any, *, source: str | None = None, progress: Callable[[int, int, str], Any] | None = None, force: bool = False) -> list[str]:
     """Imports what lies at a path and gives the ids of the runs made; see the modules. `source` None: the first that `detect` finds, where one is enough.
 
-    SourceError: nothing readable, or a source that is not known. OSError, and what the store raises.
+    SourceError: nothing readable, a store of trainmon, or a source that is not known. FileNotFoundError: there is nothing. OSError, and what the store raises.
     """
+    check_path(path)
     found = [source] if source else detect(path)
     if source and source not in SOURCES:
         raise SourceError(f"source is {source!r}, expected one of {', '.join(SOURCES)}")

@@ -13,7 +13,6 @@ import json
 import logging
 import math
 import os
-import stat
 import uuid
 from array import array
 
@@ -21,13 +20,14 @@ from trainmon import _run as runs
 from trainmon import values as conversion
 from trainmon._core import ffi, lib
 from trainmon._native import STATUSES, new_struct, to_bytes
-from trainmon.errors import InvalidError, NotFoundError, TrainmonError, check
+from trainmon.errors import InvalidError, NotFoundError, check
 from trainmon.image import Image
+from trainmon.importers._files import SourceError
 from trainmon.store import Store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
     from typing import Any
 
 logger = logging.getLogger("trainmon")
@@ -43,10 +43,6 @@ MAX_JSON = 1 << 20
 MAX_YEAR_SECONDS = 253_402_300_799  # of the year 9999
 INT64 = 2**63
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "trainmon:import")
-
-
-class SourceError(TrainmonError, ValueError):
-    """A file that holds no history that can be read; the text names it."""
 
 
 class Source:
@@ -127,6 +123,22 @@ class Writer:
         if self._waiting >= CHUNK:
             self.flush()
 
+    def epoch(self, epoch: int, microseconds: int, numbers: dict[str, float]) -> None:
+        """Takes the row of an epoch; no points of it are made. `commit` after some."""
+        self.first_time = min(self.first_time or microseconds, microseconds)
+        self.last_time = max(self.last_time, microseconds)
+        self.open().log_epoch(epoch, numbers)
+
+    def commit(self) -> None:
+        """Writes and commits all that was taken so far."""
+        self.flush()
+        check(lib.tmon_session_flush(self.open()._session))
+
+    @property
+    def empty(self) -> bool:
+        """True while nothing was taken."""
+        return self._run is None and not self._waiting
+
     def text(self, name: str, text: str, step: int, microseconds: int = 0) -> None:
         """Takes a text; an event of the kind "text"."""
         self._texts += 1
@@ -147,10 +159,9 @@ class Writer:
             check(lib.tmon_session_flush(self.open()._session))
 
     def problem(self, text: str) -> None:
-        """Remembers and warns of what could not be read; each text once."""
+        """Remembers what could not be read, each text once; the end of the import warns of it, or its error says it."""
         if text not in self.problems and len(self.problems) < MAX_PROBLEMS:
             self.problems.append(text)
-            logger.warning("import: %s", text)
 
     def flush(self) -> None:
         """Writes and commits the points kept so far."""
@@ -227,9 +238,10 @@ class Writer:
 
 
 def import_sources(sources: Iterable[Source], store: Any, progress: Callable[[int, int, str], Any] | None, force: bool) -> list[str]:
-    """Imports each source and gives the ids of the runs made. One that can't be read is a warning, unless it is all there is."""
+    """Imports each source and gives the ids of the runs made. One that can't be read is a warning, or the error where nothing can be."""
     opened = store if isinstance(store, Store) else Store(store)
-    todo, made, kept, first_error = list(sources), [], 0, None
+    todo, made, kept = list(sources), [], 0
+    failed: list[Exception] = []
     total, before = sum(source.size for source in todo), 0
     for source in todo:
         def tell(done: int, text: str, before: int = before) -> None:
@@ -242,13 +254,14 @@ def import_sources(sources: Iterable[Source], store: Any, progress: Callable[[in
             else:
                 kept += 1
         except (SourceError, OSError) as error:
-            logger.warning("import: %s", error)
-            first_error = first_error or error
+            failed.append(error)
         before += source.size
         if progress is not None:
             progress(before, total, f"{len(made)} imported, {kept} unchanged")
-    if first_error is not None and not made and not kept:
-        raise first_error
+    for failure in failed if made or kept else failed[1:]:
+        logger.warning("import: %s", failure)
+    if failed and not made and not kept:
+        raise failed[0]
     return made
 
 
@@ -266,9 +279,15 @@ def _import_one(source: Source, store: Store, tell: Callable[[int, str], None], 
     except InvalidError as error:  # what a file says and a store does not take
         writer.abandon()
         raise SourceError(f"{source.path}: {error}") from error
-    except BaseException:
+    except BaseException as error:
         writer.abandon()
+        said = str(error)
+        for text in writer.problems:
+            if text not in said:
+                logger.warning("import: %s", text)
         raise
+    for text in writer.problems:
+        logger.warning("import: %s", text)
     return True
 
 
@@ -348,52 +367,3 @@ def parse_json(text: str | bytes) -> Any:
         return json.loads(text)
     except RecursionError:
         raise ValueError("nested too deep") from None
-
-
-# Files
-
-
-def open_file(path: str) -> Any:
-    """Opens a regular file for reading bytes; SourceError for anything else, such as a pipe that would block."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    file = os.fdopen(descriptor, "rb", buffering=1 << 18)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        file.close()
-        raise SourceError(f"{path}: not a regular file")
-    return file
-
-
-def read_small(path: str, limit: int = MAX_JSON) -> str:
-    """Reads a small text file; "" when there is none or it is larger."""
-    try:
-        with open_file(path) as file:
-            data = file.read(limit + 1)
-    except (OSError, SourceError):
-        return ""
-    return "" if len(data) > limit else data.decode("utf-8", "replace")
-
-
-def hash_files(paths: Iterable[str]) -> str:
-    """Gives a hash of the contents of files. OSError, SourceError."""
-    import hashlib  # only where it is used
-
-    total = hashlib.blake2b(digest_size=16)
-    for path in paths:
-        with open_file(path) as file:
-            total.update(f"{os.path.basename(path)}:{os.fstat(file.fileno()).st_size}:".encode("utf-8", "surrogateescape"))
-            while block := file.read(1 << 20):
-                total.update(block)
-    return total.hexdigest()
-
-
-def walk(path: str, wanted: Callable[[str], bool]) -> Iterator[str]:
-    """Gives the files below a folder (or the one that `path` is), sorted by folder and name; links to folders are not followed."""
-    if not os.path.isdir(path):
-        os.stat(path)
-        yield path
-        return
-    for folder, folders, files in os.walk(path):
-        folders.sort()
-        for name in sorted(files):
-            if wanted(name):
-                yield os.path.join(folder, name)

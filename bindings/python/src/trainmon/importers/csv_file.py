@@ -1,21 +1,23 @@
 # SPDX-License-Identifier: MIT
 # SPDX-FileCopyrightText: libtrainmon contributors
-"""Tables: Lightning's metrics.csv, Ultralytics' results.csv, any CSV with a row a step, and JSON lines such as an exported history of W&B.
+"""Tables: Lightning's metrics.csv, Ultralytics' results.csv, what `trainmon export` wrote, any CSV with a row a step, JSON lines such as of W&B.
 
 The step is the column "step", else "_step", "global_step", "iteration", "iter", "epoch", else the number of the row. A column "_timestamp", "timestamp",
 "wall_time", "date" or "time" with dates or seconds since 1970 gives the times; "time" with seconds since the start counts back from the file's own time.
-Settings are read from hparams.yaml or args.yaml beside the file.
+Settings are read from hparams.yaml or args.yaml beside the file. A line that does not fit is left out as a whole, and counted.
 """
 
 from __future__ import annotations
 
 import csv
-import datetime
-import math
+import itertools
 import os
 
 from trainmon import values as conversion
-from trainmon.importers._writer import Source, SourceError, Writer, clean, hash_files, import_sources, open_file, parse_json, read_small, to_microseconds, walk
+from trainmon.importers import _rows
+from trainmon.importers._files import SourceError, hash_files, open_file, read_small, walk
+from trainmon.importers._rows import MAX_LINE, STEPS, Clock, Columns, Left, UnfitError
+from trainmon.importers._writer import Source, Writer, clean, import_sources, parse_json
 from trainmon.importers._yaml import parse_yaml
 
 TYPE_CHECKING = False
@@ -23,12 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
-MAX_LINE = 1 << 20
-STEPS = ("step", "_step", "global_step", "iteration", "iter", "epoch")
-TIMES = ("_timestamp", "timestamp", "wall_time", "date", "time")
+    Rows = Iterator[tuple[int, int, dict[str, Any]]]  # number of the line, of the row from 0, and the values by the names of the columns
+
 SETTINGS = ("hparams.yaml", "args.yaml")
 FIELDS = {"epochs": "epochs", "batch": "batch_size", "batch_size": "batch_size", "imgsz": "img_size", "model": "model_type", "data": "dataset_name"}
-LONG_AGO = 100_000_000  # seconds: less is no date but a duration
+SAMPLE = 1000  # rows that tell which columns have numbers
+EPOCHS_WAITING = 1000  # between commits
 
 
 def import_path(path: Any, store: Any, *, progress: Callable[[int, int, str], Any] | None = None, force: bool = False) -> list[str]:
@@ -64,20 +66,74 @@ class Table(Source):
     def read(self, writer: Writer) -> None:
         """Reads the rows."""
         self._read_settings(writer)
-        rows = self._read_json(writer) if self.path.endswith((".jsonl", ".ndjson", ".json")) else self._read_csv(writer)
-        clock = _Clock(self.path)
-        for index, row in enumerate(rows):
-            by_epoch = not any(name in row for name in STEPS[:-1]) and "epoch" in row
-            step = next((number for number in (_integer(row.get(name)) for name in STEPS) if number is not None), index)
-            microseconds = clock.read(row)
-            numbers = {name: number for name, value in row.items() if name not in STEPS and name not in TIMES and name != "_runtime"
-                       and (number := _number(value)) is not None}
-            if "epoch" in row and not by_epoch and (epoch := _number(row["epoch"])) is not None:
-                numbers["epoch"] = epoch
+        self.separator, self.first_line, left = ",", "", Left()
+        as_json = self.path.endswith((".jsonl", ".ndjson", ".json"))
+        rows = self._read_json(writer, left) if as_json else self._read_csv(writer, left)
+        sample = list(itertools.islice(rows, SAMPLE))
+        names = sample[0][2].keys() if sample else ()
+        clock, every = Clock(self.path, self.separator), itertools.chain(sample, rows)
+        if _rows.has_points(names):
+            self._read_points(every, clock, writer, left)
+        elif _rows.has_epochs(names):
+            self._read_epochs(every, clock, writer, left)
+        else:
+            columns = Columns(row for _, _, row in sample)
+            self._read_wide(every, columns, clock, writer, left)
+            for text in columns.problems():
+                writer.problem(f"{self.path}: {text}")
+        for text in (*left.problems(), *clock.problems()):
+            writer.problem(f"{self.path}: {text}")
+        if writer.empty:
+            self._refuse(writer, as_json)
+
+    def _refuse(self, writer: Writer, as_json: bool) -> None:
+        wanted = "an object with numbers in each line" if as_json else "a first line with names of columns, separated by comma, semicolon or tab, then numbers"
+        said = "".join(f"; {text.removeprefix(f'{self.path}: ')}" for text in writer.problems)
+        writer.problems = []  # the error says them
+        raise SourceError(f"{self.path}: nothing in it that could be imported: looked for {wanted}; the first line is {self.first_line.strip()!r:.120}{said}")
+
+    def _read_wide(self, rows: Rows, columns: Columns, clock: Clock, writer: Writer, left: Left) -> None:
+        """Reads a row a step, a column a metric."""
+        for line, index, row in rows:
+            by_epoch = "epoch" in row and not any(name in row for name in STEPS[:-1])
+            try:
+                step, numbers = columns.step(row, index), columns.numbers(row, line)
+                if "epoch" in row and not by_epoch and (epoch := _rows.to_number(row["epoch"])) is not None:
+                    numbers["epoch"] = epoch
+            except UnfitError as error:
+                left.add(line, str(error))
+                continue
+            microseconds = clock.read(row, line)
             for name, number in numbers.items():
                 writer.point(name, step, microseconds, number)
             if by_epoch and numbers and step >= 0:
                 writer.open().log_epoch(step, numbers)
+
+    def _read_points(self, rows: Rows, clock: Clock, writer: Writer, left: Left) -> None:
+        """Reads a row a point, as `trainmon export` writes them."""
+        runs: set[Any] = set()
+        for line, _, row in rows:
+            try:
+                _rows.check_run(row, runs)
+                name, step, value = _rows.parse_point(row)
+            except UnfitError as error:
+                left.add(line, str(error))
+                continue
+            writer.point(name, step, clock.read(row, line), value)
+
+    def _read_epochs(self, rows: Rows, clock: Clock, writer: Writer, left: Left) -> None:
+        """Reads a row an epoch, as `trainmon export --what epochs` writes them; they are no points."""
+        runs: set[Any] = set()
+        for line, index, row in rows:
+            try:
+                _rows.check_run(row, runs)
+                epoch, numbers = _rows.parse_epoch(row)
+            except UnfitError as error:
+                left.add(line, str(error))
+                continue
+            writer.epoch(epoch, clock.read({"time": row.get("created_at")}, line), numbers)
+            if index % EPOCHS_WAITING == EPOCHS_WAITING - 1:
+                writer.commit()
 
     def _read_settings(self, writer: Writer) -> None:
         for name in SETTINGS:
@@ -91,30 +147,48 @@ class Table(Source):
                 elif type(value) is int and 0 < value < 2**31:
                     writer.fields[field] = value
 
-    def _read_csv(self, writer: Writer) -> Iterator[dict[str, Any]]:
-        rows = csv.reader((line for line, _ in self._lines(writer)), skipinitialspace=True)
+    def _read_csv(self, writer: Writer, left: Left) -> Rows:
+        lines = (line for line, _ in self._lines(writer))
+        self.first_line = next(lines, "")
+        self.separator = _rows.find_separator(self.first_line)
+        # Our own has no spaces to skip: a name may begin with one.
+        spaced = not _rows.has_points(self.first_line.strip().split(self.separator))
+        rows = csv.reader(itertools.chain([self.first_line], lines), delimiter=self.separator, skipinitialspace=spaced)
         try:
             header = [name.strip() for name in next(rows, [])]
-            if not any(header) or any(_number(name) is not None for name in header if name):
-                raise SourceError(f"{self.path}: the first line names no columns")
+            if not any(header) or any(_rows.to_number(name) is not None for name in header if name):
+                raise SourceError(f"{self.path}: the first line names no columns: {self.first_line.strip()!r:.120}")
+            end, index = rows.line_num, -1
             for row in rows:
-                if row and len(row) != len(header):
-                    writer.problem(f"{self.path}: line {rows.line_num} has {len(row)} columns, expected {len(header)}")
-                yield {name: value for name, value in zip(header, row, strict=False) if name}
+                begin, end = end + 1, rows.line_num
+                if not any(row):
+                    continue
+                index += 1
+                if len(row) > len(header) and not any(row[len(header):]):
+                    del row[len(header):]
+                if len(row) == len(header):
+                    yield begin, index, {name: value for name, value in zip(header, row, strict=True) if name}
+                else:
+                    quoted = f", in quotes as far as line {end}" if end > begin else ""
+                    left.add(begin, f"{len(row)} {'column' if len(row) == 1 else 'columns'}, expected {len(header)}{quoted}", end + 1 - begin)
         except csv.Error as error:
             writer.problem(f"{self.path}: line {rows.line_num}: {error}: nothing after it was read")
 
-    def _read_json(self, writer: Writer) -> Iterator[dict[str, Any]]:
+    def _read_json(self, writer: Writer, left: Left) -> Rows:
+        index = -1
         for line, number in self._lines(writer):
+            self.first_line = self.first_line or line
             if not line.strip():
                 continue
+            index += 1
             try:
                 row = parse_json(line)
-                if not isinstance(row, dict):
-                    raise ValueError("no object")
-                yield dict(conversion.flatten(row))
-            except ValueError as error:
-                writer.problem(f"{self.path}: line {number}: {error}: left out")
+            except ValueError:
+                row = None
+            if isinstance(row, dict):
+                yield number, index, dict(conversion.flatten(row))
+            else:
+                left.add(number, "no object of JSON")
 
     def _lines(self, writer: Writer) -> Iterator[tuple[str, int]]:
         number = 0
@@ -129,61 +203,3 @@ class Table(Source):
                     writer.problem(f"{self.path}: line {number} has zero bytes: nothing after it was read")
                     return
                 yield line.decode("utf-8-sig" if number == 1 else "utf-8", "replace"), number
-
-
-class _Clock:
-    """Finds the time of a row."""
-
-    def __init__(self, path: str) -> None:
-        self.modified = os.stat(path).st_mtime
-        self.end = self._last_duration(path)
-
-    def _last_duration(self, path: str) -> float:
-        """The time since the start that the last row says: it was written when the file was."""
-        with open_file(path) as file:
-            header = [name.strip() for name in file.readline(MAX_LINE).decode("utf-8", "replace").split(",")]
-            if "time" not in header:
-                return 0.0
-            file.seek(max(0, os.fstat(file.fileno()).st_size - 65_536))
-            words = file.read(65_536).decode("utf-8", "replace").rstrip().rsplit("\n", 1)[-1].split(",")
-        place = header.index("time")
-        return (_number(words[place]) or 0.0) if place < len(words) else 0.0
-
-    def read(self, row: dict[str, Any]) -> int:
-        """Gives microseconds since 1970."""
-        for name in TIMES:
-            value = row.get(name)
-            number = _number(value)
-            if number is not None and math.isfinite(number):
-                return to_microseconds(self._seconds(number))
-            if isinstance(value, str) and value.strip():
-                try:
-                    date = datetime.datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
-                    return to_microseconds((date if date.tzinfo else date.replace(tzinfo=datetime.timezone.utc)).timestamp())
-                except (ValueError, OverflowError):
-                    continue
-        return to_microseconds(self.modified)
-
-    def _seconds(self, number: float) -> float:
-        if number < LONG_AGO:
-            return self.modified - self.end + number
-        for unit in (1, 1e3, 1e6, 1e9):
-            if number / unit < 1e11:
-                return number / unit
-        return 0.0
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, str):
-        try:
-            return float(value) if "_" not in value and len(value) < 400 else None
-        except ValueError:
-            return None
-    return None if value is None else conversion.to_number(value)
-
-
-def _integer(value: Any) -> int | None:
-    if isinstance(value, int):
-        return int(value)
-    number = _number(value)
-    return None if number is None or not math.isfinite(number) or abs(number) >= 2**63 else int(number)

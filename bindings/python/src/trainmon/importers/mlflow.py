@@ -15,7 +15,8 @@ import sys
 from urllib.parse import quote
 
 from trainmon import values as conversion
-from trainmon.importers._writer import Source, SourceError, Writer, find, hash_files, id_of, import_sources, open_file, parse_scalar, read_small, walk
+from trainmon.importers._files import SourceError, hash_files, open_file, read_small, walk
+from trainmon.importers._writer import Source, Writer, find, id_of, import_sources, parse_scalar
 from trainmon.importers._yaml import parse_yaml
 from trainmon.store import Store, project_tag
 

@@ -12,8 +12,9 @@ import os
 import struct
 
 from trainmon.importers import _tensors
+from trainmon.importers._files import SourceError, hash_files, open_file, walk
 from trainmon.importers._protobuf import blob, fields, real, signed, text
-from trainmon.importers._writer import Source, SourceError, Writer, hash_files, import_sources, open_file, to_microseconds, walk
+from trainmon.importers._writer import Source, Writer, import_sources, to_microseconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

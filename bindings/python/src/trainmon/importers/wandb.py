@@ -13,8 +13,9 @@ import struct
 import zlib
 
 from trainmon import values as conversion
+from trainmon.importers._files import SourceError, hash_files, open_file, read_small, walk
 from trainmon.importers._protobuf import blob, fields, integer, seconds, signed, text
-from trainmon.importers._writer import Source, SourceError, Writer, hash_files, import_sources, open_file, parse_json, read_small, to_microseconds, walk
+from trainmon.importers._writer import Source, Writer, import_sources, parse_json, to_microseconds
 from trainmon.importers._yaml import parse_yaml
 from trainmon.store import project_tag
 
