@@ -50,9 +50,13 @@ def define_metric(name: str, step_metric: str | None = None, **options: Any) -> 
 
 
 def __getattr__(name: str) -> Any:
-    """Gives what belongs to the run of this process: run, config, summary."""
+    """Gives what belongs to the run of this process: run, config, summary; else what scripts for W&B call, see trainmon.habits."""
     if name == "run":
         return current.peek()
     if name in ("config", "summary"):
         return getattr(current.active(), name)
-    raise AttributeError(f"module 'trainmon' has no attribute {name!r}")
+    if name.startswith("_"):  # what the interpreter and tools ask for
+        raise AttributeError(f"module 'trainmon' has no attribute {name!r}")
+    from trainmon.habits import of_module  # only where it is used
+
+    return of_module(name)

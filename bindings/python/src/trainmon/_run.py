@@ -19,11 +19,12 @@ from trainmon import values as conversion
 from trainmon._config import Config
 from trainmon._core import ffi, lib
 from trainmon._native import CONTROLS, STATUSES, new_struct, to_bytes
+from trainmon.about import About
 from trainmon.disabled import DisabledRun
 from trainmon.errors import TrainmonError, check
 from trainmon.guard import never_raises
 from trainmon.image import Image
-from trainmon.results import NO_STEP, Results
+from trainmon.results import NO_STEP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ TEXT_BYTES = 4_000  # of an error or an event; the library takes 4,096
 MAX_STEP = 2**63 - 1
 
 
-class Run(Results):
+class Run(About):
     """A training that is being recorded; made by `trainmon.init`. Any thread may log. Use it in a `with` block, or call `finish`."""
 
     disabled = False
@@ -61,9 +62,9 @@ class Run(Results):
         self._axes: dict[str, str] = {}
         self._alert_handle: Any = None
         self.id = ffi.string(lib.tmon_session_id(session)).decode()
-        self.name = name or self.id[:8]
+        self._name = name or self.id[:8]
         self.finished = False
-        self.config = Config(config, self._write_config)
+        self._config = Config(config, self._write_config)
         self.summary = Config({}, self._write_summary)
 
     def __reduce__(self) -> Any:
@@ -90,11 +91,12 @@ class Run(Results):
 
     # Logging
 
-    def log(self, data: Mapping[str, Any], step: int | None = None, commit: bool = True) -> None:
+    def log(self, data: Mapping[str, Any], step: int | None = None, commit: bool = True, sync: Any = None) -> None:
         """Logs numbers by name, and pictures: `run.log({"train/loss": loss, "samples": trainmon.Image(x)})`.
 
-        `step` is any integer; without it the calls are counted, and `commit=False` stays at the step. Nested dicts are flattened with "/". A value that
-        is no number is told once by a warning and left out. Never raises, waits for no disk; a point survives a kill once the call has returned.
+        `step` is any integer; without it the calls are counted, and `commit=False` stays at the step; `sync` says nothing. Nested dicts are flattened with
+        "/". A value that is no number is told once by a warning and left out. Never raises, waits for no disk; a point survives a kill once the call has
+        returned.
         """
         if step is None:
             step = self._step

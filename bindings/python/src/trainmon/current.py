@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("trainmon")
 
-MODES = ("online", "offline", "shared", "disabled")
+MODES = ("online", "offline", "shared", "disabled", "dryrun")  # the last one is what W&B called offline
 RESUME = {None: "allow", False: "never", True: "allow", "auto": "allow", "allow": "allow", "must": "must", "never": "never"}
 UUID_LENGTH = 36
 LOCK_SECONDS = 0.2  # what a call of a run waits for a store that another process locks
@@ -178,8 +178,12 @@ def restore(started: Any) -> None:
         os.environ[ranks.RUN_VARIABLE] = started.id
 
 
-def log(data: Any, step: int | None = None, commit: bool = True) -> None:
-    """Logs to the run of this process; see Run.log."""
+def log(data: Any = None, step: int | None = None, commit: bool = True, sync: Any = None, **unused: Any) -> None:
+    """Logs to the run of this process; see Run.log. Other arguments are left out with a warning."""
+    if unused:
+        (_run or active()).warn_once("log arguments", f"log takes a dict of names and values, and no {', '.join(unused)}: left out")
+        if data is None:
+            return
     (_run or active()).log(data, step, commit)
 
 
