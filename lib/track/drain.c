@@ -49,14 +49,28 @@ static int reserve(void **memory, size_t *capacity, size_t count, size_t size) {
   return TMON_OK;
 }
 
+/* Up to where each lane is read. What a thread wrote into an older ring came before what it wrote into this one, so the older ring is looked at after the
+ * tails of this one, and what it had goes first, in lane 0; the other lanes wait until all of that had room. */
+static void choose_tails(tmon_drain *drain, uint64_t tails[TMON_RING_LANES]) {
+  for (unsigned lane = 0; lane < TMON_RING_LANES; lane++) tails[lane] = tmon_ring_tail(drain->ring, lane);
+  drain->more = false;
+  if (drain->take == NULL) return;
+  bool all = drain->take(drain->payload);
+  drain->more = !all;
+  tails[0] = tmon_ring_tail(drain->ring, 0);
+  /* Nothing in lane 0: the others fill the ring, and only draining them makes room. */
+  if (!all && tails[0] > drain->positions[0]) memset(&tails[1], 0, (TMON_RING_LANES - 1) * sizeof tails[1]);
+}
+
 /* Reads slots of all lanes, at most TMON_DRAIN_SLOTS; `positions` receives where each lane then stands. */
 static int read_slots(tmon_drain *drain, uint64_t positions[TMON_RING_LANES], size_t *count) {
+  uint64_t tails[TMON_RING_LANES];
+  choose_tails(drain, tails);
   *count = 0;
   for (unsigned lane = 0; lane < TMON_RING_LANES; lane++) {
     positions[lane] = drain->positions[lane];
-    uint64_t tail = tmon_ring_tail(drain->ring, lane);
-    while (positions[lane] < tail && *count < TMON_DRAIN_SLOTS) {
-      uint64_t left = tail - positions[lane];
+    while (positions[lane] < tails[lane] && *count < TMON_DRAIN_SLOTS) {
+      uint64_t left = tails[lane] - positions[lane];
       size_t wanted = left < TMON_DRAIN_SLOTS - *count ? (size_t)left : TMON_DRAIN_SLOTS - *count;
       void *slots = drain->slots;
       int result = reserve(&slots, &drain->slot_capacity, *count + wanted, sizeof *drain->slots);
@@ -69,6 +83,7 @@ static int read_slots(tmon_drain *drain, uint64_t positions[TMON_RING_LANES], si
       *count += taken;
     }
   }
+  if (*count == TMON_DRAIN_SLOTS) drain->more = true;
   return TMON_OK;
 }
 
@@ -367,6 +382,7 @@ int tmon_drain_run(tmon_drain *drain, int64_t timeout_us, int64_t deadline_us) {
     result = commit_slots(drain, positions, count, timeout_us);
     if (result != TMON_OK) return result;
     state_changed = false;
+    if (!drain->more) break; /* what came since is not waited for: threads that log without a pause would keep this one here */
     if (deadline_us > 0 && tmon_clock_monotonic_us() > deadline_us) return tmon_error_set(TMON_EBUSY, "the time to drain is over");
   }
   int result = tmon_alerts_stall(drain, timeout_us);
