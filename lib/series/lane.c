@@ -94,8 +94,14 @@ static bool extend(tmon_ring *ring, tmon_lane *lane) {
 
 size_t tmon_ring_first_room(tmon_ring *ring) {
   tmon_lane *lane = &ring->set->lanes[0];
-  uint32_t id = lane->position == lane->end ? tmon_ring_take_block(ring) : 0;
-  if (id != 0) link_block(ring, lane, id);
+  if (lane->position == lane->end) {
+    uint32_t id = tmon_ring_take_block(ring);
+    if (id == 0) {
+      id = ring->spare;
+      ring->spare = 0;
+    }
+    if (id != 0) link_block(ring, lane, id);
+  }
   return (size_t)(lane->end - lane->position);
 }
 

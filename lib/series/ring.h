@@ -44,9 +44,9 @@ void tmon_ring_let_go(tmon_ring *ring); /* gives the liveness lock up: from now 
 void tmon_ring_beat(tmon_ring *ring, int64_t time);
 void tmon_ring_set_drained_by_caller(tmon_ring *ring, int (*drain)(void *), void *payload); /* no_drainer: a full lane calls this instead of waiting */
 
-/* Lane 0 for points that are older than all others, one caller at a time, whatever its thread. Before the first write of the ring: no thread gets it. */
+/* Lane 0 for points that are older than all others, for the one who drains, whatever its thread. Before the first write of the ring: no thread gets it. */
 void tmon_ring_keep_first(tmon_ring *ring);
-size_t tmon_ring_first_room(tmon_ring *ring);                       /* how many points it takes now; never waits */
+size_t tmon_ring_first_room(tmon_ring *ring); /* how many points it takes now; never waits. 0 only while slots of the lane are not released */
 void tmon_ring_write_first(tmon_ring *ring, const tmon_slot *slot); /* while it has room */
 
 /* ---- any process ---- */

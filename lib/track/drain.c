@@ -55,11 +55,10 @@ static void choose_tails(tmon_drain *drain, uint64_t tails[TMON_RING_LANES]) {
   for (unsigned lane = 0; lane < TMON_RING_LANES; lane++) tails[lane] = tmon_ring_tail(drain->ring, lane);
   drain->more = false;
   if (drain->take == NULL) return;
-  bool all = drain->take(drain->payload);
-  drain->more = !all;
+  tmon_ring_release(drain->ring, 0, drain->positions[0]); /* or it could be full of what is committed already */
+  drain->more = !drain->take(drain->payload);
   tails[0] = tmon_ring_tail(drain->ring, 0);
-  /* Nothing in lane 0: the others fill the ring, and only draining them makes room. */
-  if (!all && tails[0] > drain->positions[0]) memset(&tails[1], 0, (TMON_RING_LANES - 1) * sizeof tails[1]);
+  if (drain->more) memset(&tails[1], 0, (TMON_RING_LANES - 1) * sizeof tails[1]);
 }
 
 /* Reads slots of all lanes, at most TMON_DRAIN_SLOTS; `positions` receives where each lane then stands. */

@@ -98,11 +98,11 @@ static int copy_words(tmon_ring *to, const tmon_ring *from, const tmon_session *
   return TMON_OK;
 }
 
-/* Takes over what the old ring holds now, and the losses it counted. false: there was no room for all of it. */
+/* Takes over what the old ring held when its tails were noted, and the losses it counted. false: there was no room for all of it. */
 static bool take_rest(tmon_ring *ring, tmon_old_ring *old) {
   tmon_slot slots[SLOTS_AT_ONCE];
   for (unsigned lane = 0; lane < TMON_RING_LANES; lane++) {
-    uint64_t tail = tmon_ring_tail(old->ring, lane); /* once: calls that still write there would keep this thread here */
+    uint64_t tail = old->tails[lane];
     while (old->positions[lane] < tail) {
       bool lapped = false;
       /* This thread is the one that drains: it must never wait for room. */
@@ -124,18 +124,33 @@ static bool take_rest(tmon_ring *ring, tmon_old_ring *old) {
   return true;
 }
 
+/* What a thread wrote into a ring came before what it wrote into a newer one. So the tails are noted from the newest ring on, and taken from the oldest on: what
+ * belongs before a point that is taken is taken before it. Once: calls that still write would keep this thread here. */
+static bool take_all(const tmon_session *session, tmon_ring *ring) {
+  tmon_old_ring *rings[OLD_RINGS_MAXIMUM];
+  size_t count = 0;
+  for (tmon_old_ring *old = session->old; old != NULL && count < OLD_RINGS_MAXIMUM; old = old->next) {
+    for (unsigned lane = 0; lane < TMON_RING_LANES; lane++) old->tails[lane] = tmon_ring_tail(old->ring, lane);
+    rings[count++] = old;
+  }
+  while (count > 0) {
+    if (!take_rest(ring, rings[--count])) return false;
+  }
+  return true;
+}
+
 static bool take_old_rings(void *payload) { return tmon_old_rings_take(payload); }
 
-/* The new ring is in the store; from the exchange on log calls go there. What the old ring holds is taken before it: then nothing else is in the new one, so
+/* The new ring is in the store; from the exchange on log calls go there. What the old rings hold is taken before it: then nothing else is in the new one, so
  * that there is room for all of it. */
 static void exchange(tmon_session *session, tmon_old_ring *old, tmon_ring *ring, char *path, int64_t writer) {
   memcpy(old->positions, session->drain.positions, sizeof old->positions);
   old->dropped = (uint64_t)session->drain.dropped;
   old->ring = tmon_session_ring(session);
-  tmon_ring_keep_first(ring);
-  (void)take_rest(ring, old);
   old->next = session->old;
   session->old = old;
+  tmon_ring_keep_first(ring);
+  (void)take_all(session, ring);
   atomic_fetch_add_explicit(&session->dropped, old->dropped, memory_order_relaxed);
   atomic_store_explicit(&session->ring, ring, memory_order_release);
   tmon_drain_free(&session->drain);
@@ -192,11 +207,7 @@ void tmon_ring_renew(tmon_session *session) {
   (void)tmon_old_rings_take(session); /* what finds no room waits for the drain */
 }
 
-bool tmon_old_rings_take(tmon_session *session) {
-  bool all = true;
-  for (tmon_old_ring *old = session->old; old != NULL; old = old->next) all = take_rest(tmon_session_ring(session), old) && all;
-  return all;
-}
+bool tmon_old_rings_take(tmon_session *session) { return take_all(session, tmon_session_ring(session)); }
 
 void tmon_old_rings_free(tmon_session *session) {
   while (session->old != NULL) {

@@ -16,6 +16,7 @@ typedef struct tmon_old_ring {
   struct tmon_old_ring *next;
   tmon_ring *ring;
   uint64_t positions[TMON_RING_LANES]; /* up to here taken over */
+  uint64_t tails[TMON_RING_LANES];     /* up to here to be taken over now */
   uint64_t dropped;                    /* of its losses, those counted elsewhere */
 } tmon_old_ring;
 
