@@ -149,9 +149,10 @@ static void exchange(tmon_session *session, tmon_old_ring *old, tmon_ring *ring,
   old->ring = tmon_session_ring(session);
   old->next = session->old;
   session->old = old;
+  /* Before the new ring takes over the losses that the old writer's row has not. */
+  atomic_fetch_add_explicit(&session->dropped, old->dropped, memory_order_relaxed);
   tmon_ring_keep_first(ring);
   (void)take_all(session, ring);
-  atomic_fetch_add_explicit(&session->dropped, old->dropped, memory_order_relaxed);
   atomic_store_explicit(&session->ring, ring, memory_order_release);
   tmon_drain_free(&session->drain);
   tmon_drain_init(&session->drain, session->store->db, ring, writer, session->key, session->id);

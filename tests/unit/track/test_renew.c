@@ -291,6 +291,7 @@ static bool take_and_go_on(void *payload) {
   bool all = tmon_old_rings_take(session);
   ok(tmon_ring_write(held_up, TMON_SLOT_POINT, 1, 0, 1, 1));
   for (int i = 1; i < 300; i++) ok(tmon_ring_write(tmon_session_ring(session), TMON_SLOT_POINT, 1, i, 1, 1));
+  tmon_ring_add_dropped(tmon_session_ring(session), 2);
   return all;
 }
 
@@ -304,7 +305,8 @@ START_TEST(a_call_held_up_over_two_exchanges_keeps_its_place) {
   make_again(session);
   ok(tmon_session_flush(session));
   check_points(store, tmon_session_id(session), "m", 300);
-  ck_assert_uint_eq(tmon_session_dropped(session), 0);
+  ck_assert_uint_eq(tmon_session_dropped(session), 2);
+  ck_assert_int_eq(ask("SELECT dropped FROM training_sessions"), 2);
   tmon_session_free(session);
   tmon_store_free(store);
 }
