@@ -50,21 +50,19 @@ static int reserve(void **memory, size_t *capacity, size_t count, size_t size) {
 }
 
 /* Up to where each lane is read. What a thread wrote into an older ring came before what it wrote into this one, so the older ring is looked at after the
- * tails of this one, and what it had goes first, in lane 0; the other lanes wait until all of that had room. */
-static void choose_tails(tmon_drain *drain, uint64_t tails[TMON_RING_LANES]) {
+ * tails of this one, and what it had goes first, in lane 0. false: not all of that had room; the other lanes wait. */
+static bool choose_tails(const tmon_drain *drain, uint64_t tails[TMON_RING_LANES]) {
   for (unsigned lane = 0; lane < TMON_RING_LANES; lane++) tails[lane] = tmon_ring_tail(drain->ring, lane);
-  drain->more = false;
-  if (drain->take == NULL) return;
+  if (drain->take == NULL) return true;
   tmon_ring_release(drain->ring, 0, drain->positions[0]); /* or it could be full of what is committed already */
-  drain->more = !drain->take(drain->payload);
+  bool all = drain->take(drain->payload);
   tails[0] = tmon_ring_tail(drain->ring, 0);
-  if (drain->more) memset(&tails[1], 0, (TMON_RING_LANES - 1) * sizeof tails[1]);
+  if (!all) memset(&tails[1], 0, (TMON_RING_LANES - 1) * sizeof tails[1]);
+  return all;
 }
 
-/* Reads slots of all lanes, at most TMON_DRAIN_SLOTS; `positions` receives where each lane then stands. */
-static int read_slots(tmon_drain *drain, uint64_t positions[TMON_RING_LANES], size_t *count) {
-  uint64_t tails[TMON_RING_LANES];
-  choose_tails(drain, tails);
+/* Reads slots of all lanes up to `tails`, at most TMON_DRAIN_SLOTS; `positions` receives where each lane then stands. */
+static int read_slots(tmon_drain *drain, const uint64_t tails[TMON_RING_LANES], uint64_t positions[TMON_RING_LANES], size_t *count) {
   *count = 0;
   for (unsigned lane = 0; lane < TMON_RING_LANES; lane++) {
     positions[lane] = drain->positions[lane];
@@ -82,7 +80,6 @@ static int read_slots(tmon_drain *drain, uint64_t positions[TMON_RING_LANES], si
       *count += taken;
     }
   }
-  if (*count == TMON_DRAIN_SLOTS) drain->more = true;
   return TMON_OK;
 }
 
@@ -362,7 +359,9 @@ static int write_beat(tmon_drain *drain, int64_t timeout_us) {
 
 int tmon_drain_run(tmon_drain *drain, int64_t timeout_us, int64_t deadline_us) {
   uint64_t positions[TMON_RING_LANES];
+  uint64_t tails[TMON_RING_LANES];
   tmon_progress progress = drain->progress;
+  bool all = false;
   if (drain->stale) {
     tmon_tx *tx = NULL;
     tmon_alerts_reset(&drain->alerts);
@@ -375,13 +374,14 @@ int tmon_drain_run(tmon_drain *drain, int64_t timeout_us, int64_t deadline_us) {
   bool state_changed = !is_same(&progress, &drain->progress) || (int64_t)tmon_ring_dropped(drain->ring) != drain->dropped;
   for (;;) {
     size_t count = 0;
-    int result = read_slots(drain, positions, &count);
+    /* Once: what came since is not waited for, or threads that log without a pause would keep this one here. */
+    if (!all) all = choose_tails(drain, tails);
+    int result = read_slots(drain, tails, positions, &count);
     if (result != TMON_OK) return result;
     if (count == 0 && !state_changed) break;
     result = commit_slots(drain, positions, count, timeout_us);
     if (result != TMON_OK) return result;
     state_changed = false;
-    if (!drain->more) break; /* what came since is not waited for: threads that log without a pause would keep this one here */
     if (deadline_us > 0 && tmon_clock_monotonic_us() > deadline_us) return tmon_error_set(TMON_EBUSY, "the time to drain is over");
   }
   int result = tmon_alerts_stall(drain, timeout_us);

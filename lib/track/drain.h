@@ -52,7 +52,6 @@ typedef struct tmon_drain {
   /* Brings older points into lane 0 of the ring; false: not all of them had room. NULL: there are none. */
   bool (*take)(void *payload);
   void *payload;
-  bool more;     /* the last look at the ring left some that were there */
   int64_t until; /* the writer has ended then: no point comes after it; 0: it lives */
 } tmon_drain;
 
