@@ -113,7 +113,8 @@ void tmon_ring_write_first(tmon_ring *ring, const tmon_slot *slot) {
 static int append_extending(tmon_ring *ring, tmon_lane *lane, uint64_t head, int64_t step, int64_t time, double value) {
   if (lane->position != lane->end || extend(ring, lane)) return append(lane, head, step, time, value);
   uint64_t dropped = atomic_fetch_add_explicit(&ring->header->dropped, 1, memory_order_relaxed) + 1;
-  return tmon_error_set(TMON_EDROPPED, "the ring is full and nothing drains it: %llu points dropped", (unsigned long long)dropped);
+  const char *why = ring->drain != NULL ? "draining it has failed" : "nothing was drained for 100 ms";
+  return tmon_error_set(TMON_EDROPPED, "the ring is full and %s: %llu points dropped", why, (unsigned long long)dropped);
 }
 
 /* Never inlined: its saved registers would cost the hot path a nanosecond. */

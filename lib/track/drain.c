@@ -283,30 +283,35 @@ static int write_writer(tmon_drain *drain, tmon_tx *tx, int64_t next_seq, int64_
   return tmon_row_run(row);
 }
 
-/* One transaction with the slots that read_slots took. */
-static int commit_slots(tmon_drain *drain, const uint64_t *positions, size_t count, int64_t timeout_us) {
+static int64_t lowest_step(const tmon_drain *drain, size_t count) {
+  int64_t lowest = drain->first_step;
+  for (size_t i = 0; i < count; i++) {
+    if (drain->slots[i].kind == TMON_SLOT_POINT && drain->slots[i].point.step < lowest && !tmon_hardware_is_metric(drain->ring, drain->slots[i].metric))
+      lowest = drain->slots[i].point.step;
+  }
+  return lowest;
+}
+
+/* One transaction with the slots that read_slots took; with the first of them where alerts take long, and `positions` says up to where. */
+static int commit_slots(tmon_drain *drain, uint64_t *positions, size_t count, int64_t timeout_us) {
   tmon_tx *tx = NULL;
   size_t *starts = NULL;
   int64_t delta_seq = 0;
   size_t delta_points = 0;
   tmon_progress progress = drain->progress;
   int64_t dropped = (int64_t)tmon_ring_dropped(drain->ring);
-  int64_t first_step = drain->first_step;
+  int64_t first_step = 0;
   int64_t seq = drain->next_seq;
   (void)tmon_ring_progress(&progress, drain->ring);
-  for (size_t i = 0; i < count; i++) {
-    if (drain->slots[i].kind == TMON_SLOT_POINT && drain->slots[i].point.step < first_step &&
-        !tmon_hardware_is_metric(drain->ring, drain->slots[i].metric))
-      first_step = drain->slots[i].point.step;
-  }
   int result = tmon_tx_begin(&tx, drain->db, true, timeout_us);
   if (result != TMON_OK) return result;
-  result = register_metrics(drain, tx, drain->slots, count);
+  result = tmon_alerts_drain(drain, tx, positions, &count);
+  if (result == TMON_OK) result = register_metrics(drain, tx, drain->slots, count);
   if (result != TMON_OK) goto out;
+  first_step = lowest_step(drain, count);
   starts = tmon_alloc_zero(drain->metric_count + 1, sizeof *starts);
   result = starts == NULL ? tmon_error_no_memory() : group_points(drain, count, starts);
   if (result == TMON_OK) result = write_points(drain, tx, starts, &seq, &delta_seq, &delta_points);
-  if (result == TMON_OK) result = tmon_alerts_drain(drain, tx, positions, count);
   if (result == TMON_OK && !drain->follows) result = write_epochs(drain, tx, count);
   if (result == TMON_OK) result = write_positions(drain, tx, positions);
   if (result == TMON_OK) result = write_session(drain, tx, &progress, dropped);
