@@ -29,7 +29,7 @@ typedef enum tmon_error {
   TMON_EFORKED = -11,      /**< called in a forked child on an object of its parent */
   TMON_ESTATE = -12,       /**< not allowed in the present state, such as logging to a finished session */
   TMON_ELIMIT = -13,       /**< over a documented limit */
-  TMON_EDROPPED = -14,     /**< the point was dropped and counted: the ring is full and nothing drains it */
+  TMON_EDROPPED = -14,     /**< the point was dropped and counted: the ring is full and nothing was drained for 100 ms */
   TMON_EUSER = -15,        /**< a callback asked to stop */
   TMON_EUNSUPPORTED = -16, /**< this build or this system lacks what the call needs */
   TMON_EACCESS = -17       /**< permission denied */

@@ -63,11 +63,8 @@ static uint32_t drain_for_block(tmon_ring *ring) {
   return id;
 }
 
-/* Puts a free block at the end of the lane's chain. false: there is none. */
-static bool extend(tmon_ring *ring, tmon_lane *lane) {
-  uint32_t id = tmon_ring_take_block(ring);
-  if (id == 0) id = ring->drain != NULL ? drain_for_block(ring) : wait_for_block(ring);
-  if (id == 0) return false;
+/* Puts a block at the end of the lane's chain. */
+static void link_block(tmon_ring *ring, tmon_lane *lane, uint32_t id) {
   tmon_ring_block *block = tmon_ring_block_of(ring, id);
   atomic_store_explicit(&block->base, lane->position, memory_order_relaxed);
   atomic_store_explicit(&block->next, 0, memory_order_relaxed);
@@ -84,13 +81,40 @@ static bool extend(tmon_ring *ring, tmon_lane *lane) {
   lane->block = id;
   lane->slot = block->slots;
   lane->end = lane->position + TMON_RING_SLOTS;
+}
+
+/* Puts a free block at the end of the lane's chain. false: there is none. */
+static bool extend(tmon_ring *ring, tmon_lane *lane) {
+  uint32_t id = tmon_ring_take_block(ring);
+  if (id == 0) id = ring->drain != NULL ? drain_for_block(ring) : wait_for_block(ring);
+  if (id == 0) return false;
+  link_block(ring, lane, id);
   return true;
+}
+
+size_t tmon_ring_first_room(tmon_ring *ring) {
+  tmon_lane *lane = &ring->set->lanes[0];
+  if (lane->position == lane->end) {
+    uint32_t id = tmon_ring_take_block(ring);
+    if (id == 0) {
+      id = ring->spare;
+      ring->spare = 0;
+    }
+    if (id != 0) link_block(ring, lane, id);
+  }
+  return (size_t)(lane->end - lane->position);
+}
+
+void tmon_ring_write_first(tmon_ring *ring, const tmon_slot *slot) {
+  uint64_t head = (uint64_t)slot->kind << 24 | slot->metric;
+  (void)append(&ring->set->lanes[0], head, slot->point.step, slot->point.time, slot->point.value);
 }
 
 static int append_extending(tmon_ring *ring, tmon_lane *lane, uint64_t head, int64_t step, int64_t time, double value) {
   if (lane->position != lane->end || extend(ring, lane)) return append(lane, head, step, time, value);
   uint64_t dropped = atomic_fetch_add_explicit(&ring->header->dropped, 1, memory_order_relaxed) + 1;
-  return tmon_error_set(TMON_EDROPPED, "the ring is full and nothing drains it: %llu points dropped", (unsigned long long)dropped);
+  const char *why = ring->drain != NULL ? "draining it has failed" : "nothing was drained for 100 ms";
+  return tmon_error_set(TMON_EDROPPED, "the ring is full and %s: %llu points dropped", why, (unsigned long long)dropped);
 }
 
 /* Never inlined: its saved registers would cost the hot path a nanosecond. */

@@ -124,6 +124,15 @@ int tmon_lane_set_make(tmon_ring *ring) {
   return TMON_OK;
 }
 
+void tmon_ring_keep_first(tmon_ring *ring) {
+  atomic_store_explicit(&ring->set->lanes[0].taken, 1, memory_order_relaxed);
+  atomic_store_explicit(&ring->lanes[0].taken, 1, memory_order_relaxed);
+  /* With a block from the start and a spare one there is always one that can be given back. */
+  (void)tmon_ring_first_room(ring);
+  ring->spare = tmon_ring_take_block(ring);
+  ring->first_kept = true;
+}
+
 void tmon_lane_set_close(tmon_ring *ring) {
   tmon_lane_set *set = ring->set;
   atomic_store_explicit(&set->closed, true, memory_order_relaxed);

@@ -44,6 +44,11 @@ void tmon_ring_let_go(tmon_ring *ring); /* gives the liveness lock up: from now 
 void tmon_ring_beat(tmon_ring *ring, int64_t time);
 void tmon_ring_set_drained_by_caller(tmon_ring *ring, int (*drain)(void *), void *payload); /* no_drainer: a full lane calls this instead of waiting */
 
+/* Lane 0 for points that are older than all others, for the one who drains, whatever its thread. Before the first write of the ring: no thread gets it. */
+void tmon_ring_keep_first(tmon_ring *ring);
+size_t tmon_ring_first_room(tmon_ring *ring); /* how many points it takes now; never waits. 0 only while slots of the lane are not released */
+void tmon_ring_write_first(tmon_ring *ring, const tmon_slot *slot); /* while it has room */
+
 /* ---- any process ---- */
 int tmon_ring_open(tmon_ring **out, const char *path, bool writable); /* hostile file: TMON_ECORRUPT, TMON_EVERSION, TMON_ENOTFOUND, TMON_EACCESS */
 void tmon_ring_close(tmon_ring *ring);                                /* never removes the file; NULL is fine */

@@ -71,7 +71,9 @@ static bool release_head(tmon_ring *ring, unsigned lane, uint64_t position) {
   if (position < base || position - base < TMON_RING_SLOTS || next == id || tmon_ring_block_of(ring, next) == NULL) return false;
   atomic_store_explicit(&file->head, next, memory_order_release);
   atomic_store_explicit(&block->owner, 0, memory_order_relaxed); /* before the bit: the next owner must not be overwritten */
-  give_back(ring, id);
+  /* Threads that wait for a block would take it at once, and lane 0 would have no room as long as they fill the ring. */
+  if (lane == 0 && ring->first_kept && ring->spare == 0) ring->spare = id;
+  else give_back(ring, id);
   return true;
 }
 

@@ -61,6 +61,8 @@ struct tmon_ring {
   tmon_ring_name *names; /* open addressing, at most half full */
   uint32_t name_capacity;
   uint32_t name_bytes;
+  bool first_kept;             /* lane 0 is for tmon_ring_write_first; it and `spare` are touched by the one who drains */
+  uint32_t spare;              /* a block for lane 0 that no other gets; 0: it has it in use */
   uint8_t apart[64];           /* what follows is written by all threads; what stands above is read by each log call */
   _Atomic uint32_t hint;       /* bitmap word to look at first */
   _Atomic uint64_t stalled_at; /* progress at which waiting was given up; UINT64_MAX: never */

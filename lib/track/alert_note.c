@@ -24,8 +24,8 @@ static int write_note(int64_t *id, tmon_tx *tx, int64_t session, const tmon_aler
   tmon_row *row = NULL;
   int result = tmon_tx_prepare(&row, tx,
       "INSERT INTO alerts (session, rule, type, severity, metric, position, step, message, time, recovered_at, revision, fired_revision)"
-      " SELECT ?1, ?2, 'note', ?3, '', 1 + coalesce((SELECT max(position) FROM alerts WHERE session = ?1 AND rule = ?2 AND metric = '' AND writer = 0 AND lane = 0),"
-      " 0), ?4, ?5, ?6, ?6, r.next, r.next FROM (SELECT 1 + coalesce(max(seq), 0) AS next FROM changes) AS r");
+      " VALUES (?1, ?2, 'note', ?3, '', 1 + coalesce((SELECT max(position) FROM alerts WHERE session = ?1 AND rule = ?2 AND metric = '' AND writer = 0 AND lane = 0),"
+      " 0), ?4, ?5, ?6, ?6, 1 + (SELECT coalesce(max(seq), 0) FROM changes), 1 + (SELECT coalesce(max(seq), 0) FROM changes))");
   if (result != TMON_OK) return result;
   tmon_bind_int(row, 1, session);
   tmon_bind_text(row, 2, note->title);

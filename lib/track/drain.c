@@ -49,14 +49,25 @@ static int reserve(void **memory, size_t *capacity, size_t count, size_t size) {
   return TMON_OK;
 }
 
-/* Reads slots of all lanes, at most TMON_DRAIN_SLOTS; `positions` receives where each lane then stands. */
-static int read_slots(tmon_drain *drain, uint64_t positions[TMON_RING_LANES], size_t *count) {
+/* Up to where each lane is read. What a thread wrote into an older ring came before what it wrote into this one, so the older ring is looked at after the
+ * tails of this one, and what it had goes first, in lane 0. false: not all of that had room; the other lanes wait. */
+static bool choose_tails(const tmon_drain *drain, uint64_t tails[TMON_RING_LANES]) {
+  for (unsigned lane = 0; lane < TMON_RING_LANES; lane++) tails[lane] = tmon_ring_tail(drain->ring, lane);
+  if (drain->take == NULL) return true;
+  tmon_ring_release(drain->ring, 0, drain->positions[0]); /* or it could be full of what is committed already */
+  bool all = drain->take(drain->payload);
+  tails[0] = tmon_ring_tail(drain->ring, 0);
+  if (!all) memset(&tails[1], 0, (TMON_RING_LANES - 1) * sizeof tails[1]);
+  return all;
+}
+
+/* Reads slots of all lanes up to `tails`, at most TMON_DRAIN_SLOTS; `positions` receives where each lane then stands. */
+static int read_slots(tmon_drain *drain, const uint64_t tails[TMON_RING_LANES], uint64_t positions[TMON_RING_LANES], size_t *count) {
   *count = 0;
   for (unsigned lane = 0; lane < TMON_RING_LANES; lane++) {
     positions[lane] = drain->positions[lane];
-    uint64_t tail = tmon_ring_tail(drain->ring, lane);
-    while (positions[lane] < tail && *count < TMON_DRAIN_SLOTS) {
-      uint64_t left = tail - positions[lane];
+    while (positions[lane] < tails[lane] && *count < TMON_DRAIN_SLOTS) {
+      uint64_t left = tails[lane] - positions[lane];
       size_t wanted = left < TMON_DRAIN_SLOTS - *count ? (size_t)left : TMON_DRAIN_SLOTS - *count;
       void *slots = drain->slots;
       int result = reserve(&slots, &drain->slot_capacity, *count + wanted, sizeof *drain->slots);
@@ -272,30 +283,35 @@ static int write_writer(tmon_drain *drain, tmon_tx *tx, int64_t next_seq, int64_
   return tmon_row_run(row);
 }
 
-/* One transaction with the slots that read_slots took. */
-static int commit_slots(tmon_drain *drain, const uint64_t *positions, size_t count, int64_t timeout_us) {
+static int64_t lowest_step(const tmon_drain *drain, size_t count) {
+  int64_t lowest = drain->first_step;
+  for (size_t i = 0; i < count; i++) {
+    if (drain->slots[i].kind == TMON_SLOT_POINT && drain->slots[i].point.step < lowest && !tmon_hardware_is_metric(drain->ring, drain->slots[i].metric))
+      lowest = drain->slots[i].point.step;
+  }
+  return lowest;
+}
+
+/* One transaction with the slots that read_slots took; with the first of them where alerts take long, and `positions` says up to where. */
+static int commit_slots(tmon_drain *drain, uint64_t *positions, size_t count, int64_t timeout_us) {
   tmon_tx *tx = NULL;
   size_t *starts = NULL;
   int64_t delta_seq = 0;
   size_t delta_points = 0;
   tmon_progress progress = drain->progress;
   int64_t dropped = (int64_t)tmon_ring_dropped(drain->ring);
-  int64_t first_step = drain->first_step;
+  int64_t first_step = 0;
   int64_t seq = drain->next_seq;
   (void)tmon_ring_progress(&progress, drain->ring);
-  for (size_t i = 0; i < count; i++) {
-    if (drain->slots[i].kind == TMON_SLOT_POINT && drain->slots[i].point.step < first_step &&
-        !tmon_hardware_is_metric(drain->ring, drain->slots[i].metric))
-      first_step = drain->slots[i].point.step;
-  }
   int result = tmon_tx_begin(&tx, drain->db, true, timeout_us);
   if (result != TMON_OK) return result;
-  result = register_metrics(drain, tx, drain->slots, count);
+  result = tmon_alerts_drain(drain, tx, positions, &count);
+  if (result == TMON_OK) result = register_metrics(drain, tx, drain->slots, count);
   if (result != TMON_OK) goto out;
+  first_step = lowest_step(drain, count);
   starts = tmon_alloc_zero(drain->metric_count + 1, sizeof *starts);
   result = starts == NULL ? tmon_error_no_memory() : group_points(drain, count, starts);
   if (result == TMON_OK) result = write_points(drain, tx, starts, &seq, &delta_seq, &delta_points);
-  if (result == TMON_OK) result = tmon_alerts_drain(drain, tx, positions, count);
   if (result == TMON_OK && !drain->follows) result = write_epochs(drain, tx, count);
   if (result == TMON_OK) result = write_positions(drain, tx, positions);
   if (result == TMON_OK) result = write_session(drain, tx, &progress, dropped);
@@ -348,7 +364,9 @@ static int write_beat(tmon_drain *drain, int64_t timeout_us) {
 
 int tmon_drain_run(tmon_drain *drain, int64_t timeout_us, int64_t deadline_us) {
   uint64_t positions[TMON_RING_LANES];
+  uint64_t tails[TMON_RING_LANES];
   tmon_progress progress = drain->progress;
+  bool all = false;
   if (drain->stale) {
     tmon_tx *tx = NULL;
     tmon_alerts_reset(&drain->alerts);
@@ -361,7 +379,9 @@ int tmon_drain_run(tmon_drain *drain, int64_t timeout_us, int64_t deadline_us) {
   bool state_changed = !is_same(&progress, &drain->progress) || (int64_t)tmon_ring_dropped(drain->ring) != drain->dropped;
   for (;;) {
     size_t count = 0;
-    int result = read_slots(drain, positions, &count);
+    /* Once: what came since is not waited for, or threads that log without a pause would keep this one here. */
+    if (!all) all = choose_tails(drain, tails);
+    int result = read_slots(drain, tails, positions, &count);
     if (result != TMON_OK) return result;
     if (count == 0 && !state_changed) break;
     result = commit_slots(drain, positions, count, timeout_us);

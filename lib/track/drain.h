@@ -49,6 +49,9 @@ typedef struct tmon_drain {
   tmon_point *points;
   size_t point_capacity;
   tmon_alerts alerts;
+  /* Brings older points into lane 0 of the ring; false: not all of them had room. NULL: there are none. */
+  bool (*take)(void *payload);
+  void *payload;
   int64_t until; /* the writer has ended then: no point comes after it; 0: it lives */
 } tmon_drain;
 
@@ -69,7 +72,7 @@ int tmon_fold_run(tmon_drain *drain, int64_t timeout_us, uint32_t threshold);   
 int tmon_summary_write(tmon_drain *drain, tmon_tx *tx, int64_t metric_row, int level); /* of the latest 64 below it */
 
 /* alert_drain.c */
-int tmon_alerts_drain(tmon_drain *drain, tmon_tx *tx, const uint64_t *positions, size_t count); /* judges the slots of a commit */
+int tmon_alerts_drain(tmon_drain *drain, tmon_tx *tx, uint64_t *positions, size_t *count); /* judges the slots of a commit; lessens it where that takes long */
 int tmon_alerts_stall(tmon_drain *drain, int64_t timeout_us); /* judges that no point came, in a transaction of its own */
 
 /* epoch.c */

@@ -36,7 +36,6 @@ static int64_t time_left(int64_t deadline) {
 }
 
 static int commit_all(tmon_session *session, int64_t deadline) {
-  tmon_old_rings_take(session);
   session->drain.until = session->final_time;
   int result = tmon_drain_run(&session->drain, time_left(deadline), deadline);
   if (result == TMON_OK && time_left(deadline) != 0) {

@@ -13,8 +13,7 @@
 
 #define LOOK_US 1000000
 #define OLD_RINGS_MAXIMUM 16 /* each keeps its memory; who removes files more often than that means it */
-#define SLOTS_AT_ONCE 512
-#define HALF_FULL 0.5
+#define SLOTS_AT_ONCE 128
 
 /* false also when the file can't be examined for another reason: only what is surely gone is made again. */
 static bool is_removed(const tmon_session *session) {
@@ -99,39 +98,66 @@ static int copy_words(tmon_ring *to, const tmon_ring *from, const tmon_session *
   return TMON_OK;
 }
 
-/* Takes over what calls that began before the exchange wrote into the old ring, and the losses it counted. */
-static void take_rest(tmon_session *session, tmon_old_ring *old) {
+/* Takes over what the old ring held when its tails were noted, and the losses it counted. false: there was no room for all of it. */
+static bool take_rest(tmon_ring *ring, tmon_old_ring *old) {
   tmon_slot slots[SLOTS_AT_ONCE];
-  tmon_ring *ring = tmon_session_ring(session);
   for (unsigned lane = 0; lane < TMON_RING_LANES; lane++) {
-    while (old->positions[lane] < tmon_ring_tail(old->ring, lane)) {
+    uint64_t tail = old->tails[lane];
+    while (old->positions[lane] < tail) {
       bool lapped = false;
       /* This thread is the one that drains: it must never wait for room. */
-      if (tmon_ring_fill(ring) > HALF_FULL && tmon_drain_run(&session->drain, -1, 0) != TMON_OK) return;
-      size_t count = tmon_ring_read(old->ring, lane, &old->positions[lane], slots, SLOTS_AT_ONCE, &lapped);
-      if (count == 0 || lapped) break;
-      for (size_t i = 0; i < count; i++) {
-        (void)tmon_ring_write(ring, slots[i].kind, slots[i].metric, slots[i].point.step, slots[i].point.time, slots[i].point.value);
+      size_t room = tmon_ring_first_room(ring);
+      if (room == 0) return false;
+      if (room > tail - old->positions[lane]) room = (size_t)(tail - old->positions[lane]);
+      size_t count = tmon_ring_read(old->ring, lane, &old->positions[lane], slots, room < SLOTS_AT_ONCE ? room : SLOTS_AT_ONCE, &lapped);
+      if (lapped) { /* nobody else gives slots of this ring back, so this can't be; a loss it would be all the same */
+        tmon_ring_add_dropped(ring, tail - old->positions[lane]);
+        old->positions[lane] = tail;
       }
+      for (size_t i = 0; i < count; i++) tmon_ring_write_first(ring, &slots[i]);
       tmon_ring_release(old->ring, lane, old->positions[lane]);
     }
   }
   uint64_t dropped = tmon_ring_dropped(old->ring);
   tmon_ring_add_dropped(ring, dropped - old->dropped);
   old->dropped = dropped;
+  return true;
 }
 
-/* The new ring is in the store; from the exchange on log calls go there. */
+/* What a thread wrote into a ring came before what it wrote into a newer one. So the tails are noted from the newest ring on, and taken from the oldest on: what
+ * belongs before a point that is taken is taken before it. Once: calls that still write would keep this thread here. */
+static bool take_all(const tmon_session *session, tmon_ring *ring) {
+  tmon_old_ring *rings[OLD_RINGS_MAXIMUM];
+  size_t count = 0;
+  for (tmon_old_ring *old = session->old; old != NULL && count < OLD_RINGS_MAXIMUM; old = old->next) {
+    for (unsigned lane = 0; lane < TMON_RING_LANES; lane++) old->tails[lane] = tmon_ring_tail(old->ring, lane);
+    rings[count++] = old;
+  }
+  while (count > 0) {
+    if (!take_rest(ring, rings[--count])) return false;
+  }
+  return true;
+}
+
+static bool take_old_rings(void *payload) { return tmon_old_rings_take(payload); }
+
+/* The new ring is in the store; from the exchange on log calls go there. What the old rings hold is taken before it: then nothing else is in the new one, so
+ * that there is room for all of it. */
 static void exchange(tmon_session *session, tmon_old_ring *old, tmon_ring *ring, char *path, int64_t writer) {
   memcpy(old->positions, session->drain.positions, sizeof old->positions);
   old->dropped = (uint64_t)session->drain.dropped;
   old->ring = tmon_session_ring(session);
   old->next = session->old;
   session->old = old;
+  /* Before the new ring takes over the losses that the old writer's row has not. */
   atomic_fetch_add_explicit(&session->dropped, old->dropped, memory_order_relaxed);
+  tmon_ring_keep_first(ring);
+  (void)take_all(session, ring);
   atomic_store_explicit(&session->ring, ring, memory_order_release);
   tmon_drain_free(&session->drain);
   tmon_drain_init(&session->drain, session->store->db, ring, writer, session->key, session->id);
+  session->drain.take = take_old_rings;
+  session->drain.payload = session;
   tmon_free(session->ring_path);
   session->ring_path = path;
   session->writer = writer;
@@ -179,12 +205,10 @@ void tmon_ring_renew(tmon_session *session) {
     /* An error leaves all as it was; the next look tries again. */
     if (is_removed(session)) (void)renew(session);
   }
-  tmon_old_rings_take(session);
+  (void)tmon_old_rings_take(session); /* what finds no room waits for the drain */
 }
 
-void tmon_old_rings_take(tmon_session *session) {
-  for (tmon_old_ring *old = session->old; old != NULL; old = old->next) take_rest(session, old);
-}
+bool tmon_old_rings_take(tmon_session *session) { return take_all(session, tmon_session_ring(session)); }
 
 void tmon_old_rings_free(tmon_session *session) {
   while (session->old != NULL) {

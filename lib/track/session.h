@@ -16,6 +16,7 @@ typedef struct tmon_old_ring {
   struct tmon_old_ring *next;
   tmon_ring *ring;
   uint64_t positions[TMON_RING_LANES]; /* up to here taken over */
+  uint64_t tails[TMON_RING_LANES];     /* up to here to be taken over now */
   uint64_t dropped;                    /* of its losses, those counted elsewhere */
 } tmon_old_ring;
 
@@ -90,7 +91,7 @@ int tmon_session_write_rows(tmon_session *session, const tmon_session_options *o
 
 /* renew.c: with the mutex held. Looks at most once a second whether the ring file is still there and makes another one where it is not. */
 void tmon_ring_renew(tmon_session *session);
-void tmon_old_rings_take(tmon_session *session); /* with the mutex held: late points of old rings into the present one */
+bool tmon_old_rings_take(tmon_session *session); /* with the mutex held: late points of old rings into the present one; false: no room for all */
 void tmon_old_rings_free(tmon_session *session);
 
 /* finish.c */

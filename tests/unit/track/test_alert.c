@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -432,9 +433,51 @@ START_TEST(a_stall_is_told_while_it_lasts) {
 }
 END_TEST
 
+static int64_t ask(const char *sql) {
+  char path[600];
+  sqlite3 *db = NULL;
+  sqlite3_stmt *statement = NULL;
+  (void)snprintf(path, sizeof path, "%s/trainmon.db", test_folder);
+  ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+  ck_assert_int_eq(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
+  ck_assert_int_eq(sqlite3_step(statement), SQLITE_ROW);
+  int64_t value = sqlite3_column_int64(statement, 0);
+  sqlite3_finalize(statement);
+  sqlite3_close(db);
+  return value;
+}
+
+/* A rule that fires at every second point ends transactions early; no alert and no point is left out or told twice. */
+START_TEST(a_rule_that_fires_all_the_time_is_judged_in_pieces) {
+  enum { POINTS = 20000 };
+  tmon_store *store = test_store();
+  ok(tmon_alert_set_rules(store, NULL, rules, true));
+  tmon_session *session = test_session(store, ID);
+  tmon_metric metric = test_metric(session, "t");
+  for (int64_t i = 0; i < POINTS; i++) {
+    int64_t time = now_us();
+    double value = i % 2 == 0 ? 6 : 1;
+    ok(tmon_log_series(session, metric, &i, &time, &value, 1));
+  }
+  ok(tmon_session_flush(session));
+  ck_assert_uint_eq(tmon_session_dropped(session), 0);
+  ck_assert_uint_eq(test_count(store, ID, "t", false), POINTS);
+  ck_assert_int_eq(ask("SELECT count(*) FROM alerts WHERE rule = 'high' AND step % 2 = 0 AND recovered_step = step + 1"), POINTS / 2);
+  ck_assert_int_eq(ask("SELECT count(*) FROM alerts"), POINTS / 2);
+  ck_assert_int_ge(ask("SELECT next_seq FROM writers"), 3);
+  char *json = NULL;
+  ok(tmon_alert_replay_json(&json, store, ID, NULL));
+  ck_assert_uint_eq(count_of(json, "\"recovered_step\""), POINTS / 2);
+  tmon_text_free(json);
+  tmon_session_free(session);
+  tmon_store_free(store);
+}
+END_TEST
+
 int main(void) {
   TCase *tests = tcase_create("alert");
   tcase_add_loop_test(tests, live_and_replay_agree, 0, 3);
+  tcase_add_test(tests, a_rule_that_fires_all_the_time_is_judged_in_pieces);
   tcase_add_test(tests, a_drainer_thread_agrees_too);
   tcase_add_loop_test(tests, adoption_never_alerts_twice, 0, 9);
   tcase_add_test(tests, epoch_values_are_points);

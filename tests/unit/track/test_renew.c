@@ -5,6 +5,7 @@
 #include "unit/track/help.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
@@ -210,6 +211,150 @@ START_TEST(a_ring_is_not_made_again_for_ever) {
 }
 END_TEST
 
+enum { LOGGERS = 3, RENEWALS = 15 };
+
+typedef struct logger {
+  tmon_session *session;
+  tmon_metric metric;
+  _Atomic bool *stop;
+  int64_t logged;
+  uint64_t dropped; /* where the disk is slower than this */
+} logger;
+
+static void *log_without_pause(void *argument) {
+  logger *self = argument;
+  while (!atomic_load_explicit(self->stop, memory_order_relaxed)) {
+    int result = tmon_log(self->session, self->metric, self->logged, 1);
+    if (result == TMON_OK) self->logged++;
+    else self->dropped++;
+  }
+  return NULL;
+}
+
+/* Each point of `key` once, in the order of the calls. */
+static void check_points(tmon_store *store, const char *id, const char *key, int64_t count) {
+  static tmon_point points[4096];
+  tmon_point_reader *reader = NULL;
+  int64_t expected = 0;
+  size_t got = 0;
+  int result = TMON_OK;
+  ok(tmon_point_reader_open(&reader, store, id, key));
+  while ((result = tmon_point_reader_next(reader, points, 4096, &got)) == TMON_OK) {
+    for (size_t i = 0; i < got; i++, expected++) {
+      if (points[i].step != expected) ck_abort_msg("point %lld is where %lld is due", (long long)points[i].step, (long long)expected);
+    }
+  }
+  expect(TMON_DONE, result);
+  ck_assert_int_eq(expected, count);
+  tmon_point_reader_free(reader);
+}
+
+/* Makes the ring again, as after a removal. No point has been logged through the session, so no drainer runs. */
+static void make_again(tmon_session *session) {
+  ck_assert_int_eq(unlink(session->ring_path), 0);
+  session->looked = 0;
+  ok(tmon_session_flush(session));
+}
+
+static tmon_session *small_session(tmon_store *store) {
+  tmon_session *session = NULL;
+  tmon_session_options options = {.size = sizeof options, .ring_bytes = 256 << 10};
+  ok(tmon_session_start(&session, store, &options));
+  return session;
+}
+
+/* A call wrote into the old ring before its thread filled the whole new one. */
+START_TEST(late_points_find_room_in_a_full_ring) {
+  tmon_store *store = test_store();
+  tmon_session *session = small_session(store);
+  tmon_metric metric = test_metric(session, "m");
+  tmon_ring *old = tmon_session_ring(session);
+  int64_t count = 0;
+  make_again(session);
+  for (int round = 0; round < 3; round++) {
+    for (int i = 0; i < 1000; i++, count++) ok(tmon_ring_write(old, TMON_SLOT_POINT, metric, count, 1, 1));
+    while (tmon_ring_write(tmon_session_ring(session), TMON_SLOT_POINT, metric, count, 1, 1) == TMON_OK) count++;
+    ck_assert_uint_eq(tmon_session_dropped(session), (uint64_t)round + 1);
+    ok(tmon_session_flush(session));
+  }
+  check_points(store, tmon_session_id(session), "m", count);
+  tmon_session_free(session);
+  tmon_store_free(store);
+}
+END_TEST
+
+static tmon_ring *held_up;
+
+/* A thread that was held up in a call since the first exchange goes on between the last drain of the second ring and the second exchange. */
+static bool take_and_go_on(void *payload) {
+  tmon_session *session = payload;
+  bool all = tmon_old_rings_take(session);
+  ok(tmon_ring_write(held_up, TMON_SLOT_POINT, 1, 0, 1, 1));
+  for (int i = 1; i < 300; i++) ok(tmon_ring_write(tmon_session_ring(session), TMON_SLOT_POINT, 1, i, 1, 1));
+  tmon_ring_add_dropped(tmon_session_ring(session), 2);
+  return all;
+}
+
+START_TEST(a_call_held_up_over_two_exchanges_keeps_its_place) {
+  tmon_store *store = test_store();
+  tmon_session *session = small_session(store);
+  ck_assert_uint_eq(test_metric(session, "m"), 1);
+  held_up = tmon_session_ring(session);
+  make_again(session);
+  session->drain.take = take_and_go_on;
+  make_again(session);
+  ok(tmon_session_flush(session));
+  check_points(store, tmon_session_id(session), "m", 300);
+  ck_assert_uint_eq(tmon_session_dropped(session), 2);
+  ck_assert_int_eq(ask("SELECT dropped FROM training_sessions"), 2);
+  tmon_session_free(session);
+  tmon_store_free(store);
+}
+END_TEST
+
+/* Rings are removed while threads log: no point is lost, and none leaves its place. */
+START_TEST(points_keep_their_order_over_removals) {
+  tmon_store *store = test_store();
+  tmon_session_options options = {.size = sizeof options, .ring_bytes = _i < 2 ? 0 : 256 << 10}; /* the small one is full most of the time */
+  tmon_session *session = NULL;
+  _Atomic bool stop = false;
+  logger loggers[LOGGERS];
+  pthread_t threads[LOGGERS];
+  int count = _i % 2 == 0 ? 1 : LOGGERS;
+  uint64_t dropped = 0;
+  char path[600] = "";
+  ok(tmon_session_start(&session, store, &options));
+  for (int i = 0; i < count; i++) {
+    char key[16];
+    (void)snprintf(key, sizeof key, "m%d", i);
+    loggers[i] = (logger){session, test_metric(session, key), &stop, 0, 0};
+    ck_assert_int_eq(pthread_create(&threads[i], NULL, log_without_pause, &loggers[i]), 0);
+  }
+  for (int i = 0; i < RENEWALS; i++) {
+    tmon_mutex_lock(session->mutex);
+    (void)snprintf(path, sizeof path, "%s", session->ring_path);
+    ck_assert_int_eq(unlink(path), 0);
+    session->looked = 0;
+    tmon_mutex_unlock(session->mutex);
+    ok(tmon_session_flush(session));
+    ck_assert_str_ne(session->ring_path, path);
+  }
+  atomic_store(&stop, true);
+  for (int i = 0; i < count; i++) ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+  ok(tmon_session_flush(session));
+  ck_assert_int_eq(ask("SELECT count(*) FROM writers"), RENEWALS + 1);
+  for (int i = 0; i < count; i++) {
+    char key[16];
+    (void)snprintf(key, sizeof key, "m%d", i);
+    check_points(store, tmon_session_id(session), key, loggers[i].logged);
+    dropped += loggers[i].dropped;
+  }
+  ck_assert_uint_eq(tmon_session_dropped(session), dropped);
+  tmon_session_free(session);
+  tmon_store_free(store);
+}
+END_TEST
+
 START_TEST(error_text_survives_a_kill) {
   static char text[2000];
   for (size_t i = 0; i + 2 < sizeof text; i += 2) memcpy(text + i, "\xc3\xa4", 2);
@@ -326,6 +471,9 @@ int main(void) {
   tcase_add_test(tests, late_points_and_losses_of_an_old_ring_count);
   tcase_add_test(tests, another_file_in_its_place_is_left_alone);
   tcase_add_test(tests, a_ring_is_not_made_again_for_ever);
+  tcase_add_test(tests, late_points_find_room_in_a_full_ring);
+  tcase_add_test(tests, a_call_held_up_over_two_exchanges_keeps_its_place);
+  tcase_add_loop_test(tests, points_keep_their_order_over_removals, 0, 4);
   tcase_add_test(tests, error_text_survives_a_kill);
   tcase_add_test(tests, rings_without_an_owner_go);
   tcase_add_test(tests, an_idle_writer_says_that_it_lives);
