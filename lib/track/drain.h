@@ -72,8 +72,9 @@ int tmon_fold_run(tmon_drain *drain, int64_t timeout_us, uint32_t threshold);   
 int tmon_summary_write(tmon_drain *drain, tmon_tx *tx, int64_t metric_row, int level); /* of the latest 64 below it */
 
 /* alert_drain.c */
-int tmon_alerts_drain(tmon_drain *drain, tmon_tx *tx, uint64_t *positions, size_t *count); /* judges the slots of a commit; lessens it where that takes long */
-int tmon_alerts_stall(tmon_drain *drain, int64_t timeout_us); /* judges that no point came, in a transaction of its own */
+int tmon_alerts_drain(
+    tmon_drain *drain, tmon_tx *tx, uint64_t *positions, size_t *count); /* judges the slots of a commit; lessens it where that takes long */
+int tmon_alerts_stall(tmon_drain *drain, int64_t timeout_us);            /* judges that no point came, in a transaction of its own */
 
 /* epoch.c */
 typedef struct tmon_epoch_entry {
