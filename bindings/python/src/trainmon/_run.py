@@ -63,6 +63,7 @@ class Run(Results):
         self.id = ffi.string(lib.tmon_session_id(session)).decode()
         self.name = name or self.id[:8]
         self.finished = False
+        self._told_to_stop = False
         self.config = Config(config, self._write_config)
         self.summary = Config({}, self._write_summary)
 
@@ -256,12 +257,12 @@ class Run(Results):
     @property
     def control(self) -> str:
         """What people want of the run: "run", "pause" or "stop"; one atomic load."""
-        return CONTROLS[lib.tmon_session_control(self._session)]
+        return CONTROLS[self._heard(lib.tmon_session_control(self._session))]
 
     @property
     def should_stop(self) -> bool:
         """True when somebody asked the run to stop; your loop should end then."""
-        return lib.tmon_session_control(self._session) == lib.TMON_CONTROL_STOP
+        return self._heard(lib.tmon_session_control(self._session)) == lib.TMON_CONTROL_STOP
 
     def wait_while_paused(self, timeout: float | None = None) -> bool:
         """Waits while the run is paused, at most `timeout` seconds, and gives True when it is to stop. Call it between steps; Ctrl-C works meanwhile."""
@@ -271,7 +272,13 @@ class Run(Results):
             wait = WAIT_SLICE_MS if left is None else min(left, WAIT_SLICE_MS)
             control = lib.tmon_session_wait_while_paused(self._session, wait)
             left = None if left is None else left - wait
-        return control == lib.TMON_CONTROL_STOP
+        return self._heard(control) == lib.TMON_CONTROL_STOP
+
+    def _heard(self, control: int) -> int:
+        """Gives what the loop is told, and remembers a stop: a run that ends after that was cancelled."""
+        if control == lib.TMON_CONTROL_STOP:
+            self._told_to_stop = True
+        return control
 
     def request(self, control: str) -> None:
         """Asks this run to "run", "pause" or "stop", as a person on the page would."""
@@ -353,14 +360,17 @@ class Run(Results):
         self._write_waiting()
 
     def finish(self, exit_code: int | None = None, quiet: bool | None = None, *, status: str | None = None, error: str | None = None) -> None:
-        """Ends the run: "completed", "failed" with another exit code than 0, or as `status` says. Once; at most 100 ms. Never raises."""
+        """Ends the run: as `status` says, "failed" with another `exit_code` than 0, "completed" with 0; else "completed", "cancelled" after a stop was seen.
+
+        A stop was seen once `should_stop`, `control` or `wait_while_paused` told of it, and still stands. Once; at most 100 ms. Never raises.
+        """
         if self.finished:
             return
         self.finished = True
         if self._pid != os.getpid():
             return
         if status not in ENDS:
-            status = "failed" if exit_code else "completed"
+            status = "failed" if exit_code else "cancelled" if exit_code is None and self._told_to_stop and self.should_stop else "completed"
         if self._waiting:
             self._next_try = 0.0
             self._write_waiting()
@@ -378,7 +388,7 @@ class Run(Results):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
-        """Ends the run: failed after an exception, cancelled after Ctrl-C, else completed. The exception goes on."""
+        """Ends the run: failed after an exception, cancelled after Ctrl-C or a stop that was seen, else completed. The exception goes on."""
         self.finish(**outcome(error))
 
 
@@ -394,9 +404,9 @@ def _c_array(kind: str, entries: Any) -> Any:
 
 
 def outcome(error: BaseException | None) -> dict[str, Any]:
-    """Gives the arguments of finish that tell how a training ended."""
+    """Gives the arguments of finish that tell how a training ended; none when nothing went wrong."""
     if error is None or (isinstance(error, SystemExit) and not error.code):
-        return {"status": "completed"}
+        return {}
     if isinstance(error, KeyboardInterrupt):
         return {"status": "cancelled", "error": "interrupted by the keyboard"}
     try:
