@@ -7,6 +7,10 @@ from __future__ import annotations
 import weakref
 from collections.abc import MutableMapping
 
+from trainmon._core import lib
+from trainmon.errors import InvalidError
+from trainmon.values import shown
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -82,10 +86,15 @@ class Config(MutableMapping[str, "Any"]):
         return dict(self._values)
 
 
-def to_dict(values: Any) -> dict[str, Any]:
-    """Gives a mapping, the attributes of an object or pairs of names and values as a dict with text keys."""
+def to_dict(values: Any, what: str = "what is set") -> dict[str, Any]:
+    """Gives a mapping, the attributes of an object or pairs of names and values as a dict with text keys. InvalidError: another thing, called `what`."""
     if values is None:
         return {}
     if not hasattr(values, "items"):
-        values = vars(values) if hasattr(values, "__dict__") else dict(values)
+        try:
+            values = vars(values) if hasattr(values, "__dict__") else dict(values)
+        except (TypeError, ValueError):
+            file = ", not the name of a file: read it first" if isinstance(values, str) else ""
+            message = f"{what} is {shown(values)} ({type(values).__name__}), expected a dict or an object with attributes{file}"
+            raise InvalidError(message, lib.TMON_EINVAL, what) from None
     return {str(name): value for name, value in values.items()}
