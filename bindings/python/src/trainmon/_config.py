@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 import weakref
 from collections.abc import MutableMapping
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
+logger = logging.getLogger("trainmon")
+
 
 class Config(MutableMapping[str, "Any"]):
     """A mapping of names to values: `config["lr"]`, `config.lr`, `config.update({...})`."""
@@ -23,6 +26,7 @@ class Config(MutableMapping[str, "Any"]):
     def __init__(self, values: Any = None, on_change: Callable[[], None] | None = None) -> None:
         """Takes a mapping, an argparse.Namespace or another object with attributes, or None; `on_change` is a method, called while its object lives."""
         object.__setattr__(self, "_values", to_dict(values))
+        object.__setattr__(self, "_told", False)
         # Weak: a run and its settings would else keep each other, and the files of a run that is over stay open until the garbage collector comes.
         object.__setattr__(self, "_on_change", None if on_change is None else weakref.WeakMethod(on_change))
 
@@ -73,8 +77,18 @@ class Config(MutableMapping[str, "Any"]):
         return repr(self._values)
 
     def update(self, values: Any = None, /, allow_val_change: bool = True, **more: Any) -> None:
-        """Sets several values with one write: a mapping, an object with attributes or pairs, and named ones. `allow_val_change` says nothing here."""
-        self._values.update(to_dict(values), **more)
+        """Sets several values with one write: a mapping, an object with attributes or pairs, and named ones. `allow_val_change` says nothing here.
+
+        Never raises: what is none of these is told once by a warning.
+        """
+        try:
+            found = to_dict(values, "the argument of update")
+        except Exception as error:  # what a foreign object does when it is looked at
+            found = {}
+            if not self._told:
+                object.__setattr__(self, "_told", True)
+                logger.warning("settings are left out: %s", error if isinstance(error, InvalidError) else shown(error, 200))
+        self._values.update(found, **more)
         self._changed()
 
     def setdefaults(self, values: Mapping[str, Any]) -> None:

@@ -14,7 +14,9 @@ import json
 import logging
 import os
 import time
+from operator import index
 
+from trainmon import arguments
 from trainmon import values as conversion
 from trainmon._config import Config
 from trainmon._core import ffi, lib
@@ -39,7 +41,7 @@ FLUSH_SECONDS = 5.0
 ENDS = ("completed", "failed", "cancelled")
 WAIT_SLICE_MS = 200  # of a pause, between looks at signals such as Ctrl-C
 TEXT_BYTES = 4_000  # of an error or an event; the library takes 4,096
-MAX_STEP = 2**63 - 1
+SEVERITIES = {"INFO": "info", "WARN": "warning", "WARNING": "warning", "ERROR": "critical", "CRITICAL": "critical"}
 
 
 class Run(Results):
@@ -101,7 +103,7 @@ class Run(Results):
             step = self._step
         elif step.__class__ is not int:  # a scalar of numpy or torch, that would wrap around or stay on the device
             try:
-                step = int(step)
+                step = index(step)  # not int, which would cut 1.5 in silence
             except Exception:
                 self._log_slowly(data, step, commit)
                 return
@@ -124,9 +126,9 @@ class Run(Results):
             if not hasattr(data, "items"):
                 self.warn_once("log", f"log takes a dict of names and values, found {type(data).__name__}: nothing was logged")
                 return
-            step = max(NO_STEP, min(int(step), MAX_STEP))
+            step = self._whole("step", step)
             self._log_leaves(data, dict(itertools.islice(conversion.flatten(data), conversion.MAX_NODES)), step)
-            self._step = min(step + 1, MAX_STEP) if commit else step
+            self._step = min(step + 1, conversion.MAX_WHOLE) if commit else step
         except Exception as error:  # the training goes on whatever a value does
             self.warn_once(f"log:{type(error).__name__}", f"a call of log failed: {conversion.shown(error, 200)}")
 
@@ -176,7 +178,7 @@ class Run(Results):
         elif isinstance(value, (list, tuple)) and value and all(isinstance(entry, Image) for entry in value):
             for entry in value:
                 self.log_image(name, entry, step=step)
-        elif value is not None:
+        else:
             self.warn_once(f"value:{name}", f"{name} = {conversion.shown(value)} ({type(value).__name__}) is no number: left out")
 
     def _metric(self, name: str) -> int:
@@ -225,16 +227,21 @@ class Run(Results):
     @never_raises
     def log_epoch(self, epoch: int, data: Mapping[str, Any]) -> None:
         """Records the row of an epoch; names of columns (docs/reference/metrics.md) fill them, others go to `extra`. Never raises."""
-        metrics, numbers = [], []
+        if not hasattr(data, "items"):
+            self.warn_once("epoch", f"log_epoch takes a dict of names and values, found {type(data).__name__}: nothing was recorded")
+            return
+        epoch, metrics, numbers = self._whole("epoch", epoch), [], []
         for name, value in itertools.islice(conversion.flatten(data), conversion.MAX_NODES):
             number = conversion.to_number(value)
             metric = self._metric(name) if number is not None else 0
-            if metric:
+            if number is None:
+                self.warn_once(f"value:{name}", f"{name} = {conversion.shown(value)} ({type(value).__name__}) is no number: left out of the epoch's row")
+            elif metric:
                 metrics.append(metric)
                 numbers.append(number)
         if metrics:
             row = new_struct("tmon_epoch", count=len(metrics), metrics=ffi.new("tmon_metric[]", metrics), values=ffi.new("double[]", numbers))
-            code = lib.tmon_session_log_epoch(self._session, int(epoch), row)
+            code = lib.tmon_session_log_epoch(self._session, epoch, row)
             if code:
                 self._tell_failure(code)
 
@@ -291,9 +298,12 @@ class Run(Results):
     @never_raises
     def alert(self, title: str, text: str | None = None, level: Any = "WARN", wait_duration: Any = None, step: int | None = None) -> None:
         """Raises an alert of one's own: `level` "INFO", "WARN" or "ERROR". Shown on the page, stored. Never raises."""
-        severity = {"INFO": "info", "ERROR": "critical", "CRITICAL": "critical"}.get(str(getattr(level, "value", level)).upper(), "warning")
+        severity = SEVERITIES.get(str(getattr(level, "value", level)).upper())
+        if severity is None:
+            self.warn_once("level", f'the level of an alert is {conversion.shown(level)}, expected "INFO", "WARN" or "ERROR": "WARN" is taken')
+            severity = "warning"
         note = new_struct("tmon_alert_note", title=str(title), text=None if text is None else str(text), severity=severity,
-                       step=max(self._step - 1, 0) if step is None else step)
+                       step=max(self._step - 1, 0) if step is None else self._whole("step", step))
         self._write(lib.tmon_alert_add, ffi.NULL, self.store.handle, self.id.encode(), note)
 
     def set_alert_rules(self, rules: Any) -> None:
@@ -315,18 +325,27 @@ class Run(Results):
     def event(self, kind: str, message: str = "", data: Mapping[str, Any] | None = None, step: int | None = None) -> None:
         """Records that something happened, such as `run.event("checkpoint", path)`. Never raises."""
         text = ffi.NULL if data is None else to_bytes(conversion.to_json(data))
-        at = NO_STEP if step is None else int(step)
+        at = NO_STEP if step is None else self._whole("step", step)
         self._write(lib.tmon_record_add_event, self.store.handle, self.id.encode(), to_bytes(str(kind)), to_bytes(str(message), TEXT_BYTES), text, at)
 
     # The session's row
 
     @never_raises
     def _write_config(self) -> None:
+        self.tell_cut("config", self.config)
         self._update(config_json=conversion.to_json(self.config.as_dict()))
 
     @never_raises
     def _write_summary(self) -> None:
+        self.tell_cut("summary", self.summary)
         self._update(summary_json=conversion.to_json(self.summary.as_dict()))
+
+    @never_raises
+    def tell_cut(self, what: str, settings: Mapping[str, Any]) -> None:
+        """Warns of a text among settings that is too long to be kept whole."""
+        name = conversion.long_text(settings)
+        if name is not None:
+            self.warn_once(f"cut:{what}:{name}", f"{what}[{name!r}] is a text of more than {conversion.MAX_TEXT:,} characters: the first ones are kept")
 
     def _update(self, **fields: Any) -> None:
         change = new_struct("tmon_record_change", **fields)
@@ -370,6 +389,9 @@ class Run(Results):
         if self._pid != os.getpid():
             return
         if status not in ENDS:
+            if status is not None:
+                hint = arguments.near(str(status), ENDS)
+                self.warn_once("status", f'finish: status is {conversion.shown(status)}, expected "completed", "failed" or "cancelled": it is left out{hint}')
             status = "failed" if exit_code else "cancelled" if exit_code is None and self._told_to_stop and self.should_stop else "completed"
         if self._waiting:
             self._next_try = 0.0

@@ -133,6 +133,7 @@ def _start(options: Any, folder: Any, *, id: str | None, said: str | None, resum
         if error.code != lib.TMON_EEXISTS or earlier is None or options.rank:
             raise
         raise ExistsError(_live_text(store, said or earlier.id, earlier.id), error.code, "id") from None
+    started.tell_cut("config", values)
     if earlier is not None:
         started.continue_steps()
         started.summary = Config(earlier.summary, started._write_summary)

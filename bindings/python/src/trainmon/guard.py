@@ -12,7 +12,7 @@ import time
 
 from trainmon._core import lib
 from trainmon.errors import last_message
-from trainmon.values import shown
+from trainmon.values import shown, to_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,6 +63,13 @@ class Guarded:
         if code < 0:
             self._tell_failure(code)
         return int(code)
+
+    def _whole(self, name: str, value: Any) -> int:
+        """Gives what an argument says as an integer of 64 bits; another one than it says is told once. ValueError, which names the argument: it says none."""
+        whole, exact = to_whole(name, value)
+        if not exact:
+            self.warn_once(f"whole:{name}", f"{name} is {shown(value)}, expected an integer of 64 bits: {whole} is recorded")
+        return whole
 
     def _write(self, *call: Any) -> None:
         """Makes a C call that writes to the store. While another process locks it, calls are kept and made in order later: the loop is not held up."""
