@@ -340,13 +340,6 @@ class Run(Results):
         self.tell_cut("summary", self.summary)
         self._update(summary_json=conversion.to_json(self.summary.as_dict()))
 
-    @never_raises
-    def tell_cut(self, what: str, settings: Mapping[str, Any]) -> None:
-        """Warns of a text among settings that is too long to be kept whole."""
-        name = conversion.long_text(settings)
-        if name is not None:
-            self.warn_once(f"cut:{what}:{name}", f"{what}[{name!r}] is a text of more than {conversion.MAX_TEXT:,} characters: the first ones are kept")
-
     def _update(self, **fields: Any) -> None:
         change = new_struct("tmon_record_change", **fields)
         for name in ("learning_rate", "final_map50", "final_map50_95", "final_precision", "final_recall", "final_loss"):
