@@ -195,6 +195,47 @@ def test_pause_and_stop_from_another_store(store):
     assert run.should_stop and run.wait_while_paused() is True
 
 
+def stopped_loop(run, store, look):
+    """A loop that is stopped from another store after its third step; gives how many steps it made."""
+    for step in range(10):
+        run.log({"a": step})
+        if step == 2:
+            store.request(run.id, "stop")
+        if look(run):
+            return step + 1
+    return 10
+
+
+@pytest.mark.parametrize(("look", "steps", "status"), [
+    (lambda run: run.wait_while_paused(), 3, "cancelled"), (lambda run: run.should_stop, 3, "cancelled"), (lambda run: run.control == "stop", 3, "cancelled"),
+    (lambda run: False, 10, "completed")])
+def test_a_stop_that_was_obeyed_is_cancelled(store, look, steps, status):
+    with trainmon.init(hardware=0) as run:
+        assert stopped_loop(run, store, look) == steps
+    assert ended(store, run.id).status == status
+    plain = trainmon.init(hardware=0)
+    assert stopped_loop(plain, store, look) == steps
+    trainmon.finish()
+    assert ended(store, plain.id).status == status
+
+
+@pytest.mark.parametrize(("end", "status"), [({"status": "completed"}, "completed"), ({"exit_code": 0}, "completed"), ({"exit_code": 3}, "failed")])
+def test_a_script_may_say_how_a_stopped_run_ended(store, end, status):
+    run = trainmon.init(hardware=0)
+    stopped_loop(run, store, lambda run: run.should_stop)
+    run.finish(**end)
+    assert ended(store, run.id).status == status
+
+
+def test_a_stop_that_was_taken_back_is_none(store):
+    run = trainmon.init(hardware=0)
+    store.request(run.id, "stop")
+    assert run.should_stop
+    store.request(run.id, "run")
+    run.finish()
+    assert ended(store, run.id).status == "completed"
+
+
 def test_results_and_matrices(store):
     run = trainmon.init()
     run.log_validation(2, {"cat": {"precision": 0.5, "recall": 0.25, "support": 4, "auc": math.nan}, "dog": {"precision": 1}})

@@ -14,7 +14,9 @@ import json
 import logging
 import os
 import time
+from operator import index
 
+from trainmon import arguments
 from trainmon import values as conversion
 from trainmon._config import Config
 from trainmon._core import ffi, lib
@@ -40,7 +42,7 @@ FLUSH_SECONDS = 5.0
 ENDS = ("completed", "failed", "cancelled")
 WAIT_SLICE_MS = 200  # of a pause, between looks at signals such as Ctrl-C
 TEXT_BYTES = 4_000  # of an error or an event; the library takes 4,096
-MAX_STEP = 2**63 - 1
+SEVERITIES = {"INFO": "info", "WARN": "warning", "WARNING": "warning", "ERROR": "critical", "CRITICAL": "critical"}
 
 
 class Run(About):
@@ -65,6 +67,7 @@ class Run(About):
         self._name = name or self.id[:8]
         self.finished = False
         self._config = Config(config, self._write_config)
+        self._told_to_stop = False
         self.summary = Config({}, self._write_summary)
 
     def __reduce__(self) -> Any:
@@ -102,7 +105,7 @@ class Run(About):
             step = self._step
         elif step.__class__ is not int:  # a scalar of numpy or torch, that would wrap around or stay on the device
             try:
-                step = int(step)
+                step = index(step)  # not int, which would cut 1.5 in silence
             except Exception:
                 self._log_slowly(data, step, commit)
                 return
@@ -125,9 +128,9 @@ class Run(About):
             if not hasattr(data, "items"):
                 self.warn_once("log", f"log takes a dict of names and values, found {type(data).__name__}: nothing was logged")
                 return
-            step = max(NO_STEP, min(int(step), MAX_STEP))
+            step = self._whole("step", step)
             self._log_leaves(data, dict(itertools.islice(conversion.flatten(data), conversion.MAX_NODES)), step)
-            self._step = min(step + 1, MAX_STEP) if commit else step
+            self._step = min(step + 1, conversion.MAX_WHOLE) if commit else step
         except Exception as error:  # the training goes on whatever a value does
             self.warn_once(f"log:{type(error).__name__}", f"a call of log failed: {conversion.shown(error, 200)}")
 
@@ -177,7 +180,7 @@ class Run(About):
         elif isinstance(value, (list, tuple)) and value and all(isinstance(entry, Image) for entry in value):
             for entry in value:
                 self.log_image(name, entry, step=step)
-        elif value is not None:
+        else:
             self.warn_once(f"value:{name}", f"{name} = {conversion.shown(value)} ({type(value).__name__}) is no number: left out")
 
     def _metric(self, name: str) -> int:
@@ -226,16 +229,21 @@ class Run(About):
     @never_raises
     def log_epoch(self, epoch: int, data: Mapping[str, Any]) -> None:
         """Records the row of an epoch; names of columns (docs/reference/metrics.md) fill them, others go to `extra`. Never raises."""
-        metrics, numbers = [], []
+        if not hasattr(data, "items"):
+            self.warn_once("epoch", f"log_epoch takes a dict of names and values, found {type(data).__name__}: nothing was recorded")
+            return
+        epoch, metrics, numbers = self._whole("epoch", epoch), [], []
         for name, value in itertools.islice(conversion.flatten(data), conversion.MAX_NODES):
             number = conversion.to_number(value)
             metric = self._metric(name) if number is not None else 0
-            if metric:
+            if number is None:
+                self.warn_once(f"value:{name}", f"{name} = {conversion.shown(value)} ({type(value).__name__}) is no number: left out of the epoch's row")
+            elif metric:
                 metrics.append(metric)
                 numbers.append(number)
         if metrics:
             row = new_struct("tmon_epoch", count=len(metrics), metrics=ffi.new("tmon_metric[]", metrics), values=ffi.new("double[]", numbers))
-            code = lib.tmon_session_log_epoch(self._session, int(epoch), row)
+            code = lib.tmon_session_log_epoch(self._session, epoch, row)
             if code:
                 self._tell_failure(code)
 
@@ -258,12 +266,12 @@ class Run(About):
     @property
     def control(self) -> str:
         """What people want of the run: "run", "pause" or "stop"; one atomic load."""
-        return CONTROLS[lib.tmon_session_control(self._session)]
+        return CONTROLS[self._heard(lib.tmon_session_control(self._session))]
 
     @property
     def should_stop(self) -> bool:
         """True when somebody asked the run to stop; your loop should end then."""
-        return lib.tmon_session_control(self._session) == lib.TMON_CONTROL_STOP
+        return self._heard(lib.tmon_session_control(self._session)) == lib.TMON_CONTROL_STOP
 
     def wait_while_paused(self, timeout: float | None = None) -> bool:
         """Waits while the run is paused, at most `timeout` seconds, and gives True when it is to stop. Call it between steps; Ctrl-C works meanwhile."""
@@ -273,7 +281,13 @@ class Run(About):
             wait = WAIT_SLICE_MS if left is None else min(left, WAIT_SLICE_MS)
             control = lib.tmon_session_wait_while_paused(self._session, wait)
             left = None if left is None else left - wait
-        return control == lib.TMON_CONTROL_STOP
+        return self._heard(control) == lib.TMON_CONTROL_STOP
+
+    def _heard(self, control: int) -> int:
+        """Gives what the loop is told, and remembers a stop: a run that ends after that was cancelled."""
+        if control == lib.TMON_CONTROL_STOP:
+            self._told_to_stop = True
+        return control
 
     def request(self, control: str) -> None:
         """Asks this run to "run", "pause" or "stop", as a person on the page would."""
@@ -286,9 +300,12 @@ class Run(About):
     @never_raises
     def alert(self, title: str, text: str | None = None, level: Any = "WARN", wait_duration: Any = None, step: int | None = None) -> None:
         """Raises an alert of one's own: `level` "INFO", "WARN" or "ERROR". Shown on the page, stored. Never raises."""
-        severity = {"INFO": "info", "ERROR": "critical", "CRITICAL": "critical"}.get(str(getattr(level, "value", level)).upper(), "warning")
+        severity = SEVERITIES.get(str(getattr(level, "value", level)).upper())
+        if severity is None:
+            self.warn_once("level", f'the level of an alert is {conversion.shown(level)}, expected "INFO", "WARN" or "ERROR": "WARN" is taken')
+            severity = "warning"
         note = new_struct("tmon_alert_note", title=str(title), text=None if text is None else str(text), severity=severity,
-                       step=max(self._step - 1, 0) if step is None else step)
+                       step=max(self._step - 1, 0) if step is None else self._whole("step", step))
         self._write(lib.tmon_alert_add, ffi.NULL, self.store.handle, self.id.encode(), note)
 
     def set_alert_rules(self, rules: Any) -> None:
@@ -310,17 +327,19 @@ class Run(About):
     def event(self, kind: str, message: str = "", data: Mapping[str, Any] | None = None, step: int | None = None) -> None:
         """Records that something happened, such as `run.event("checkpoint", path)`. Never raises."""
         text = ffi.NULL if data is None else to_bytes(conversion.to_json(data))
-        at = NO_STEP if step is None else int(step)
+        at = NO_STEP if step is None else self._whole("step", step)
         self._write(lib.tmon_record_add_event, self.store.handle, self.id.encode(), to_bytes(str(kind)), to_bytes(str(message), TEXT_BYTES), text, at)
 
     # The session's row
 
     @never_raises
     def _write_config(self) -> None:
+        self.tell_cut("config", self.config)
         self._update(config_json=conversion.to_json(self.config.as_dict()))
 
     @never_raises
     def _write_summary(self) -> None:
+        self.tell_cut("summary", self.summary)
         self._update(summary_json=conversion.to_json(self.summary.as_dict()))
 
     def _update(self, **fields: Any) -> None:
@@ -355,14 +374,20 @@ class Run(About):
         self._write_waiting()
 
     def finish(self, exit_code: int | None = None, quiet: bool | None = None, *, status: str | None = None, error: str | None = None) -> None:
-        """Ends the run: "completed", "failed" with another exit code than 0, or as `status` says. Once; at most 100 ms. Never raises."""
+        """Ends the run: as `status` says, "failed" with another `exit_code` than 0, "completed" with 0; else "completed", "cancelled" after a stop was seen.
+
+        A stop was seen once `should_stop`, `control` or `wait_while_paused` told of it, and still stands. Once; at most 100 ms. Never raises.
+        """
         if self.finished:
             return
         self.finished = True
         if self._pid != os.getpid():
             return
         if status not in ENDS:
-            status = "failed" if exit_code else "completed"
+            if status is not None:
+                hint = arguments.near(str(status), ENDS)
+                self.warn_once("status", f'finish: status is {conversion.shown(status)}, expected "completed", "failed" or "cancelled": it is left out{hint}')
+            status = "failed" if exit_code else "cancelled" if exit_code is None and self._told_to_stop and self.should_stop else "completed"
         if self._waiting:
             self._next_try = 0.0
             self._write_waiting()
@@ -380,7 +405,7 @@ class Run(About):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
-        """Ends the run: failed after an exception, cancelled after Ctrl-C, else completed. The exception goes on."""
+        """Ends the run: failed after an exception, cancelled after Ctrl-C or a stop that was seen, else completed. The exception goes on."""
         self.finish(**outcome(error))
 
 
@@ -396,9 +421,9 @@ def _c_array(kind: str, entries: Any) -> Any:
 
 
 def outcome(error: BaseException | None) -> dict[str, Any]:
-    """Gives the arguments of finish that tell how a training ended."""
+    """Gives the arguments of finish that tell how a training ended; none when nothing went wrong."""
     if error is None or (isinstance(error, SystemExit) and not error.code):
-        return {"status": "completed"}
+        return {}
     if isinstance(error, KeyboardInterrupt):
         return {"status": "cancelled", "error": "interrupted by the keyboard"}
     try:

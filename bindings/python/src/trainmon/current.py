@@ -12,10 +12,11 @@ import threading
 import time
 
 from trainmon import _run as runs
-from trainmon import ranks
+from trainmon import arguments, ranks
 from trainmon import values as conversion
 from trainmon._config import Config, to_dict
-from trainmon._native import new_struct
+from trainmon._core import lib
+from trainmon._native import json_call, new_struct
 from trainmon.disabled import DisabledRun
 from trainmon.errors import BusyError, InvalidError, NotFoundError, TrainmonError
 from trainmon.store import Store, cut_tag, project_tag
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("trainmon")
 
-MODES = ("online", "offline", "shared", "disabled", "dryrun")  # the last one is what W&B called offline
-RESUME = {None: "allow", False: "never", True: "allow", "auto": "allow", "allow": "allow", "must": "must", "never": "never"}
 UUID_LENGTH = 36
 LOCK_SECONDS = 0.2  # what a call of a run waits for a store that another process locks
 START_SECONDS = 5.0
@@ -53,11 +52,7 @@ def init(project: str | None = None, *, name: str | None = None, config: Any = N
     A wrong argument raises. If the store can't be used (full disk, no permission), a warning says why and the training goes on unrecorded.
     """
     global _run  # noqa: PLW0603 (the module is about it)
-    for key in unused:
-        logger.debug("init: %s means nothing here", key)
-    mode = mode or os.environ.get("TRAINMON_MODE") or "online"
-    if mode not in MODES:
-        raise InvalidError(f"mode is {mode!r}, expected one of {', '.join(MODES)}")
+    mode = arguments.to_mode(mode)
     if _run is not None and not _run.finished and reinit != "create_new":
         if reinit is False or reinit == "return_previous":
             return _run
@@ -66,20 +61,26 @@ def init(project: str | None = None, *, name: str | None = None, config: Any = N
     if mode == "disabled" or (rank > 0 and ranks.RUN_VARIABLE not in os.environ):
         _run = DisabledRun(config)
         return _run
+    arguments.tell_unknown(unused, ("project", *(init.__kwdefaults__ or ())))
     marks = [project_tag(project)] if project else []
     marks += [cut_tag(f"group:{group}")] if group else []
     marks += [cut_tag(f"job:{job_type}")] if job_type else []
-    marks += [tags] if isinstance(tags, str) else map(str, tags or ())
-    name = None if name is None else str(name)
-    id, resume = _identity(id, rank), RESUME.get(resume, "allow")
-    values = to_dict(config)
-    options = new_struct("tmon_session_options", id=id, name=name, model_type=model_type, dataset_name=dataset_name, config_json=conversion.to_json(values),
-                         dataset_size=int(dataset_size), epochs=int(epochs), batch_size=int(batch_size), img_size=int(img_size),
-                         learning_rate=float(learning_rate), rank=rank, parent_id=parent_id,
+    marks += arguments.to_tags(tags)
+    name, said = arguments.to_text("name", name), arguments.to_text("id", id)
+    id = _identity(said, rank)
+    resume = arguments.to_resume(resume, id)
+    values = to_dict(config, "config")
+    texts = {"model_type": model_type, "dataset_name": dataset_name, "parent_id": parent_id, "best_metric": best_metric}
+    counts = {"dataset_size": dataset_size, "epochs": epochs, "batch_size": batch_size, "img_size": img_size}
+    period = arguments.to_number("hardware", hardware, float)
+    options = new_struct("tmon_session_options", id=id, name=name, config_json=conversion.to_json(values), rank=rank, notes=arguments.to_notes(notes),
+                         learning_rate=arguments.to_number("learning_rate", learning_rate, float),
                          tags_json=conversion.to_json(list(dict.fromkeys(marks))) if marks else None,
-                         notes=notes, best_metric=best_metric, hardware_period_ms=max(100, int(hardware * 1000)) if hardware and rank == 0 else 0)
+                         hardware_period_ms=max(100, int(period * 1000)) if period and rank == 0 else 0,
+                         **{key: arguments.to_text(key, value) for key, value in texts.items()},
+                         **{key: arguments.to_number(key, value) for key, value in counts.items()})
     try:
-        _run = _start(options, dir, id=id, resume=resume, name=name, values=values)
+        _run = _start(options, dir, id=id, said=said, resume=resume, name=name, values=values)
     except InvalidError:
         raise
     except (TrainmonError, MemoryError, OSError) as error:
@@ -98,7 +99,7 @@ def init(project: str | None = None, *, name: str | None = None, config: Any = N
 
 
 class ExistsError(TrainmonError):
-    """A run of this id is there already, and resume is "never"."""
+    """A run of this id is there already, and resume is "never", or it is live."""
 
 
 def _identity(id: str | None, rank: int) -> str | None:
@@ -106,7 +107,7 @@ def _identity(id: str | None, rank: int) -> str | None:
     if rank > 0:
         return os.environ[ranks.RUN_VARIABLE]
     if id is None:
-        return os.environ.pop("TRAINMON_SESSION_ID", None)
+        return os.environ.pop("TRAINMON_SESSION_ID", None) or None
     if len(id) == UUID_LENGTH and id.count("-") == 4:
         return id.lower()
     import uuid  # slow to import, seldom needed
@@ -114,7 +115,7 @@ def _identity(id: str | None, rank: int) -> str | None:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"trainmon:{id}"))
 
 
-def _start(options: Any, folder: Any, *, id: str | None, resume: str, name: str | None, values: dict[str, Any]) -> Any:
+def _start(options: Any, folder: Any, *, id: str | None, said: str | None, resume: str, name: str | None, values: dict[str, Any]) -> Any:
     store = _patiently(lambda: Store(folder, lock_timeout=LOCK_SECONDS))
     earlier = None
     if id is not None:
@@ -122,17 +123,40 @@ def _start(options: Any, folder: Any, *, id: str | None, resume: str, name: str 
             earlier = store.run(id)
         except NotFoundError:
             if resume == "must":
-                raise
+                raise _missing(store, said or id) from None
     if earlier is not None and resume == "never":
-        raise ExistsError(f"run {id} is there already, and resume is \"never\"", field="id")
+        raise ExistsError(f'run {said or id!r} is there already, and resume is "never": give another id, or resume="allow" to go on with it', field="id")
     config = {**((earlier and earlier.config) or {}), **values}
-    started = _patiently(lambda: runs.start(store, options, name=name or (earlier.name if earlier else None), config=config))
+    try:
+        started = _patiently(lambda: runs.start(store, options, name=name or (earlier.name if earlier else None), config=config))
+    except TrainmonError as error:
+        if error.code != lib.TMON_EEXISTS or earlier is None or options.rank:
+            raise
+        raise ExistsError(_live_text(store, said or earlier.id, earlier.id), error.code, "id") from None
+    started.tell_cut("config", values)
     if earlier is not None:
         started.continue_steps()
         started.summary = Config(earlier.summary, started._write_summary)
     _live.difference_update([run for run in _live if run.finished])
     _live.add(started)
     return started
+
+
+def _missing(store: Store, said: str) -> NotFoundError:
+    """Says that there is no run to resume: by what its caller called it, with the id of one that is called so elsewhere."""
+    try:
+        hint = f"the run that {said!r} names elsewhere has the id {store.run(said).id}"
+    except NotFoundError:
+        hint = 'resume="allow" starts it'
+    return NotFoundError(f'no run {said!r} in {store.path}, and resume is "must": {hint}', lib.TMON_ENOTFOUND, "id")
+
+
+def _live_text(store: Store, said: str, id: str) -> str:
+    feeding = [rank for rank in json_call(lib.tmon_record_ranks_json, store.handle, id.encode()) if rank["live"]]
+    where = "in this process: finish it first" if any(run.id == id and not run.finished for run in _live) else "stop it"
+    if feeding and "process" not in where:
+        where = f"in process {feeding[0]['pid']} on {feeding[0]['host']}: {where}"
+    return f"run {said!r} is still running {where}, or give another id"
 
 
 def _patiently(call: Any) -> Any:

@@ -12,11 +12,11 @@ import time
 
 from trainmon._core import lib
 from trainmon.errors import last_message
-from trainmon.values import shown
+from trainmon.values import MAX_TEXT, long_text, shown, to_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
 logger = logging.getLogger("trainmon")
@@ -63,6 +63,22 @@ class Guarded:
         if code < 0:
             self._tell_failure(code)
         return int(code)
+
+    def _whole(self, name: str, value: Any) -> int:
+        """Gives what an argument says as an integer of 64 bits; another one than it says is told once. ValueError, which names the argument: it says none."""
+        whole, exact = to_whole(name, value)
+        if not exact:
+            self.warn_once(f"whole:{name}", f"{name} is {shown(value)}, expected an integer of 64 bits: {whole} is recorded")
+        return whole
+
+    def tell_cut(self, what: str, settings: Mapping[str, Any]) -> None:
+        """Warns of a text among settings that is too long to be kept whole."""
+        try:
+            name = long_text(settings)
+        except Exception:  # what a foreign object does when it is looked at
+            return
+        if name is not None:
+            self.warn_once(f"cut:{what}:{name}", f"{what}[{name!r}] is a text of more than {MAX_TEXT:,} characters: the first ones are kept")
 
     def _write(self, *call: Any) -> None:
         """Makes a C call that writes to the store. While another process locks it, calls are kept and made in order later: the loop is not held up."""

@@ -36,8 +36,8 @@ class Loop:
         """`seconds`: how often device values and progress are read; `critical`: least sensitivity of classes; `groups`: group of each class."""
         self.run = run
         self.seconds = seconds
-        self.critical = dict(critical or {})
-        self.groups = dict(groups or {})
+        self.critical = to_dict(critical, "critical")
+        self.groups = to_dict(groups, "groups")
         self.paused_seconds = 0.0
         self.stop_asked = False
         self._owned = False

@@ -38,7 +38,8 @@ class Results(Guarded):
             self.warn_once(f"image:{name}", f"{name} is no picture: {error}")
             return
         options = new_struct("tmon_image", name=name, caption=picture.caption, prediction=picture.prediction, label=picture.label,
-                          step=NO_STEP if step is None else int(step), epoch=-1 if epoch is None else int(epoch), bytes=len(picture.data),
+                          step=NO_STEP if step is None else self._whole("step", step),
+                          epoch=-1 if epoch is None else self._whole("epoch", epoch), bytes=len(picture.data),
                           score=float("nan") if picture.score is None else float(picture.score), width=picture.width, height=picture.height,
                           channels=picture.channels)
         pixels = ffi.from_buffer(picture.data)
@@ -61,7 +62,7 @@ class Results(Guarded):
         """Records figures a class: `{"cat": {"precision": 0.9, "recall": 0.8, "f1_score": …, "sensitivity": …, "support": 12}}`."""
         rows = [{"class_name": str(name), **_finite(figures)} for name, figures in classes.items()]
         for begin in range(0, len(rows), MAX_ROWS):
-            self._add(lib.TMON_RESULT_VALIDATION, {"epoch": int(epoch), "dataset_split": split, "results": rows[begin:begin + MAX_ROWS]})
+            self._add(lib.TMON_RESULT_VALIDATION, {"epoch": self._whole("epoch", epoch), "dataset_split": split, "results": rows[begin:begin + MAX_ROWS]})
 
     @never_raises
     def log_confusion(self, matrix: Any, class_names: Sequence[str], *, epoch: int | None = None, split: str = "val",
@@ -76,8 +77,8 @@ class Results(Guarded):
         if groups is not None and len(groups) != len(names):
             self.warn_once("confusion groups", f"{len(groups)} groups do not fit {len(names)} classes: the matrix is recorded without groups")
             groups = None
-        options = new_struct("tmon_confusion", epoch=-1 if epoch is None else int(epoch), dataset_split=split, class_count=len(names), class_names=names,
-                             counts=ffi.new("uint64_t[]", counts),
+        options = new_struct("tmon_confusion", epoch=-1 if epoch is None else self._whole("epoch", epoch), dataset_split=split,
+                             class_count=len(names), class_names=names, counts=ffi.new("uint64_t[]", counts),
                              class_groups=None if groups is None else [None if group is None else str(group) for group in groups])
         self._write(lib.tmon_confusion_add, ffi.NULL, self.store.handle, self.id.encode(), options)
 

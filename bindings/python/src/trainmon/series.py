@@ -18,10 +18,10 @@ POINT = [("step", "i8"), ("time", "i8"), ("value", "f8")]
 FIELDS = ("start", "end", "first_x", "last_x", "count", "nan_count", "inf_count", "first", "last", "min", "max", "sum")
 
 
-def read_points(store: Any, id: str, name: str) -> Any:
+def read_points(store: Any, id: bytes, name: str) -> Any:
     """Reads all points; see Store.points."""
     out = ffi.new("tmon_point_reader **")
-    check(lib.tmon_point_reader_open(out, store, id.encode(), name.encode()))
+    check(lib.tmon_point_reader_open(out, store, id, name.encode()))
     reader, points, count = ffi.gc(out[0], lib.tmon_point_reader_free), ffi.new("tmon_point[]", BATCH), ffi.new("size_t *")
     data = bytearray()  # which numpy takes as it is: the points are in memory once, and the caller may change them
     while check(lib.tmon_point_reader_next(reader, points, BATCH, count)) != lib.TMON_DONE:
@@ -42,7 +42,7 @@ def _as_array(data: bytes | bytearray, fields: list[tuple[str, str]]) -> Any:
 class Series:
     """The answer to one query: exact buckets in ascending order. Iterates over dicts; `series.array()` gives columns."""
 
-    def __init__(self, store: Any, id: str, name: str, *, width: int, axis: str, start: int | None, end: int | None) -> None:
+    def __init__(self, store: Any, id: bytes, name: str, *, width: int, axis: str, start: int | None, end: int | None) -> None:
         """Queries; see Store.series."""
         if axis not in ("step", "time"):
             raise ValueError(f'axis is {axis!r}, expected "step" or "time"')
@@ -52,7 +52,7 @@ class Series:
             setattr(options, "from", -(2**63) if start is None else start)
             options.to = 2**63 - 1 if end is None else end
         out, count = ffi.new("tmon_series **"), ffi.new("size_t *")
-        check(lib.tmon_series_query(out, store, id.encode(), name.encode(), options))
+        check(lib.tmon_series_query(out, store, id, name.encode(), options))
         self._series = ffi.gc(out[0], lib.tmon_series_free)
         self._buckets = lib.tmon_series_buckets(self._series, count)
         self._count = int(count[0])

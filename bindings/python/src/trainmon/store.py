@@ -10,8 +10,10 @@ import os
 
 from trainmon._core import ffi, lib
 from trainmon._native import CONTROLS, STATUSES, json_call, new_struct, to_bytes, to_text
-from trainmon.errors import NotFoundError, StateError, check
+from trainmon.arguments import near
+from trainmon.errors import InvalidError, NotFoundError, StateError, check
 from trainmon.series import Series, read_points
+from trainmon.values import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
     from trainmon.follow import Follow
 
+ID_LENGTH = 36
+MAX_LISTED = 10  # names in a message
 MAX_TAIL = 100_000
 DEFAULT_FOLDER = "trainmon"
 TIMES = ("created_at", "started_at", "completed_at", "updated_at", "heartbeat_at")
@@ -146,14 +150,35 @@ class Store:
             yield Record(record)
 
     def run(self, id: str) -> Record:
-        """Reads one run by its id, the start of its id, or its name when only one has it. NotFoundError."""
-        for record in self._records(new_struct("tmon_record_filter", id=id)) if len(id) == 36 else ():
+        """Reads one run by its id, the start of its id (4 letters or more), or its name when only one has it. NotFoundError.
+
+        The other methods take the same for the `id` of a run, but `delete`, which takes a whole id.
+        """
+        if not isinstance(id, str):
+            raise InvalidError(f"id is {shown(id)}, expected the id of a run, the start of one or a name", lib.TMON_EINVAL, "id")
+        for record in self._records(new_struct("tmon_record_filter", id=id)) if len(id) == ID_LENGTH else ():
             return record
         found = [record for record in self.all_runs() if record.id.startswith(id.lower())] if len(id) >= 4 else []
         found = found or [record for record in self.runs(limit=1000, text=id) if record.name == id]
         if len(found) == 1:
             return found[0]
-        raise NotFoundError(f"no run {id!r} in {self.path}" if not found else f"{len(found)} runs are called {id!r}: give the id of one")
+        if found:
+            raise NotFoundError(f"{len(found)} runs are called {id!r}: give the id of one", lib.TMON_ENOTFOUND, "id")
+        hint = near(id, (record.name or "" for record in self.all_runs()))
+        raise NotFoundError(f"no run {id!r} in {self.path}{hint}", lib.TMON_ENOTFOUND, "id")
+
+    def _id(self, id: str) -> bytes:
+        """Gives the whole id of a run that `run` finds; a whole one is not looked up."""
+        return id.encode() if isinstance(id, str) and len(id) == ID_LENGTH and id.count("-") == 4 else self.run(id).id.encode()
+
+    def _text_id(self, id: str | None) -> str | None:
+        return None if id is None else self._id(id).decode()
+
+    def _missing(self, error: NotFoundError, id: str, name: str) -> NotFoundError:
+        """Gives what is raised for a metric that is not there, with the name that was meant or the names there are."""
+        known = [] if "no metric" not in str(error) else [key for key in self.metrics(id) if key != name]
+        listed = f"; it has {', '.join(known[:MAX_LISTED])}{' …' if len(known) > MAX_LISTED else ''}" if known else ""
+        return NotFoundError(f"{error}{near(name, known) or listed}", error.code, error.field)
 
     def all_runs(self) -> Iterator[Record]:
         """Gives every run, newest first, read in parts: one that starts or goes meanwhile may be missed or come twice."""
@@ -164,21 +189,21 @@ class Store:
             part = self.runs(limit=1000, offset=offset) if len(part) == 1000 else []
 
     def delete(self, id: str) -> None:
-        """Deletes a run and all that belongs to it. StateError: it is live."""
+        """Deletes a run, by its whole id, and all that belongs to it. StateError: it is live."""
         check(lib.tmon_record_delete(self.opened(), id.encode()))
 
     def request(self, id: str, control: str) -> None:
         """Asks a live run to "run", "pause" or "stop"."""
         if control not in CONTROLS:
             raise ValueError(f'control is {control!r}, expected "run", "pause" or "stop"')
-        check(lib.tmon_record_request(self.opened(), id.encode(), CONTROLS.index(control)))
+        check(lib.tmon_record_request(self.opened(), self._id(id), CONTROLS.index(control)))
 
     # What a run holds
 
     def metrics(self, id: str) -> dict[str, dict[str, Any]]:
         """Gives for each name that was logged: count, last, step, time."""
         out = ffi.new("tmon_metric_list **")
-        check(lib.tmon_metric_list_open(out, self.opened(), id.encode()))
+        check(lib.tmon_metric_list_open(out, self.opened(), self._id(id)))
         metrics, info, found = ffi.gc(out[0], lib.tmon_metric_list_free), ffi.new("tmon_metric_info *"), {}
         while check(lib.tmon_metric_list_next(metrics, info)) != lib.TMON_DONE:
             found[ffi.string(info.key).decode()] = {"count": info.count, "last": info.last.value, "step": info.last.step, "time": info.last.time}
@@ -189,11 +214,17 @@ class Store:
 
         Of a run that was resumed the points of every attempt are there, those too that a later attempt superseded, which `series` and the page hide.
         """
-        return read_points(self.opened(), id, name)
+        try:
+            return read_points(self.opened(), self._id(id), name)
+        except NotFoundError as error:
+            raise self._missing(error, id, name) from None
 
     def series(self, id: str, name: str, *, width: int = 1000, axis: str = "step", start: int | None = None, end: int | None = None) -> Series:
         """Reads a metric in at most `width` exact buckets over steps or times."""
-        return Series(self.opened(), id, name, width=width, axis=axis, start=start, end=end)
+        try:
+            return Series(self.opened(), self._id(id), name, width=width, axis=axis, start=start, end=end)
+        except NotFoundError as error:
+            raise self._missing(error, id, name) from None
 
     def dataframe(self, id: str | Sequence[str], names: Sequence[str] | None = None, *, axis: str = "step") -> Any:
         """Gives all points as a pandas DataFrame: a column a metric, a row a step, or a time with `axis="time"`; of several points of a row the last.
@@ -214,35 +245,37 @@ class Store:
                 found.add(name)
         missing = [name for name in names or () if name not in found]
         if missing:
-            raise NotFoundError(f"no metric {', '.join(missing)} in {id if isinstance(id, str) else 'any of the runs'}")
+            hint = near(missing[0], {name for one in ([id] if isinstance(id, str) else id) for name in self.metrics(one)})
+            raise NotFoundError(f"no metric {', '.join(missing)} in {id if isinstance(id, str) else 'any of the runs'}{hint}", lib.TMON_ENOTFOUND)
         return make_frame(columns, axis)
 
     def epochs(self, id: str) -> list[dict[str, Any]]:
         """Gives the epoch rows: the columns of `training_metrics` and `extra`."""
-        return json_call(lib.tmon_record_epochs_json, self.opened(), id.encode(), -1)
+        return json_call(lib.tmon_record_epochs_json, self.opened(), self._id(id), -1)
 
     def events(self, id: str, limit: int = 1000) -> list[dict[str, Any]]:
         """Gives what happened to a run, oldest first."""
-        return json_call(lib.tmon_record_events_json, self.opened(), id.encode(), limit)
+        return json_call(lib.tmon_record_events_json, self.opened(), self._id(id), limit)
 
     def alerts(self, id: str | None = None, *, active: bool = False, limit: int = 1000) -> list[dict[str, Any]]:
         """Gives the alerts of a run, or of all, latest change first."""
-        return json_call(lib.tmon_alert_list_json, self.opened(), new_struct("tmon_alert_filter", session_id=id, active=active, limit=limit))
+        return json_call(lib.tmon_alert_list_json, self.opened(), new_struct("tmon_alert_filter", session_id=self._text_id(id), active=active, limit=limit))
 
     def conditions(self, id: str) -> dict[str, dict[str, Any]]:
         """Gives the critical conditions of a run: sensitivity, threshold and status of each class that has a threshold."""
-        return json_call(lib.tmon_alert_conditions_json, self.opened(), id.encode())
+        return json_call(lib.tmon_alert_conditions_json, self.opened(), self._id(id))
 
     def results(self, kind: str, id: str | None = None, **only: Any) -> list[dict[str, Any]]:
         """Gives rows of a kind: validation_results, confusion_matrices, benchmarks, datasets or hyperparameter_runs."""
         if kind not in RESULTS:
             raise ValueError(f"kind is {kind!r}, expected one of {', '.join(RESULTS)}")
-        options = new_struct("tmon_result_filter", **{"session_id": id, "limit": 1000} | only)
+        options = new_struct("tmon_result_filter", **{"session_id": self._text_id(id), "limit": 1000} | only)
         return json_call(lib.tmon_result_list_json, self.opened(), RESULTS.index(kind), options)[kind]
 
     def images(self, id: str, name: str | None = None, limit: int = 100) -> list[dict[str, Any]]:
         """Gives what is known of the pictures of a run, the newest first; `image` reads one by its `hash`."""
-        return json_call(lib.tmon_image_list_json, self.opened(), new_struct("tmon_image_filter", session_id=id, name=name, limit=limit))["images"]
+        options = new_struct("tmon_image_filter", session_id=self._text_id(id), name=name, limit=limit)
+        return json_call(lib.tmon_image_list_json, self.opened(), options)["images"]
 
     def image(self, hash: str) -> bytes:
         """Reads an encoded picture by its hash."""
@@ -258,7 +291,10 @@ class Store:
         if not 0 <= limit <= MAX_TAIL:
             raise ValueError(f"limit is {limit}, expected 0 to {MAX_TAIL}")
         points, count = ffi.new("tmon_point[]", limit), ffi.new("size_t *", limit)
-        check(lib.tmon_series_tail(points, count, self.opened(), id.encode(), name.encode()))
+        try:
+            check(lib.tmon_series_tail(points, count, self.opened(), self._id(id), name.encode()))
+        except NotFoundError as error:
+            raise self._missing(error, id, name) from None
         return [(point.step, point.time, point.value) for point in points[0:count[0]]]
 
     def follow(self, id: str) -> Follow:
@@ -286,7 +322,7 @@ class Store:
     def compare(self, ids: Sequence[str], keys: Sequence[str] = (), *, width: int = 200) -> dict[str, Any]:
         """Compares 2 to 32 runs: settings, final and best values, aligned series."""
         options = new_struct("tmon_compare_options", keys=list(keys) or None, key_count=len(keys), width=width)
-        texts = [ffi.new("char[]", id.encode()) for id in ids]
+        texts = [ffi.new("char[]", self._id(id)) for id in ids]
         return json_call(lib.tmon_compare_json, self.opened(), texts, len(texts), options)
 
     def export(self, id: str, write: Callable[[bytes], Any], *, format: str = "csv", what: str = "points", keys: Sequence[str] | None = None) -> None:
@@ -294,7 +330,7 @@ class Store:
         options = new_struct("tmon_extract_options", format=_choice("EXTRACT", "format", format), what=_choice("EXTRACT", "what", what),
                           keys=None if keys is None else list(keys), key_count=0 if keys is None else len(keys))
         out, data, size = ffi.new("tmon_extract_reader **"), ffi.new("void **"), ffi.new("size_t *")
-        check(lib.tmon_extract_reader_open(out, self.opened(), id.encode(), options))
+        check(lib.tmon_extract_reader_open(out, self.opened(), self._id(id), options))
         reader = ffi.gc(out[0], lib.tmon_extract_reader_free)
         while check(lib.tmon_extract_reader_next(reader, ffi.cast("const void **", data), size)) != lib.TMON_DONE:
             write(bytes(ffi.buffer(data[0], size[0])))

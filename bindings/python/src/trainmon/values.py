@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 MAX_DEPTH = 20
 MAX_TEXT = 10_000
 MAX_NODES = 100_000
+MIN_WHOLE, MAX_WHOLE = -(2**63), 2**63 - 1
 
 
 def flatten(data: Mapping[Any, Any], prefix: str = "", above: tuple[Any, ...] = ()) -> Iterator[tuple[str, Any]]:
@@ -48,6 +50,17 @@ def to_number(value: Any) -> float | None:
     except Exception:  # what foreign types raise in __float__ can be anything
         plain = _plain_number(value)  # numpy gives an array of one element by item() alone
         return float(plain) if isinstance(plain, (bool, int, float)) else None
+
+
+def to_whole(name: str, value: Any) -> tuple[int, bool]:
+    """Gives an integer of 64 bits, the next one towards 0 or the last one, and whether it is what `value` says. ValueError: the argument `name` is none."""
+    try:
+        whole = int(value)
+    except Exception:  # what foreign types raise can be anything
+        raise ValueError(f"{name} is {shown(value)}, expected an integer") from None
+    kept = max(MIN_WHOLE, min(whole, MAX_WHOLE))
+    number = to_number(value)
+    return kept, kept == whole and (number is None or number == float(whole))
 
 
 def _plain_number(value: Any) -> Any:
@@ -99,6 +112,14 @@ def _plain_unguarded(value: Any, above: tuple[int, ...], left: Iterator[int]) ->
 def clean(text: str) -> str:
     """Gives a text as the library takes it: not too long, without zero bytes."""
     return text[:MAX_TEXT].replace("\0", "\ufffd")
+
+
+def long_text(settings: Mapping[str, Any]) -> str | None:
+    """Gives the name of the first text, itself or in a list, that clean cuts; None: it cuts none."""
+    for name, value in itertools.islice(flatten(settings), MAX_NODES):
+        if any(isinstance(text, str) and len(text) > MAX_TEXT for text in (value if isinstance(value, (list, tuple)) else (value,))):
+            return name
+    return None
 
 
 def shown(value: Any, length: int = 80) -> str:
