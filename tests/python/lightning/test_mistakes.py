@@ -105,7 +105,8 @@ def test_names_of_another_number_than_the_classes(package, caplog, give, found):
 def test_figures_that_are_asked_for_and_do_not_come(package, caplog, options):
     fit(package, TrainMonCallback(**options), lambda logits, target: {"logit": logits, "y": target})
     (warning,) = told(caplog)
-    assert warning.startswith(f"{next(iter(options))} needs figures of classes, and there are none: validation_step returned a dict of 'logit' (Tensor), 'y' (Tensor),")
+    found = "validation_step returned a dict of 'logit' (Tensor), 'y' (Tensor),"
+    assert warning.startswith(f"{next(iter(options))} needs figures of classes, and there are none: {found}")
     assert "(logits, probs," in warning and "(targets, target," in warning
 
 

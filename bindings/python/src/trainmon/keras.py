@@ -14,7 +14,7 @@ import time
 import keras
 
 from trainmon import current
-from trainmon.arguments import only_known
+from trainmon.checks import only_known
 from trainmon.fits import Fits, Fitted
 from trainmon.loop import Loop, guarded
 

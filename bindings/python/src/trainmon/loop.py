@@ -16,7 +16,7 @@ import time
 from trainmon import current
 from trainmon import values as conversion
 from trainmon._config import to_dict
-from trainmon.arguments import check_groups, check_run, check_seconds, check_thresholds, listed, meant
+from trainmon.checks import check_groups, check_run, check_seconds, check_thresholds, listed, meant
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import math
 import time
 
 from trainmon import current
-from trainmon.arguments import check_groups, check_run, check_seconds, check_thresholds, only_known
+from trainmon.checks import check_groups, check_run, check_seconds, check_thresholds, only_known
 from trainmon.loop import Loop, guarded
 
 TYPE_CHECKING = False

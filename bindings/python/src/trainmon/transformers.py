@@ -19,7 +19,7 @@ from transformers.trainer_callback import ExportableState
 
 from trainmon import current
 from trainmon import values as conversion
-from trainmon.arguments import only_known
+from trainmon.checks import only_known
 from trainmon.fits import Fits, Fitted
 from trainmon.loop import Loop, guarded
 

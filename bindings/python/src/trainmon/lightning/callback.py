@@ -12,7 +12,7 @@ import math
 import time
 
 from trainmon import current
-from trainmon.arguments import check_names, check_seconds, only_known
+from trainmon.checks import check_names, check_seconds, only_known
 from trainmon.lightning import facts
 from trainmon.lightning import session as sessions
 from trainmon.lightning.bases import Based

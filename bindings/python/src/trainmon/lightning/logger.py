@@ -9,7 +9,7 @@ import os
 from trainmon import current
 from trainmon import values as conversion
 from trainmon._config import to_dict
-from trainmon.arguments import only_known
+from trainmon.checks import only_known
 from trainmon.disabled import DisabledRun
 from trainmon.lightning import session as sessions
 from trainmon.lightning.bases import Based

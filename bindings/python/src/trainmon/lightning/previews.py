@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 import time
 
-from trainmon.arguments import listed, meant
+from trainmon.checks import listed, meant
 from trainmon.image import Image
 
 TYPE_CHECKING = False

@@ -16,7 +16,7 @@ For several GPUs: `model.train(trainer=trainmon.ultralytics.DetectionTrainer, de
 from __future__ import annotations
 
 from trainmon import current
-from trainmon.arguments import only_known
+from trainmon.checks import only_known
 from trainmon.ultralytics import trainers
 from trainmon.ultralytics.devices import watch
 from trainmon.ultralytics.events import EVENTS, add_callback

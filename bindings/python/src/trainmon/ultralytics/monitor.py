@@ -14,7 +14,7 @@ import weakref
 
 from trainmon import current
 from trainmon import values as conversion
-from trainmon.arguments import check_groups, check_run, check_seconds, check_thresholds
+from trainmon.checks import check_groups, check_run, check_seconds, check_thresholds
 from trainmon.loop import Loop, guarded
 from trainmon.ultralytics import results
 from trainmon.ultralytics.devices import rank
