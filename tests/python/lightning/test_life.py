@@ -209,6 +209,6 @@ def test_an_unusable_store_lets_the_training_be(package, tmp_path):
 
 
 def test_another_argument_than_init_has_is_no_exception(package):
-    trainer = digits.trainer(package, TrainMonCallback(hardware="often", epochs="many"), max_epochs=1)
+    trainer = digits.trainer(package, TrainMonCallback(learning_rate="fast", epochs="many"), max_epochs=1)
     trainer.fit(digits.module(package), *digits.loaders())
     assert trainer.current_epoch == 1

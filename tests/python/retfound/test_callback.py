@@ -34,6 +34,53 @@ def test_a_threshold_that_is_no_share_is_named(threshold):
         create_monitoring_callback("basic", critical_thresholds={"RAO": threshold})
 
 
+@pytest.mark.parametrize(("options", "error", "text"), [
+    ({"critical_thresholds": ["a"]}, TypeError, r"critical_thresholds is \['a'\] \(list\), expected a dict of class names and sensitivities"),
+    ({"groups": ["a"]}, TypeError, r"groups is \['a'\]"),
+    ({"run": "myproj"}, TypeError, "did you mean project='myproj'"),
+    ({"hardware": -1}, ValueError, "hardware is -1"),
+])
+@pytest.mark.parametrize("kind", ["basic", "ultralytics"])
+def test_a_wrong_argument_is_named(kind, options, error, text):
+    with pytest.raises(error, match=text):
+        create_monitoring_callback(kind, **options)
+
+
+@pytest.mark.parametrize("kind", ["basic", "lightning", "transformers", "ultralytics"])
+def test_an_unknown_argument_is_told_once(kind, caplog):
+    create_monitoring_callback(kind, critical_treshold={"a": 0.9}, groups={"a": "b"}, name="n")
+    assert caplog.messages == ["create_monitoring_callback: unknown argument 'critical_treshold' (did you mean 'critical_thresholds'?); left out"]
+
+
+def test_a_loop_without_its_begin_is_recorded(caplog):
+    callback = create_monitoring_callback("basic", hardware=0)
+    assert callback.on_batch_end({"a": 1.0}) is False
+    assert callback.on_epoch_end(0, {"b": 2.0}) is False
+    callback.on_train_end()
+    assert not caplog.messages
+    assert [value for _, _, value in callback.run.store.tail(callback.run.id, "a")] == [1]
+    alone = create_monitoring_callback("basic", hardware=0)
+    alone.on_train_end()
+    assert alone.run is None
+
+
+def test_a_loop_that_can_not_begin_says_so_once(caplog):
+    callback = create_monitoring_callback("basic", mode="nosuch")
+    for _ in range(3):
+        assert callback.on_batch_end({"a": 1.0}) is False
+    callback.on_epoch_end(0, {"b": 2.0})
+    (warning,) = caplog.messages
+    assert "on_train_begin failed" in warning and "mode is 'nosuch'" in warning
+
+
+def test_a_class_that_is_none_is_told(caplog):
+    callback = create_monitoring_callback("basic", critical_thresholds={"kat": 0.9}, hardware=0)
+    for epoch in range(2):
+        callback.on_epoch_end(epoch, confusion=[[3, 1], [0, 4]], class_names=["cat", "dog"])
+    callback.on_train_end()
+    assert caplog.messages == ["critical: no class is called 'kat'; there are: cat, dog; that condition will never have a value"]
+
+
 def test_nothing_is_imported_but_what_is_named():
     code = ("import sys, trainmon.monitoring as m; m.create_monitoring_callback('python'); "
             "print([n for n in ('torch', 'lightning', 'keras', 'transformers', 'ultralytics', 'numpy') if n in sys.modules])")

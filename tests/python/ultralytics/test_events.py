@@ -66,6 +66,34 @@ def test_what_is_no_model_is_refused():
         attach(3)
 
 
+class Model:
+    """Takes callbacks, as models do."""
+
+    def __init__(self):
+        self.callbacks = {}
+
+    def add_callback(self, event, function):
+        self.callbacks.setdefault(event, []).append(function)
+
+
+@pytest.mark.parametrize(("options", "error", "text"), [
+    ({"run": "myproj"}, TypeError, "did you mean project='myproj'"),
+    ({"critical": {"a": 99}}, ValueError, r"critical\['a'\] is 99"),
+    ({"critical": ["a"]}, TypeError, r"critical is \['a'\] \(list\)"),
+    ({"every_seconds": -1}, ValueError, "every_seconds is -1"),
+    ({"hardware": -1}, ValueError, "hardware is -1"),
+])
+def test_a_wrong_argument_is_refused(options, error, text):
+    with pytest.raises(error, match=text):
+        attach(Model(), **options)
+
+
+def test_an_unknown_argument_is_told_and_left_out(caplog):
+    monitor = attach(Model(), critcal={"a": 0.9}, project="p")
+    assert caplog.messages == ["attach: unknown argument 'critcal' (did you mean 'critical'?); left out"]
+    assert monitor.init == {"project": "p"}
+
+
 def test_the_module_imports_no_framework():
     code = "import sys, trainmon.ultralytics; assert not {'ultralytics', 'torch', 'numpy'} & set(sys.modules), sorted(sys.modules)"
     package = Path(trainmon.__file__).parents[1]

@@ -144,6 +144,13 @@ def test_a_matrix_that_fails_ends_no_training(model, train, monkeypatch, caplog,
     assert not store.results("confusion_matrices", monitor.run.id) and "goes on" in caplog.text
 
 
+def test_a_class_that_is_none_is_told_once(model, train, caplog):
+    attach(model, critical={"digit 9": 0.9, "digit9": 0.9})
+    train(model)
+    (warning,) = [record.getMessage() for record in caplog.records if record.name == "trainmon" and "no class" in record.getMessage()]
+    assert warning.startswith("critical: no class is called 'digit9' (did you mean 'digit 9'?); there are: digit 0, digit 1,")
+
+
 def test_checkpoint_holds_nothing_of_ours(model, train):
     import torch
 

@@ -13,8 +13,10 @@ import time
 
 import keras
 
+from trainmon import current
+from trainmon.checks import only_known
 from trainmon.fits import Fits, Fitted
-from trainmon.loop import guarded
+from trainmon.loop import Loop, guarded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,8 +35,11 @@ class TrainMonCallback(Fitted, keras.callbacks.Callback):  # type: ignore[misc]
 
         `batches=True` also logs what Keras shows while an epoch runs, as `batch/loss` and so on: means since the begin of the epoch.
         `seconds`: how often progress is told. `pause`, `stop`: whether people may.
+
+        TypeError or ValueError names the argument that is wrong; one that is unknown is told by a warning and left out.
         """
         super().__init__()
+        init = only_known("TrainMonCallback", init, TrainMonCallback.__init__, Loop.__init__, current.init)
         self.async_safe = True  # else a callback with a hook after each batch makes Keras wait for the device there
         self.batches = batches
         self._fits = Fits(run, {"seconds": seconds, "pause": pause, "stop": stop, **init})

@@ -16,6 +16,7 @@ import time
 from trainmon import current
 from trainmon import values as conversion
 from trainmon._config import to_dict
+from trainmon.checks import check_groups, check_run, check_seconds, check_thresholds, listed, meant
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,11 +34,16 @@ class Loop:
 
     def __init__(self, run: Any = None, *, seconds: float = 0.1, pause: bool = True, stop: bool = True, critical: Mapping[str, float] | None = None,
                  groups: Mapping[str, str] | None = None, **init: Any) -> None:
-        """`seconds`: how often device values and progress are read; `critical`: least sensitivity of classes; `groups`: group of each class."""
-        self.run = run
-        self.seconds = seconds
-        self.critical = to_dict(critical, "critical")
-        self.groups = to_dict(groups, "groups")
+        """`seconds`: how often device values and progress are read; `critical`: least sensitivity of classes; `groups`: group of each class.
+
+        TypeError or ValueError names the argument that is wrong.
+        """
+        self.run = check_run(run)
+        self.seconds = check_seconds("seconds", seconds)
+        self.critical = check_thresholds("critical", critical)
+        self.groups = check_groups(groups)
+        check_seconds("hardware", init.get("hardware") or 0)
+        self._missed: set[tuple[str, str]] = set()  # classes that there are not, and that was said
         self.paused_seconds = 0.0
         self.stop_asked = False
         self._owned = False
@@ -86,6 +92,16 @@ class Loop:
         if self.critical and self.live:
             self.run.set_alert_rules([{"name": f"critical {name}", "type": "class_floor", "class": name, "threshold": float(threshold), "margin": MARGIN}
                                       for name, threshold in self.critical.items()])
+
+    def check_classes(self, names: Sequence[str]) -> None:
+        """Warns, once, of classes in `critical` and `groups` that are none of `names`: what is set for them would wait for ever."""
+        for argument, wanted in (("critical", self.critical), ("groups", self.groups)):
+            missing = [name for name in wanted if name not in names and (argument, name) not in self._missed]
+            self._missed.update((argument, name) for name in missing)
+            if missing:
+                told = ", ".join(f"{name!r}{meant(name, names)}" for name in missing)
+                logger.warning("%s: no class is called %s; there are: %s%s", argument, told, listed(names),
+                               "; that condition will never have a value" if argument == "critical" else "")
 
     # Values
 

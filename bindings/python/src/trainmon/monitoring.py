@@ -12,6 +12,8 @@ import logging
 import math
 import time
 
+from trainmon import current
+from trainmon.checks import check_groups, check_run, check_seconds, check_thresholds, only_known
 from trainmon.loop import Loop, guarded
 
 TYPE_CHECKING = False
@@ -41,54 +43,50 @@ def create_monitoring_callback(callback_type: str = "retfound", update_frequency
     conditions and are shown before the first value. `enable_class_monitoring=False`: no figures of classes and no confusion matrix.
     `enable_system_monitoring=False`: no figures of the machine. All else goes to the adapter and from there to `trainmon.init`: project, name, dir, groups, …
 
-    Raises ValueError for an unknown type, a frequency that is not above 0, or a threshold outside 0 to 1; ImportError when the framework is not there.
+    An argument that neither has is told by a warning and left out. Raises ValueError for an unknown type, a frequency that is not above 0, or a threshold
+    outside 0 to 1, TypeError for thresholds that are no dict or a `run` that is none; ImportError when the framework is not there.
     """
     kind = KINDS.get(str(callback_type).lower().replace("-", "_"))
     if kind is None:
         raise ValueError(f"callback_type is {callback_type!r}, expected one of {', '.join(KINDS)}")
     if isinstance(update_frequency, bool) or not isinstance(update_frequency, (int, float)) or not 0 < update_frequency < math.inf:
         raise ValueError(f"update_frequency is {update_frequency!r}, expected updates a second, above 0")
-    critical = _thresholds(critical_thresholds)
+    critical = check_thresholds("critical_thresholds", critical_thresholds)
+    check_run(init.get("run"))
+    check_groups(init.get("groups"))
+    check_seconds("hardware", init.get("hardware") or 0)
     if critical and not enable_class_monitoring:
         logger.warning("critical_thresholds need figures of classes, and enable_class_monitoring is False: the conditions will have no values")
     seconds = 1 / update_frequency
     # What is as usual is not said: an adapter that is told nothing of a run takes the one that the script has open.
     options = {**({} if enable_system_monitoring else {"hardware": 0.0}), **({"critical": critical} if critical else {}), **init}
     if kind == "basic":
-        return BasicCallback(seconds=seconds, classes=enable_class_monitoring, **options)
+        return BasicCallback(seconds=seconds, classes=enable_class_monitoring, **_known(options, BasicCallback.__init__, Loop.__init__))
     if kind == "lightning":
         from trainmon.lightning import TrainMonCallback  # each framework only when it is asked for
 
-        return TrainMonCallback(every_seconds=seconds, **{"confusion": enable_class_monitoring, **options})
+        classes = {} if enable_class_monitoring else {"confusion": False}
+        return TrainMonCallback(every_seconds=seconds, **{**classes, **_known(options, TrainMonCallback.__init__)})
     return _other(kind, seconds, enable_class_monitoring, options)
+
+
+def _known(options: dict[str, Any], *functions: Any) -> dict[str, Any]:
+    return only_known("create_monitoring_callback", options, create_monitoring_callback, *functions, current.init)
 
 
 def _other(kind: str, seconds: float, classes: bool, options: dict[str, Any]) -> Any:
     if kind == "keras":
         from trainmon.keras import TrainMonCallback as Keras
 
-        return Keras(seconds=seconds, **options)
+        return Keras(seconds=seconds, **_known(options, Keras.__init__, Loop.__init__))
     if kind == "transformers":
         from trainmon.transformers import TrainMonCallback as Transformers
 
-        return Transformers(seconds=seconds, **options)
+        return Transformers(seconds=seconds, **_known(options, Transformers.__init__, Loop.__init__))
     from trainmon.ultralytics import attach
 
-    return lambda model: attach(model, every_seconds=seconds, **{"confusion": classes, **options})
-
-
-def _thresholds(given: Mapping[str, float] | None) -> dict[str, float]:
-    """Gives the thresholds as floats; ValueError names the class whose threshold is no share."""
-    found = {}
-    for name, value in (given or {}).items():
-        try:
-            threshold = float(value)
-        except (TypeError, ValueError):
-            threshold = math.nan
-        if isinstance(value, (str, bytes, bool)) or not 0 <= threshold <= 1:
-            raise ValueError(f"critical_thresholds[{name!r}] is {value!r}, expected a sensitivity from 0 to 1")
-        found[str(name)] = threshold
-    return found
+    options = {"confusion": classes, **_known(options, attach)}
+    return lambda model: attach(model, every_seconds=seconds, **options)
 
 
 class BasicCallback:
@@ -106,8 +104,9 @@ class BasicCallback:
 
     def __init__(self, *, classes: bool = True, **options: Any) -> None:
         """`classes`: whether figures of classes are recorded; the rest is what trainmon.loop.Loop takes."""
-        self.loop = Loop(**options)
+        self.loop = Loop(**only_known("BasicCallback", options, BasicCallback.__init__, Loop.__init__, current.init))
         self._classes = classes
+        self._begun = False
         self._epoch = self._batch = self._step = self._epochs = self._batches = 0
         self._began = 0.0
 
@@ -118,15 +117,23 @@ class BasicCallback:
 
     @guarded
     def on_train_begin(self, epochs: int = 0, batches: int = 0, config: Mapping[str, Any] | None = None) -> None:
-        """Opens the run. `epochs` and `batches` of an epoch: how many there will be, 0 for unknown."""
+        """Opens the run. `epochs` and `batches` of an epoch: how many there will be, 0 for unknown. The other calls open it where this one is left out."""
+        self._begun = True
         before = self.loop.run
         if self.loop.open(epochs=epochs or None, config=dict(config or {})) is not before:
             self._epoch = self._batch = self._step = 0  # another training with this callback
         self._epochs, self._batches, self._began = epochs, batches, time.monotonic()
 
+    def _began_well(self) -> bool:
+        if not self._begun:
+            self.on_train_begin()
+        return self.loop.run is not None  # else its warning said why
+
     @guarded
     def on_batch_end(self, values: Mapping[str, Any] | None = None, images: int = 0) -> bool:
         """Records the numbers of a step and waits while there is a pause. True: people want the training to stop."""
+        if not self._began_well():
+            return False
         if values:
             self.loop.log(self._step, values)
         self._step += 1
@@ -140,11 +147,15 @@ class BasicCallback:
     def on_epoch_end(self, epoch: int, values: Mapping[str, Any] | None = None, *, confusion: Any = None, class_names: Sequence[str] = (),
                      classes: Mapping[str, Mapping[str, Any]] | None = None) -> bool:
         """Records the row of an epoch (0-based). `confusion`: counts, true classes as rows; `classes`: figures by class. True: stop."""
+        if not self._began_well():
+            return False
         self.loop.read()
         now = time.monotonic()
         if values:
             self.loop.run.log(values, self._step)
         self.loop.run.log_epoch(epoch, {"epoch_time_seconds": now - self._began, **(values or {})})
+        if self._classes and (class_names or classes):
+            self.loop.check_classes([*class_names, *(classes or ())])
         if self._classes and classes:
             group_of = self.loop.groups
             rows = {name: {**figures, **({"class_group": group_of[name]} if name in group_of else {})} for name, figures in classes.items()}

@@ -17,9 +17,11 @@ import time
 from transformers import TrainerCallback
 from transformers.trainer_callback import ExportableState
 
+from trainmon import current
 from trainmon import values as conversion
+from trainmon.checks import only_known
 from trainmon.fits import Fits, Fitted
-from trainmon.loop import guarded
+from trainmon.loop import Loop, guarded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +42,9 @@ class TrainMonCallback(Fitted, TrainerCallback, ExportableState):  # type: ignor
         """`run`: one of `trainmon.init`; without it that of the script if nothing else is said, else a new one for each `train` made of `init`'s arguments.
 
         `resume`: a training from a checkpoint continues the run that saved it. `seconds`: how often progress is told. `pause`, `stop`: whether people may.
+        TypeError or ValueError names the argument that is wrong; one that is unknown is told by a warning and left out.
         """
+        init = only_known("TrainMonCallback", init, TrainMonCallback.__init__, Loop.__init__, current.init)
         self._options = {"seconds": seconds, "pause": pause, "stop": stop, **init}
         self._fits = Fits(run, self._options)
         self._resume = resume

@@ -11,10 +11,13 @@ from __future__ import annotations
 import math
 import time
 
+from trainmon import current
+from trainmon.checks import check_names, check_seconds, only_known
 from trainmon.lightning import facts
 from trainmon.lightning import session as sessions
 from trainmon.lightning.bases import Based
 from trainmon.lightning.classes import ClassFigures
+from trainmon.lightning.doubts import Doubts
 from trainmon.lightning.epochs import TRAIN_LOSSES, Fresh, Mean, row
 from trainmon.lightning.evaluation import Evaluation
 from trainmon.lightning.logger import OWN_LOSS, TrainMonLogger
@@ -41,20 +44,24 @@ class TrainMonCallback(Based):
 
     def __init__(self, run: Any = None, *, every_seconds: float = 0.1, critical: Mapping[str, float] | None = None, groups: Mapping[str, str] | None = None,
                  pause: bool = True, stop: bool = True, hardware: float = 5.0, images: str | Callable[[Any], Any] | None = None,
-                 class_names: Sequence[str] | None = None, confusion: bool = True, resume: bool = False, **init: Any) -> None:
+                 class_names: Sequence[str] | None = None, confusion: bool | None = None, resume: bool = False, **init: Any) -> None:
         """`run`: one that is open already; else the one of `trainmon.init`, else a new one; further arguments go to `trainmon.init`.
 
         `every_seconds`: how often values are read from the device. `critical`: least sensitivity by class name; `groups`: group by class name. `pause`, `stop`:
         whether people may. `hardware`: seconds between figures of the machine, 0 for none. `images`: previews, by the name of their stream or a function of the
-        batch. `class_names`: by default `.classes` of the data. `confusion`: whether figures a class are counted from what validation_step returns.
-        `resume`: a fit with `ckpt_path` goes on in the run that wrote the checkpoint.
+        batch. `class_names`: by default `.classes` of the data. `confusion`: whether figures a class are counted from what validation_step returns;
+        None: where it returns them. `resume`: a fit with `ckpt_path` goes on in the run that wrote the checkpoint.
+        TypeError or ValueError names the argument that is wrong; one that is unknown is told by a warning and left out.
         """
         super().__init__()
+        init = only_known("TrainMonCallback", init, TrainMonCallback.__init__, current.init)
         options = {**init} if hardware == 5.0 else {"hardware": hardware, **init}
+        check_seconds("every_seconds", every_seconds)
         self.session = sessions.Session(run, seconds=every_seconds, pause=pause, stop=stop, critical=critical, groups=groups, **options)
         self.session.deferred = resume
         self.session.wait_for_logger()
-        self._resume, self._confusion, self._given_names, self._stops = resume, confusion, class_names, stop
+        self._resume, self._confusion, self._given_names, self._stops = resume, confusion is None or confusion, check_names("class_names", class_names), stop
+        self._doubts = Doubts(critical=critical, class_names=class_names, confusion=confusion)
         self._names: list[str] | None = None
         self._previews = Previews(images) if images else None
         self._figures: ClassFigures | None = None
@@ -171,6 +178,8 @@ class TrainMonCallback(Based):
         if self.session.live:
             self.session.loop.update(facts.at_start(trainer))
             self._names = facts.class_names(trainer, self._given_names)
+            if self._names and self._confusion:
+                self.session.loop.check_classes(self._names)
 
     @guarded
     def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
@@ -390,8 +399,10 @@ class TrainMonCallback(Based):
             return
         fitting = trainer.state.fn == "fit"
         epoch = trainer.current_epoch if fitting else max(0, self._epoch - 1)
-        if figures is not None and figures.matrix is not None:
-            figures.record(self.session.loop, epoch, split)
+        if figures is not None:
+            self._doubts.look(figures, self.session.loop, "test_step" if split == "test" else "validation_step")
+            if figures.matrix is not None:
+                figures.record(self.session.loop, epoch, split)
         values = row(fresh)
         if fitting:
             self._write_row(trainer, fresh, values)

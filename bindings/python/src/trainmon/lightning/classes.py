@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 SCORES = ("logits", "probs", "probabilities", "preds", "predictions", "pred", "y_hat")
 TARGETS = ("targets", "target", "labels", "label", "y")
 MAX_CLASSES = 1_024
+MAX_KEYS = 10  # of a dict, in a message
 MAX_AUC_CLASSES = 256
 MAX_BINS, CELLS = 16_384, 2**20  # bins a class, and at most so many in all
 LIMIT = 16.0  # log-odds beyond which scores are alike
@@ -30,16 +31,22 @@ class ClassFigures:
         self.size = len(names) if names else 0
         self.matrix: Any = None
         self.scores: Any = None  # histograms: (wrong, right) x class x bin
+        self.reason = ""  # why a batch was left out
+        self.columns = 0  # of scores
+        self._highest: Any = None  # class number that came without scores
 
     def add(self, outputs: Any, batch: Any) -> None:
         """Counts one batch; outputs without predictions are left out."""
         if not isinstance(outputs, dict):
+            self.reason = f"returned {'nothing' if outputs is None else type(outputs).__name__}"
             return
         kind = next((name for name in SCORES if outputs.get(name) is not None), None)
         target: Any = next((outputs[name] for name in TARGETS if outputs.get(name) is not None), None)
         if target is None and isinstance(batch, (list, tuple)) and len(batch) > 1:
             target = batch[1]
         if kind is None or not hasattr(target, "is_floating_point") or not hasattr(outputs[kind], "is_floating_point"):
+            found = ", ".join(f"{str(name)!r:.40} ({type(value).__name__})" for name, value in list(outputs.items())[:MAX_KEYS])
+            self.reason = f"returned a dict of {found or 'nothing'}"
             return
         scores, target = outputs[kind].detach(), target.detach()
         if target.is_floating_point():  # as binary losses want it
@@ -51,7 +58,9 @@ class ClassFigures:
             size, predicted = 0, scores
         predicted, target = predicted.reshape(-1).long(), target.reshape(-1).long()
         if predicted.shape != target.shape or not len(target):
+            self.reason = f"returned {len(predicted)} predictions for {len(target)} targets"
             return
+        self._note_classes(size, predicted, target)
         # Class numbers alone don't say how many there are: reading the highest waits for the device, so names of classes are better.
         self._grow(size or self.size or int(max(predicted.max(), target.max())) + 1, predicted)
         if self.matrix is None:
@@ -60,12 +69,32 @@ class ClassFigures:
         if scores.is_floating_point() and scores.ndim == 2 and kind in SCORES[:3] and size == self.size <= MAX_AUC_CLASSES:
             self._count_scores(scores.float().softmax(1) if kind == "logits" else scores.float(), target)
 
+    def _note_classes(self, size: int, predicted: Any, target: Any) -> None:
+        """Keeps how many classes there are, for names that are not as many."""
+        self.columns = max(self.columns, size)
+        if not size and self.names:
+            highest = predicted.maximum(target).max()
+            self._highest = highest if self._highest is None else self._highest.maximum(highest)
+
+    def misfit(self) -> str:
+        """Says how many classes there are when the names are not as many, else an empty text. Of class numbers it reads the highest from the device."""
+        if not self.names:
+            return ""
+        if self.columns and self.columns != len(self.names):
+            return f"{self.columns} classes"
+        highest = -1 if self._highest is None else int(self._highest)
+        return f"the class number {highest}" if highest >= len(self.names) else ""
+
+    def all_names(self) -> list[str]:
+        """Gives a name for each class that was counted."""
+        return list(self.names or ()) + [f"class {number}" for number in range(len(self.names or ()), self.size)]
+
     def _grow(self, size: int, like: Any) -> None:
         if self.matrix is not None and size <= len(self.matrix):
             return
         size = max(size, self.size)
         if size > MAX_CLASSES:
-            self.matrix = None
+            self.matrix, self.reason = None, f"returned scores of {size} classes, above {MAX_CLASSES}"
             return
         matrix = like.new_zeros((size, size))
         if self.matrix is not None:
@@ -112,7 +141,7 @@ class ClassFigures:
 
     def record(self, loop: Any, epoch: int, split: str) -> None:
         """Records the matrix and the figures of each class; `loop` is a trainmon.loop.Loop."""
-        names = list(self.names or ()) + [f"class {number}" for number in range(len(self.names or ()), self.size)]
+        names = self.all_names()
         groups = [loop.groups.get(name) for name in names] if loop.groups else None
         loop.run.log_confusion(self.matrix.cpu(), names, epoch=epoch, split=split, groups=groups)
         areas = dict(zip(names, self.areas(), strict=False))

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import os
 
+from trainmon import current
 from trainmon import values as conversion
 from trainmon._config import to_dict
+from trainmon.checks import only_known
 from trainmon.disabled import DisabledRun
 from trainmon.lightning import session as sessions
 from trainmon.lightning.bases import Based
@@ -32,9 +34,11 @@ class TrainMonLogger(Based):
         """`run`: one that is open already; else the one of `trainmon.init`, else a new one, made when Lightning first needs it.
 
         `project`, `name` and further arguments go to `trainmon.init`. `version` names the folder of checkpoints, by default after the run. `prefix` stands
-        before each name, with "/". Any argument that `trainmon.init` refuses is a warning when the run opens, never an exception.
+        before each name, with "/". One that is unknown is told by a warning and left out; what only `trainmon.init` refuses is a warning when the run opens.
+        TypeError or ValueError: `run` is none, or `hardware` no number of seconds.
         """
         super().__init__()
+        init = only_known("TrainMonLogger", init, TrainMonLogger.__init__, current.init)
         self.session = sessions.Session(run, **{key: value for key, value in {"project": project, "name": name, **init}.items() if value is not None})
         self._name, self._version, self._project = name, version, project
         self._prefix = f"{prefix}/" if prefix else ""

@@ -4,13 +4,17 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
+from trainmon.checks import listed, meant
 from trainmon.image import Image
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+logger = logging.getLogger("trainmon")
 
 SECONDS = 5.0
 PICTURES = 4
@@ -24,6 +28,7 @@ class Previews:
         self.source = source
         self.name = source if isinstance(source, str) else "images"
         self._next = 0.0
+        self._told = False
 
     def show(self, run: Any, batch: Any, step: int, names: list[str] | None) -> None:
         """Shows pictures when it is time to."""
@@ -44,6 +49,10 @@ class Previews:
         labels = None
         if isinstance(batch, dict):
             labels = next((batch[name] for name in ("label", "labels", "target", "targets") if name in batch), None)
+            if self.name not in batch and not self._told:
+                self._told = True
+                logger.warning("images is %r, which the batch has no entry for%s; there are: %s. Its first entry is shown", self.name,
+                               meant(self.name, batch), listed(batch))
             batch = batch.get(self.name, next(iter(batch.values()), None))
         elif isinstance(batch, (list, tuple)):
             labels = batch[1] if len(batch) > 1 else None

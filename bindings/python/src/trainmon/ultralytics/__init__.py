@@ -15,6 +15,8 @@ For several GPUs: `model.train(trainer=trainmon.ultralytics.DetectionTrainer, de
 
 from __future__ import annotations
 
+from trainmon import current
+from trainmon.checks import only_known
 from trainmon.ultralytics import trainers
 from trainmon.ultralytics.devices import watch
 from trainmon.ultralytics.events import EVENTS, add_callback
@@ -42,13 +44,14 @@ def attach(model: Any, run: Any = None, *, critical: Mapping[str, float] | None 
     and ends with the training: completed, cancelled (stopped by a person, Ctrl-C) or failed. `critical`: least sensitivity (recall) of classes by name, below
     which an alert fires; `groups`: group of each class. `every_seconds`: how often values are read off a GPU and progress is told. `pause`, `stop`: whether
     people may do that. `hardware`: seconds between figures of the machine, 0 for none. `images`: record the plots that the framework writes (with
-    `plots=True`). `confusion`: a confusion matrix each epoch. Attaching again replaces what was attached. A wrong name in `init` is ignored as `trainmon.init`
-    does; TypeError: `model` takes no callbacks. Call it in the thread that trains.
+    `plots=True`). `confusion`: a confusion matrix each epoch. Attaching again replaces what was attached. An argument that nothing has by name is told by a
+    warning and left out. TypeError: `model` takes no callbacks; it or ValueError names another argument that is wrong. Call it in the thread that trains.
     """
     if not callable(getattr(model, "add_callback", None)):
         raise TypeError(f"attach takes a model or trainer of Ultralytics, found {type(model).__name__}")
-    monitor = Monitor(run, critical=dict(critical or {}), groups=dict(groups or {}), every_seconds=every_seconds, pause=pause, stop=stop,
-                      hardware=hardware, images=images, confusion=confusion, init=init)
+    init = only_known("attach", init, attach, current.init)
+    monitor = Monitor(run, critical=critical, groups=groups, every_seconds=every_seconds, pause=pause, stop=stop, hardware=hardware, images=images,
+                      confusion=confusion, init=init)
     monitor.join(model.callbacks)
     watch(model)
     return monitor

@@ -14,6 +14,7 @@ import weakref
 
 from trainmon import current
 from trainmon import values as conversion
+from trainmon.checks import check_groups, check_run, check_seconds, check_thresholds
 from trainmon.loop import Loop, guarded
 from trainmon.ultralytics import results
 from trainmon.ultralytics.devices import rank
@@ -38,9 +39,9 @@ class Monitor:
     def __init__(self, run: Any = None, *, critical: Any = None, groups: Any = None, every_seconds: float = 0.1, pause: bool = True, stop: bool = True,
                  hardware: float = 5.0, images: bool = True, confusion: bool = True, init: Any = None) -> None:
         """Takes what `attach` takes."""
-        self.given = run
-        self.critical, self.groups = dict(critical or {}), dict(groups or {})
-        self.every_seconds, self.hardware = every_seconds, hardware
+        self.given = check_run(run)
+        self.critical, self.groups = check_thresholds("critical", critical), check_groups(groups)
+        self.every_seconds, self.hardware = check_seconds("every_seconds", every_seconds), check_seconds("hardware", hardware or 0)
         self.pause, self.stop, self.images, self.confusion = pause, stop, images, confusion
         self.init = dict(init or {})
         self.handed_id: str | None = None  # of a run that another process records
@@ -112,6 +113,8 @@ class Monitor:
         self.loop = Loop(self.given, seconds=self.every_seconds, pause=self.pause, stop=self.stop, critical=self.critical, groups=self.groups, **self.init)
         self.loop.open(**self._facts(trainer), **({"hardware": self.hardware} if self._opens() else {}))
         self._step = int(getattr(trainer, "start_epoch", 0)) * len(trainer.train_loader)
+        if self.loop.live:
+            self.loop.check_classes(results.class_names(trainer.data))
         self._record_dataset(trainer)
         self._show(trainer)
 
