@@ -10,7 +10,6 @@ import uuid
 import pytest
 
 import trainmon
-from trainmon.loop import Loop
 
 
 def start(**arguments):
@@ -64,11 +63,6 @@ def test_no_name_and_names_that_are_no_text(store):
         assert run.name == store.run(run.id).name == (expected or run.id[:8])
     number, five = uuid.uuid4(), start(id=5).id
     assert start(id=number).id == str(number) and start(id="5").id == five
-
-
-def test_critical_classes_are_a_dict():
-    with pytest.raises(trainmon.InvalidError, match=re.escape("critical is ['a'] (list), expected a dict")):
-        Loop(critical=["a"])
 
 
 @pytest.mark.parametrize(("resume", "told"), [(True, 1), ("auto", 1), ("allow", 0), (None, 0), (False, 0), ("never", 0)])
