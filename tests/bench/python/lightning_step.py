@@ -138,7 +138,7 @@ def main():
     for name, value, unit, what in [
         ("lightning_body", repeated() * 1e6, "us", "callback in a batch, repeated: its own work"),
         ("lightning_step_p50", median(names["on_train_batch_end"]) * 1e6, "us", "callback in a batch without reading"),
-        ("lightning_step_mean", mean * 1e6, "us", "callback and logger, mean of all batches with what is done every 0.1 s"),
+        ("lightning_step_mean", mean * 1e6, "us", "callback and logger, mean of all batches with what is done seldom"),
         ("lightning_step_share", 100 * mean / step, "%", "of the step of a small model"),
         ("lightning_wrapper_p50", median(wrapper) * 1e6, "us", "wrapper around an empty hook, which the figures above hold too"),
         ("lightning_wrapper_mean", sum(wrapper) / batches * 1e6, "us", "wrapper around an empty hook"),

@@ -77,10 +77,6 @@ class DisabledRun:
             self._dir = tempfile.mkdtemp(prefix="trainmon-")
         return self._dir
 
-    def asked(self) -> bool:
-        """Nobody asks for anything."""
-        return False
-
     def wait_while_paused(self, timeout: float | None = None) -> bool:
         """Never waits, never stops."""
         return False

@@ -42,7 +42,7 @@ class TrainMonCallback(Based):
 
     room, base = "callbacks", "Callback"
 
-    def __init__(self, run: Any = None, *, every_seconds: float = 0.1, critical: Mapping[str, float] | None = None, groups: Mapping[str, str] | None = None,
+    def __init__(self, run: Any = None, *, every_seconds: float = 0.2, critical: Mapping[str, float] | None = None, groups: Mapping[str, str] | None = None,
                  pause: bool = True, stop: bool = True, hardware: float = 5.0, images: str | Callable[[Any], Any] | None = None,
                  class_names: Sequence[str] | None = None, confusion: bool | None = None, resume: bool = False, **init: Any) -> None:
         """`run`: one that is open already; else the one of `trainmon.init`, else a new one; further arguments go to `trainmon.init`.
@@ -76,7 +76,7 @@ class TrainMonCallback(Based):
         self._steps: Any = None  # what counts the steps of loggers
         self._world = self._factor = 1
         self._losses: list[tuple[int, int, Any]] | None = None  # of batches since the last reading: step, time, loss; None: no run
-        self._full = self._size = 0  # batches of the epoch that are as large as the first, and how large that is
+        self._full = self._known = self._size = 0  # batches of the epoch that are as large as the first; those of which that is known; how large
         self._images = self._next_tick = self._next_read = 0
         self._epoch_begin = self._paused_before = 0.0
         self._phases: dict[str, float] = {}
@@ -189,7 +189,7 @@ class TrainMonCallback(Based):
         self._factor = trainer.accumulate_grad_batches if pl_module.automatic_optimization else 1
         self._world, self._steps = trainer.world_size, trainer.fit_loop.epoch_loop
         self._epoch_begin, self._paused_before = time.monotonic(), self.session.loop.paused_seconds
-        self._full, self._size = facts.full_batches(trainer.train_dataloader), 0
+        self._full, self._known = facts.full_batches(trainer.train_dataloader), 0
         self._losses = [] if self.session.live else None
         self._rates.begin(self._images, self.session.loop.paused_seconds)
         self._enter("train", trainer.current_epoch)
@@ -204,8 +204,8 @@ class TrainMonCallback(Based):
         if losses is not None:
             now = time.time_ns()
             losses.append((self._steps._batches_that_stepped, now, outputs.get("loss") if isinstance(outputs, dict) else outputs))
-            if self._size == 0 or batch_idx >= self._full:
-                self._size = facts.batch_size(batch) * self._world
+            if batch_idx >= self._known:
+                self._size, self._known = facts.batch_size(batch) * self._world, self._full
             self._images += self._size
             if now >= self._next_tick or len(losses) >= MAX_LOSSES:
                 self._tick(trainer, batch, batch_idx)
@@ -214,24 +214,26 @@ class TrainMonCallback(Based):
 
     @guarded
     def _tick(self, trainer: Any, batch: Any, batch_idx: int) -> None:
-        """Looks at what people want, and every `every_seconds` reads the losses and says how far and how fast it goes."""
+        """Looks at what people want, every `every_seconds` reads the losses, and more seldom says how far and how fast it goes."""
         loop, now = self.session.loop, time.time_ns()
         self._next_tick = now + int(min(loop.seconds, LOOK_SECONDS) * 1e9)
         if not self.session.live:
             self._losses = None
             return
-        if now >= self._next_read or loop.run.control != "run" or len(self._losses or ()) >= MAX_LOSSES:
+        asked = loop.stop_asked or loop.run.control != "run"
+        if asked or now >= self._next_read or len(self._losses or ()) >= MAX_LOSSES:
             self._next_read = now + int(loop.seconds * 1e9)
             self._read_losses()
             loop.progress(batch=batch_idx + 1, images=self._images)
-            loop.flush()
             if self._logger is None:
                 loop.log(self._steps._batches_that_stepped, _as_logged(self._fresh_step.take(trainer.callback_metrics, self._fresh_epoch)))
+                loop.read()
             if self._rates.due:
                 self._log_rates(trainer)
+                loop.flush()
             if self._previews is not None:
                 self._previews.show(loop.run, batch, self._steps._batches_that_stepped, self._names)
-        if loop.obey(timeout=PAUSE_CAP if self._many else None) and not self._many:
+        if asked and loop.obey(timeout=PAUSE_CAP if self._many else None) and not self._many:
             trainer.should_stop = True
 
     def _read_losses(self) -> None:
