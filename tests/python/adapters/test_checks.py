@@ -29,8 +29,8 @@ def test_a_wrong_argument_is_refused_at_once(make, options, error, text):
 def test_an_unknown_argument_is_told_and_left_out(make, caplog):
     make(critical={"a": 0.9}, groups={"a": "b"}, name="n", hardware=0)
     assert not caplog.messages
-    callback = make(projct="p")
-    assert caplog.messages == ["TrainMonCallback: unknown argument 'projct' (did you mean 'project'?); left out"]
+    callback = make(projects="p")
+    assert caplog.messages == ["TrainMonCallback: unknown argument 'projects' (did you mean 'project'?); left out"]
     assert not callback._loop._init
 
 

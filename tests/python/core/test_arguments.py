@@ -17,7 +17,7 @@ def start(**arguments):
 
 
 @pytest.mark.parametrize(("arguments", "told"), [
-    ({"projct": "x"}, "no argument projct, 'x' is left out; did you mean 'project'?"), ({"batchsize": 3}, "did you mean 'batch_size'?"),
+    ({"projects": "x"}, "no argument projects, 'x' is left out; did you mean 'project'?"), ({"batchsize": 3}, "did you mean 'batch_size'?"),
     ({"lr": 0.1}, "no argument lr, 0.1 is left out; hyper-parameters belong in config={...}")])
 def test_an_unknown_argument_is_one_warning(caplog, arguments, told):
     assert not start(**arguments).disabled

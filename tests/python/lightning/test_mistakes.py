@@ -71,9 +71,9 @@ def test_what_is_allowed(package, caplog):
 
 
 def test_unknown_arguments_are_told_once_and_left_out(package, caplog, store):
-    callback = TrainMonCallback(critcal={"a": 0.9}, project="p")
+    callback = TrainMonCallback(critica={"a": 0.9}, project="p")
     logger = TrainMonLogger(save_dir="x", quux=1)
-    assert told(caplog) == ["TrainMonCallback: unknown argument 'critcal' (did you mean 'critical'?); left out",
+    assert told(caplog) == ["TrainMonCallback: unknown argument 'critica' (did you mean 'critical'?); left out",
                             "TrainMonLogger: unknown arguments 'save_dir' (did you mean 'dir'?), 'quux'; left out"]
     fit(package, callback, known, logger=logger, max_epochs=1)
     assert len(told(caplog)) == 2

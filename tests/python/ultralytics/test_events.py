@@ -89,8 +89,8 @@ def test_a_wrong_argument_is_refused(options, error, text):
 
 
 def test_an_unknown_argument_is_told_and_left_out(caplog):
-    monitor = attach(Model(), critcal={"a": 0.9}, project="p")
-    assert caplog.messages == ["attach: unknown argument 'critcal' (did you mean 'critical'?); left out"]
+    monitor = attach(Model(), critica={"a": 0.9}, project="p")
+    assert caplog.messages == ["attach: unknown argument 'critica' (did you mean 'critical'?); left out"]
     assert monitor.init == {"project": "p"}
 
 
