@@ -9,6 +9,7 @@
 #include <check.h>
 #include <dirent.h>
 #include <math.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,6 +93,23 @@ static inline uint64_t test_count(tmon_store *store, const char *id, const char 
   for (size_t i = 0; i < count; i++) total += buckets[i].count;
   tmon_series_free(series);
   return total;
+}
+
+/* The first number of what the database says to `sql`, 0 where it gives no row. A drainer may hold the lock meanwhile. */
+static inline int64_t test_ask(const char *sql) {
+  char path[600];
+  sqlite3 *db = NULL;
+  sqlite3_stmt *statement = NULL;
+  (void)snprintf(path, sizeof path, "%s/trainmon.db", test_folder);
+  ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+  sqlite3_busy_timeout(db, 5000);
+  ck_assert_int_eq(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
+  int code = sqlite3_step(statement);
+  ck_assert_msg(code == SQLITE_ROW || code == SQLITE_DONE, "%s: %s", sql, sqlite3_errmsg(db));
+  int64_t value = code == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+  sqlite3_finalize(statement);
+  sqlite3_close(db);
+  return value;
 }
 
 static inline uint64_t test_random(uint64_t *state) /* splitmix64 */

@@ -7,7 +7,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sqlite3.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -433,20 +432,6 @@ START_TEST(a_stall_is_told_while_it_lasts) {
 }
 END_TEST
 
-static int64_t ask(const char *sql) {
-  char path[600];
-  sqlite3 *db = NULL;
-  sqlite3_stmt *statement = NULL;
-  (void)snprintf(path, sizeof path, "%s/trainmon.db", test_folder);
-  ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
-  ck_assert_int_eq(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
-  ck_assert_int_eq(sqlite3_step(statement), SQLITE_ROW);
-  int64_t value = sqlite3_column_int64(statement, 0);
-  sqlite3_finalize(statement);
-  sqlite3_close(db);
-  return value;
-}
-
 /* A rule that fires at every second point ends transactions early; no alert and no point is left out or told twice. */
 START_TEST(a_rule_that_fires_all_the_time_is_judged_in_pieces) {
   enum { POINTS = 20000 };
@@ -462,9 +447,9 @@ START_TEST(a_rule_that_fires_all_the_time_is_judged_in_pieces) {
   ok(tmon_session_flush(session));
   ck_assert_uint_eq(tmon_session_dropped(session), 0);
   ck_assert_uint_eq(test_count(store, ID, "t", false), POINTS);
-  ck_assert_int_eq(ask("SELECT count(*) FROM alerts WHERE rule = 'high' AND step % 2 = 0 AND recovered_step = step + 1"), POINTS / 2);
-  ck_assert_int_eq(ask("SELECT count(*) FROM alerts"), POINTS / 2);
-  ck_assert_int_ge(ask("SELECT next_seq FROM writers"), 3);
+  ck_assert_int_eq(test_ask("SELECT count(*) FROM alerts WHERE rule = 'high' AND step % 2 = 0 AND recovered_step = step + 1"), POINTS / 2);
+  ck_assert_int_eq(test_ask("SELECT count(*) FROM alerts"), POINTS / 2);
+  ck_assert_int_ge(test_ask("SELECT next_seq FROM writers"), 3);
   char *json = NULL;
   ok(tmon_alert_replay_json(&json, store, ID, NULL));
   ck_assert_uint_eq(count_of(json, "\"recovered_step\""), POINTS / 2);

@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sqlite3.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -32,20 +31,6 @@ static int rings(char path[600]) {
 static void make_old(const char *path) {
   struct timespec times[2] = {{.tv_sec = time(NULL) - 3600}, {.tv_sec = time(NULL) - 3600}};
   ck_assert_int_eq(utimensat(AT_FDCWD, path, times, 0), 0);
-}
-
-static int64_t ask(const char *sql) {
-  char path[600];
-  sqlite3 *db = NULL;
-  sqlite3_stmt *statement = NULL;
-  (void)snprintf(path, sizeof path, "%s/trainmon.db", test_folder);
-  ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
-  sqlite3_busy_timeout(db, 5000);
-  ck_assert_int_eq(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
-  int64_t value = sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
-  sqlite3_finalize(statement);
-  sqlite3_close(db);
-  return value;
 }
 
 /* The trainer of the test below: says "1" when it logs, logs 300 points more each time it is told, says "2" when it is done. */
@@ -76,8 +61,8 @@ static void train(int from_parent, int to_parent) {
 static void wait_for_ring(const char *removed) {
   char path[600] = "";
   for (int i = 0; i < 1000; i++) {
-    if (rings(path) == 1 && strcmp(path, removed) != 0 && ask("SELECT count(*) FROM writers WHERE closed = 0") == 1 &&
-        ask("SELECT max(id) FROM writers") > 1)
+    if (rings(path) == 1 && strcmp(path, removed) != 0 && test_ask("SELECT count(*) FROM writers WHERE closed = 0") == 1 &&
+        test_ask("SELECT max(id) FROM writers") > 1)
       return;
     usleep(10000);
   }
@@ -167,7 +152,7 @@ START_TEST(late_points_and_losses_of_an_old_ring_count) {
   tmon_record_list_free(list);
   tmon_session_free(session);
   ok(tmon_store_recover(store, 0, NULL)); /* a slow machine leaves the end to adoption */
-  ck_assert_int_eq(ask("SELECT count(*) FROM writers WHERE closed = 0"), 0);
+  ck_assert_int_eq(test_ask("SELECT count(*) FROM writers WHERE closed = 0"), 0);
   tmon_store_free(store);
 }
 END_TEST
@@ -204,7 +189,7 @@ START_TEST(a_ring_is_not_made_again_for_ever) {
     ok(tmon_session_flush(session));
   }
   ck_assert_int_ne(access(session->ring_path, F_OK), 0);
-  ck_assert_int_eq(ask("SELECT count(*) FROM writers"), 17);
+  ck_assert_int_eq(test_ask("SELECT count(*) FROM writers"), 17);
   ck_assert_uint_eq(test_count(store, tmon_session_id(session), "m", false), 20);
   tmon_session_free(session);
   tmon_store_free(store);
@@ -306,7 +291,7 @@ START_TEST(a_call_held_up_over_two_exchanges_keeps_its_place) {
   ok(tmon_session_flush(session));
   check_points(store, tmon_session_id(session), "m", 300);
   ck_assert_uint_eq(tmon_session_dropped(session), 2);
-  ck_assert_int_eq(ask("SELECT dropped FROM training_sessions"), 2);
+  ck_assert_int_eq(test_ask("SELECT dropped FROM training_sessions"), 2);
   tmon_session_free(session);
   tmon_store_free(store);
 }
@@ -342,7 +327,7 @@ START_TEST(points_keep_their_order_over_removals) {
   atomic_store(&stop, true);
   for (int i = 0; i < count; i++) ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
   ok(tmon_session_flush(session));
-  ck_assert_int_eq(ask("SELECT count(*) FROM writers"), RENEWALS + 1);
+  ck_assert_int_eq(test_ask("SELECT count(*) FROM writers"), RENEWALS + 1);
   for (int i = 0; i < count; i++) {
     char key[16];
     (void)snprintf(key, sizeof key, "m%d", i);
@@ -416,7 +401,7 @@ START_TEST(rings_without_an_owner_go) {
   make_old(junk);
   tmon_session *session = test_session(store, NULL);
   make_old(session->ring_path);
-  (void)ask("INSERT INTO writers (session, ring_id, closed) SELECT key, '00000000-0000-4000-8000-000000000007', 1 FROM training_sessions");
+  (void)test_ask("INSERT INTO writers (session, ring_id, closed) SELECT key, '00000000-0000-4000-8000-000000000007', 1 FROM training_sessions");
   ok(tmon_store_recover(store, 0, NULL)); /* looked a moment ago, when the store was opened */
   ck_assert_int_eq(access(gone, F_OK), 0);
   atomic_store(&store->cleaned, 0);
@@ -438,21 +423,21 @@ END_TEST
 START_TEST(an_idle_writer_says_that_it_lives) {
   tmon_store *store = test_store();
   tmon_session *session = test_session(store, test_id);
-  (void)ask("UPDATE writers SET heartbeat_at = 1");
+  (void)test_ask("UPDATE writers SET heartbeat_at = 1");
   ok(tmon_session_flush(session));
-  ck_assert_int_eq(ask("SELECT heartbeat_at FROM writers"), 1);
+  ck_assert_int_eq(test_ask("SELECT heartbeat_at FROM writers"), 1);
   session->drain.beat -= TMON_BEAT_US;
   ok(tmon_session_flush(session));
-  int64_t beat = ask("SELECT heartbeat_at FROM writers");
+  int64_t beat = test_ask("SELECT heartbeat_at FROM writers");
   ck_assert_int_gt(beat, tmon_clock_now_us() - 5000000);
   ck_assert(!tmon_writer_is_gone(beat, beat + 2 * TMON_BEAT_US));
   ck_assert(tmon_writer_is_gone(beat, beat + 4 * TMON_BEAT_US));
   /* Its ring is gone: the heartbeat alone decides. */
   ck_assert_int_eq(unlink(session->ring_path), 0);
-  (void)ask("UPDATE writers SET heartbeat_at = heartbeat_at - 20000000");
+  (void)test_ask("UPDATE writers SET heartbeat_at = heartbeat_at - 20000000");
   ok(tmon_store_recover(store, 0, NULL));
   ck_assert_int_eq(test_status(store, test_id), TMON_STATUS_RUNNING);
-  (void)ask("UPDATE writers SET heartbeat_at = heartbeat_at - 20000000");
+  (void)test_ask("UPDATE writers SET heartbeat_at = heartbeat_at - 20000000");
   ok(tmon_store_recover(store, 0, NULL));
   ck_assert_int_eq(test_status(store, test_id), TMON_STATUS_INTERRUPTED);
   /* It was not dead after all. */
