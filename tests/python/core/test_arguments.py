@@ -17,7 +17,7 @@ def start(**arguments):
 
 
 @pytest.mark.parametrize(("arguments", "told"), [
-    ({"projects": "x"}, "no argument projects, 'x' is left out; did you mean 'project'?"), ({"batchsize": 3}, "did you mean 'batch_size'?"),
+    ({"projects": "x"}, "no argument projects, 'x' is left out (did you mean 'project'?)"), ({"batchsize": 3}, "did you mean 'batch_size'?"),
     ({"lr": 0.1}, "no argument lr, 0.1 is left out; hyper-parameters belong in config={...}")])
 def test_an_unknown_argument_is_one_warning(caplog, arguments, told):
     assert not start(**arguments).disabled
@@ -46,7 +46,7 @@ def test_a_wrong_value_is_named(arguments, field, told):
 
 def test_a_wrong_mode_of_the_environment_is_named(monkeypatch):
     monkeypatch.setenv("TRAINMON_MODE", "disable")
-    with pytest.raises(trainmon.InvalidError, match=r"TRAINMON_MODE is 'disable', expected one of .*; did you mean 'disabled'\?"):
+    with pytest.raises(trainmon.InvalidError, match=r"TRAINMON_MODE is 'disable', expected one of .* \(did you mean 'disabled'\?\)"):
         start()
 
 

@@ -162,6 +162,18 @@ def test_config_changes_reach_the_store(store):
     assert store.run(run.id).config == {"lr": 0.1, "layers": [1, 2], "name": "x", "where": 0.5}
 
 
+def test_an_assigned_summary_updates_it(store):
+    run = trainmon.init()
+    run.summary["epochs"] = 3
+    run.summary = {"best": 0.5}
+    run.summary = 7
+    run.finish()
+    assert run.summary.as_dict() == store.run(run.id).summary == {"epochs": 3, "best": 0.5}
+    disabled = trainmon.init(mode="disabled")
+    disabled.summary = {"best": 0.5}
+    assert disabled.summary.best == 0.5
+
+
 def test_a_second_init_finishes_the_first(store):
     first = trainmon.init()
     assert trainmon.init(reinit=False) is first

@@ -59,7 +59,7 @@ def test_a_run_is_found_by_its_start_and_its_name(reader):
     elif reader != "compare":  # which wants two runs
         answer = read(store, run.id)
         assert read(store, run.id[:8]) == read(store, run.name) == answer
-    for id, message in (("first tri", "no run 'first tri' in .*; did you mean 'first try'"), ("nothing", "no run 'nothing' in [^;]*$")):
+    for id, message in (("first tri", "no run 'first tri' in .* \\(did you mean 'first try'"), ("nothing", "no run 'nothing' in [^;]*$")):
         with pytest.raises(trainmon.NotFoundError, match=message):
             read(store, id)
     if reader != "dataframe":  # which takes a list of them, too
@@ -82,7 +82,7 @@ def test_a_metric_that_is_not_there(reader):
     run.log({"train/loss": 1.0, "val/acc": 1.0})
     run.flush()
     for id in (run.id, "first"):
-        with pytest.raises(trainmon.NotFoundError, match=r'has no metric "train/los"; did you mean \'train/loss\'\?'):
+        with pytest.raises(trainmon.NotFoundError, match=r'has no metric "train/los" \(did you mean \'train/loss\'\?\)'):
             getattr(run.store, reader)(id, "train/los")
         with pytest.raises(trainmon.NotFoundError, match=r'has no metric "z"; it has train/loss, val/acc'):
             getattr(run.store, reader)(id, "z")

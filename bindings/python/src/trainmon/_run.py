@@ -68,7 +68,7 @@ class Run(About):
         self.finished = False
         self._config = Config(config, self._write_config)
         self._told_to_stop = False
-        self.summary = Config({}, self._write_summary)
+        self._summary = Config({}, self._write_summary)
 
     def __reduce__(self) -> Any:
         """Pickled, as for a worker process, it becomes a run that records nothing there."""
@@ -385,7 +385,7 @@ class Run(About):
             return
         if status not in ENDS:
             if status is not None:
-                hint = arguments.near(str(status), ENDS)
+                hint = arguments.meant(status, ENDS)
                 self.warn_once("status", f'finish: status is {conversion.shown(status)}, expected "completed", "failed" or "cancelled": it is left out{hint}')
             status = "failed" if exit_code else "cancelled" if exit_code is None and self._told_to_stop and self.should_stop else "completed"
         if self._waiting:

@@ -32,6 +32,7 @@ class About(Results):
         _step: int
         _name: str
         _config: Config
+        _summary: Config
 
         def _update(self, **fields: Any) -> None: ...
 
@@ -59,6 +60,16 @@ class About(Results):
     @never_raises
     def config(self, values: Any) -> None:
         self._config.update(values)
+
+    @property
+    def summary(self) -> Config:
+        """The outcome in a few values, a mapping like `config`; a dict that is assigned updates it."""
+        return self._summary
+
+    @summary.setter
+    @never_raises
+    def summary(self, values: Any) -> None:
+        self._summary.update(values)
 
     @property
     def tags(self) -> tuple[str, ...]:

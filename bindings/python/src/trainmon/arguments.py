@@ -29,12 +29,14 @@ FOREIGN = frozenset({"allow_val_change", "anonymous", "config_exclude_keys", "co
                      "resume_from", "save_code", "settings", "sweep_id", "sync_tensorboard", "tensorboard"})
 
 
-def near(name: str, names: Iterable[str]) -> str:
-    """Gives `; did you mean "x"?` for a name that looks like one of `names`, else nothing."""
-    import difflib  # only for a message
+def meant(word: Any, names: Iterable[str]) -> str:
+    """Gives " (did you mean 'NAME'?)" where a name is near, else an empty text."""
+    import difflib  # only for a mistake
 
-    found = difflib.get_close_matches(name, list(names), 1)
-    return f"; did you mean {found[0]!r}?" if found else ""
+    word, by_lower = str(word), {str(name).lower(): str(name) for name in names}
+    near = difflib.get_close_matches(word.lower(), list(by_lower), 1, 0.7)
+    near = near or [part for part in reversed(word.lower().split("_")) if part in by_lower]  # save_dir, run_name
+    return f" (did you mean {by_lower[near[0]]!r}?)" if near else ""
 
 
 def tell_unknown(unknown: Mapping[str, Any], known: Iterable[str]) -> None:
@@ -44,7 +46,7 @@ def tell_unknown(unknown: Mapping[str, Any], known: Iterable[str]) -> None:
         if name in FOREIGN:
             logger.debug("init: %s means nothing here", name)
         else:
-            hint = near(name, names) or "; hyper-parameters belong in config={...}"
+            hint = meant(name, names) or "; hyper-parameters belong in config={...}"
             logger.warning("init: there is no argument %s, %s is left out%s", name, conversion.shown(unknown[name]), hint)
 
 
@@ -52,7 +54,7 @@ def to_mode(mode: Any) -> str:
     """Gives the mode that is meant: the argument, else that of the environment, else "online". InvalidError."""
     found, what = (mode, "mode") if mode else (os.environ.get("TRAINMON_MODE"), "the environment variable TRAINMON_MODE")
     if found and found not in MODES:
-        raise InvalidError(f"{what} is {found!r}, expected one of {', '.join(MODES)}{near(str(found), MODES)}", lib.TMON_EINVAL, "mode")
+        raise InvalidError(f"{what} is {found!r}, expected one of {', '.join(MODES)}{meant(found, MODES)}", lib.TMON_EINVAL, "mode")
     return found or "online"
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 import math
 
-from trainmon.arguments import FOREIGN
+from trainmon.arguments import FOREIGN, meant
 from trainmon.values import shown
 
 TYPE_CHECKING = False
@@ -90,16 +90,6 @@ def only_known(owner: str, given: Mapping[str, Any], *functions: Callable[..., A
         told = ", ".join(f"{name!r}{meant(name, known)}" for name in unknown)
         logger.warning("%s: unknown argument%s %s; left out", owner, "s" * (len(unknown) > 1), told)
     return {name: value for name, value in given.items() if name in known}
-
-
-def meant(word: Any, names: Iterable[str]) -> str:
-    """Gives " (did you mean 'NAME'?)" where a name is near, else an empty text."""
-    import difflib  # only for a mistake
-
-    word, by_lower = str(word), {str(name).lower(): str(name) for name in names}
-    near = difflib.get_close_matches(word.lower(), list(by_lower), 1, 0.7)
-    near = near or [part for part in reversed(word.lower().split("_")) if part in by_lower]  # save_dir, run_name
-    return f" (did you mean {by_lower[near[0]]!r}?)" if near else ""
 
 
 def listed(names: Iterable[Any]) -> str:

@@ -50,7 +50,7 @@ class DisabledRun:
     def __init__(self, config: Any = None) -> None:
         """Keeps the settings, so that a script can read them."""
         self._config = Config(config)
-        self.summary = Config()
+        self._summary = Config()
         self.finished = False
         self._dir: str | None = None
 
@@ -67,6 +67,15 @@ class DisabledRun:
     @config.setter
     def config(self, values: Any) -> None:
         self._config.update(values)
+
+    @property
+    def summary(self) -> Config:
+        """The outcome; a dict that is assigned updates it."""
+        return self._summary
+
+    @summary.setter
+    def summary(self, values: Any) -> None:
+        self._summary.update(values)
 
     @property
     def dir(self) -> str:

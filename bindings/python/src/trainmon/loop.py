@@ -16,7 +16,8 @@ import time
 from trainmon import current
 from trainmon import values as conversion
 from trainmon._config import to_dict
-from trainmon.checks import check_groups, check_run, check_seconds, check_thresholds, listed, meant
+from trainmon.arguments import meant
+from trainmon.checks import check_groups, check_run, check_seconds, check_thresholds, listed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

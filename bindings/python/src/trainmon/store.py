@@ -10,7 +10,7 @@ import os
 
 from trainmon._core import ffi, lib
 from trainmon._native import CONTROLS, STATUSES, json_call, new_struct, to_bytes, to_text
-from trainmon.arguments import near
+from trainmon.arguments import meant
 from trainmon.errors import InvalidError, NotFoundError, StateError, check
 from trainmon.series import Series, read_points
 from trainmon.values import shown
@@ -164,7 +164,7 @@ class Store:
             return found[0]
         if found:
             raise NotFoundError(f"{len(found)} runs are called {id!r}: give the id of one", lib.TMON_ENOTFOUND, "id")
-        hint = near(id, (record.name or "" for record in self.all_runs()))
+        hint = meant(id, (record.name or "" for record in self.all_runs()))
         raise NotFoundError(f"no run {id!r} in {self.path}{hint}", lib.TMON_ENOTFOUND, "id")
 
     def _id(self, id: str) -> bytes:
@@ -178,7 +178,7 @@ class Store:
         """Gives what is raised for a metric that is not there, with the name that was meant or the names there are."""
         known = [] if "no metric" not in str(error) else [key for key in self.metrics(id) if key != name]
         listed = f"; it has {', '.join(known[:MAX_LISTED])}{' …' if len(known) > MAX_LISTED else ''}" if known else ""
-        return NotFoundError(f"{error}{near(name, known) or listed}", error.code, error.field)
+        return NotFoundError(f"{error}{meant(name, known) or listed}", error.code, error.field)
 
     def all_runs(self) -> Iterator[Record]:
         """Gives every run, newest first, read in parts: one that starts or goes meanwhile may be missed or come twice."""
@@ -245,7 +245,7 @@ class Store:
                 found.add(name)
         missing = [name for name in names or () if name not in found]
         if missing:
-            hint = near(missing[0], {name for one in ([id] if isinstance(id, str) else id) for name in self.metrics(one)})
+            hint = meant(missing[0], {name for one in ([id] if isinstance(id, str) else id) for name in self.metrics(one)})
             raise NotFoundError(f"no metric {', '.join(missing)} in {id if isinstance(id, str) else 'any of the runs'}{hint}", lib.TMON_ENOTFOUND)
         return make_frame(columns, axis)
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 import logging
 import time
 
-from trainmon.checks import listed, meant
+from trainmon.arguments import meant
+from trainmon.checks import listed
 from trainmon.image import Image
 
 TYPE_CHECKING = False
