@@ -37,27 +37,31 @@ void tmon_json_put_time(tmon_json_writer *json, const char *key, int64_t time_us
   tmon_json_put_text(json, key, text);
 }
 
-static void put_count(tmon_json_writer *json, const char *key, int64_t value) {
-  if (value == 0) {
-    tmon_json_put_null(json, key);
-  } else {
+static void put_known(tmon_json_writer *json, const char *key, bool known, int64_t value) {
+  if (known) {
     tmon_json_put_int(json, key, value);
+  } else {
+    tmon_json_put_null(json, key);
   }
 }
 
+static void put_count(tmon_json_writer *json, const char *key, int64_t value) { put_known(json, key, value != 0, value); }
+
+/* A trainer that never says how far it is, such as a plain loop, is not at 0 %. */
 static void put_progress(tmon_json_writer *json, const tmon_record *record, int64_t now_us) {
   const tmon_progress *progress = &record->progress;
   double elapsed = record->duration_seconds;
   if (!isfinite(elapsed) && record->started_at != 0 && record->completed_at == 0) {
     elapsed = (double)(now_us - record->started_at) / 1e6;
   }
+  int64_t epochs = progress->epochs != 0 ? progress->epochs : record->epochs;
   tmon_json_open(json, "progress", '{');
-  tmon_json_put_int(json, "epoch", progress->epoch);
-  put_count(json, "epochs", progress->epochs != 0 ? progress->epochs : record->epochs);
-  tmon_json_put_int(json, "batch", progress->batch);
+  put_known(json, "epoch", progress->epoch != 0 || epochs != 0, progress->epoch);
+  put_count(json, "epochs", epochs);
+  put_known(json, "batch", progress->batch != 0 || progress->batches != 0, progress->batch);
   put_count(json, "batches", progress->batches);
   tmon_json_put_int(json, "images", progress->images);
-  tmon_json_put_double(json, "percent", record->percent);
+  tmon_json_put_double(json, "percent", record->percent > 0 || epochs != 0 || progress->batches != 0 ? record->percent : NAN);
   tmon_json_put_double(json, "elapsed_seconds", elapsed);
   tmon_json_put_double(json, "eta_seconds", record->eta_seconds);
   tmon_json_close(json, '}');

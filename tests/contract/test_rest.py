@@ -165,6 +165,17 @@ class Rest(unittest.TestCase):
         status, reply = self.ask("GET", f"/api/training/sessions/{session['id']}")
         self.assertEqual((status, set(reply)), (200, {"success", "session", "metrics", "series", "validation_results", "ranks", "events"}))
 
+    def test_progress_that_nobody_told_is_null(self):
+        def progress(session):
+            found = self.ask("GET", f"/api/training/sessions/{session['id']}")[1]["session"]["progress"]
+            return found["epoch"], found["batch"], found["percent"]
+
+        self.assertEqual(progress(self.create(epochs=10)), (0, None, 0))
+        plain = self.create()
+        self.assertEqual(progress(plain), (None, None, None))
+        self.assertEqual(self.ask("POST", "/api/training/metrics", {"session_id": plain["id"], "epoch": 2, "total_loss": 1})[0], 201)
+        self.assertEqual(progress(plain), (2, None, None))
+
     def test_list(self):
         self.create(status="failed")
         status, reply = self.ask("GET", "/api/training/sessions?status=failed&limit=1&offset=0")
