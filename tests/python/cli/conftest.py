@@ -44,7 +44,7 @@ with trainmon.init(project="live", name="live", epochs=1000, hardware=0) as run:
 @pytest.fixture(autouse=True)
 def _bare_terminal(_own_folder, monkeypatch):
     """Each test has a terminal of which the environment says nothing."""
-    for name in ("NO_COLOR", "COLUMNS", "LINES", "SSH_CONNECTION"):
+    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "SSH_CONNECTION"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm")
 
