@@ -3,7 +3,9 @@
 """What holds for all folders."""
 
 import os
+import shutil
 import signal
+import tempfile
 
 import pytest
 
@@ -28,6 +30,14 @@ def _own_folder(tmp_path, monkeypatch):
     for name in list(os.environ):
         if name.startswith("TRAINMON_"):  # what a run leaves for the processes below it
             del os.environ[name]
+
+
+@pytest.fixture
+def memory():
+    """A folder in memory, if there is room: for what has no part in a disk, and which a slow one would hold up."""
+    fits = os.access("/dev/shm", os.W_OK) and shutil.disk_usage("/dev/shm").free > 1 << 28
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if fits else None) as folder:
+        yield folder
 
 
 @pytest.fixture
