@@ -13,7 +13,7 @@
 
 #define RING_BYTES_DEFAULT ((size_t)4 << 20)
 #define RING_BYTES_MINIMUM ((size_t)256 << 10)
-#define ENDING_US 5000000 /* how long a start waits for the end of the attempt before it */
+#define ENDING_US 30000000 /* how long a start waits for the end of the attempt before it */
 #define RING_BYTES_MAXIMUM ((size_t)1 << 30)
 #define HARDWARE_MS_MINIMUM 100
 

@@ -11,7 +11,7 @@ environment=$(tests/python/environment frameworks "$python")
 # run_folder NAME: its tests; what they say goes to a file, since two folders run at once.
 run_folder() {
   local begin=$SECONDS code=0
-  PYTHONPATH=$site timeout 900 "$environment/bin/python" -m pytest -q -p no:cacheprovider --durations=3 "tests/python/$1" >"$logs/$1.log" 2>&1 || code=$?
+  PYTHONPATH=$site timeout 1800 "$environment/bin/python" -m pytest -q -p no:cacheprovider --durations=3 "tests/python/$1" >"$logs/$1.log" 2>&1 || code=$?
   echo "-- $1: $(tail -n 1 "$logs/$1.log") ($((SECONDS - begin)) s)"
   [ "$code" -eq 0 ] || cat "$logs/$1.log"
   return "$code"

@@ -13,7 +13,7 @@ for python in python3.10 python3.11 python3.12 python3.13 python3.14; do
   # checks/python-frameworks runs the folder robust on the Python of the frameworks.
   folders=(tests/python/core)
   [ "$python" = python3.11 ] || folders+=(tests/python/robust)
-  PYTHONPATH=$site timeout 900 "$environment/bin/python" -m pytest -q -p no:cacheprovider "${folders[@]}"
+  PYTHONPATH=$site timeout 1800 "$environment/bin/python" -m pytest -q -p no:cacheprovider "${folders[@]}"
   tried=$((tried + 1))
 done
 echo "$tried Pythons"

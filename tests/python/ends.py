@@ -4,7 +4,7 @@
 
 import time
 
-SECONDS = 10
+SECONDS = 60
 
 
 def all_ended(store):

@@ -2,12 +2,15 @@
 # SPDX-FileCopyrightText: libtrainmon contributors
 """What the tests of the program share: a folder each, stores with real runs, live trainers, the program as a process and at a terminal."""
 
+import codecs
 import contextlib
 import fcntl
 import json
 import os
 import pty
+import random
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -15,8 +18,10 @@ import termios
 import time
 
 import pytest
+from ends import ended
 
 import trainmon
+from trainmon.cli import ports
 
 PROGRAM = (sys.executable, "-m", "trainmon")
 TRAINER = """
@@ -39,7 +44,7 @@ with trainmon.init(project="live", name="live", epochs=1000, hardware=0) as run:
 @pytest.fixture(autouse=True)
 def _bare_terminal(_own_folder, monkeypatch):
     """Each test has a terminal of which the environment says nothing."""
-    for name in ("NO_COLOR", "COLUMNS", "LINES", "SSH_CONNECTION"):
+    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "SSH_CONNECTION"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm")
 
@@ -62,7 +67,7 @@ def cli():
     """Runs the program with some words in a process, without a terminal."""
 
     def call(*words, **options):
-        options = {"capture_output": True, "text": True, "timeout": 60, "stdin": subprocess.DEVNULL, **options}
+        options = {"capture_output": True, "text": True, "timeout": 300, "stdin": subprocess.DEVNULL, **options}
         return Done(subprocess.run([*PROGRAM, *map(str, words)], check=False, **options))
 
     return call
@@ -78,7 +83,8 @@ def at_terminal():
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
             # An environment of ours: readline, which pytest loads, puts COLUMNS into that of C.
             os.execve(PROGRAM[0], [*PROGRAM, *map(str, words)], {**os.environ, **(env or {})})
-        said, end, waiting, interrupted = "", time.monotonic() + 60, bool(typed), False
+        said, end, waiting, interrupted = "", time.monotonic() + 300, bool(typed), False
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a piece may end within a letter
         while time.monotonic() < end:
             if select.select([terminal], [], [], 0.2)[0]:
                 try:
@@ -87,13 +93,15 @@ def at_terminal():
                     break
                 if not piece:
                     break
-                said += piece.decode(errors="replace")
+                said += decoder.decode(piece)
             if waiting and "[y/N]" in said:
                 os.write(terminal, typed.encode())
                 waiting = False
             if until and not interrupted and until(said):
                 os.write(terminal, b"\x03")
                 interrupted = True
+        else:
+            os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
         os.close(terminal)
         return os.waitstatus_to_exitcode(status), said.replace("\r\n", "\n")
@@ -110,8 +118,22 @@ def record_run(name, losses, *, folder=None, status="completed", **options):
         run.log_epoch(epoch, {"val/loss": loss, "val/acc": 1 - loss})
         run.progress(epoch=epoch + 1, epochs=len(losses))
     run.flush()
-    run.finish(status=status)
+    return finished(run, status=status)
+
+
+def finished(run, **end):
+    """Ends a run; gives its id once the store has the end, for which `finish` itself does not wait."""
+    run.finish(**end)
+    assert ended(run.store, run.id).status != "running"
     return run.id
+
+
+def free_port():
+    """A port that nobody listens on; where it can be, none of those that the kernel gives to who asks for any, so that it stays free."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as file:
+        low, high = map(int, file.read().split())
+    others = [port for port in range(10_000, 65_000) if not low <= port <= high] or range(low, high)
+    return next(port for port in random.SystemRandom().sample(others, 100) if ports.is_free("127.0.0.1", port))
 
 
 @pytest.fixture

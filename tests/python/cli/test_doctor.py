@@ -13,6 +13,7 @@ import subprocess
 import sys
 
 import pytest
+from conftest import free_port as find_free_port
 from conftest import record_run
 
 import trainmon
@@ -21,8 +22,7 @@ import trainmon
 @pytest.fixture
 def free_port():
     """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
+    return find_free_port()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import os
 import sqlite3
 
 import pytest
-from conftest import record_run
+from conftest import finished, record_run
 
 import trainmon
 
@@ -59,8 +59,9 @@ def test_an_ending_that_is_not_known_is_refused(cli, two_runs):
 
 
 def test_an_export_without_data_says_so(cli):
-    with trainmon.init(name="bare", hardware=0) as run:
-        run.log({"loss": 1.0})
+    run = trainmon.init(name="bare", hardware=0)
+    run.log({"loss": 1.0})
+    finished(run)
     done = cli("export", "bare", "--what", "epochs")
     assert done.code == 0 and done.out.count("\n") == 1 and "bare has no epochs" in done.err and "--what points" in done.err
     assert cli("export", "bare", "--what", "epochs", "-o", "x.csv", "--json").json["empty"] is True
@@ -95,7 +96,7 @@ def test_backup_while_a_trainer_writes(trainer, cli):
     assert copy.run(id).status == "interrupted" and store.run(id).status == "running"
     assert list(copy.points(old, "train/loss")) == list(store.points(old, "train/loss"))
     copy.close()
-    assert sqlite3.connect("copy2/trainmon.db").execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert sqlite3.connect("copy2/trainmon.db", timeout=60).execute("PRAGMA integrity_check").fetchone() == ("ok",)
     again = cli("backup", "copy2")
     assert again.code == 1 and "there already" in again.err
 

@@ -22,15 +22,21 @@ def test_follow_gives_each_point_once_and_ends_with_the_run():
     run = trainmon.init(name="here", hardware=0)
     run.log({"before": 1.0}, 0)
     follow, found = store.follow(run.id), []
-    thread = threading.Thread(target=lambda: found.extend(follow))
+
+    def collect():
+        for point in follow:
+            found.append(point)
+
+    thread = threading.Thread(target=collect)
     thread.start()
+    end = time.monotonic() + 60
     for step in range(5_000):
         run.log({"a": step, "b": -step}, step)
-        if step % 200 == 0:
-            time.sleep(0.01)  # as fast as this never ends would lap it
+        while step % 200 == 199 and len(found) < 2 * (step + 1) and time.monotonic() < end:
+            time.sleep(0.001)  # two commits without a look between them would lap it
     run.flush()
     run.finish()
-    thread.join(30)
+    thread.join(60)
     assert not thread.is_alive() and not follow.lapped
     assert [(name, step, value) for name, step, _, value in found if name == "a"] == [("a", step, float(step)) for step in range(5_000)]
     assert [step for name, step, _, _ in found if name == "b"] == list(range(5_000))
@@ -50,8 +56,11 @@ def test_follow_of_a_run_that_has_ended_or_is_not_there():
 def test_follow_ends_when_the_trainer_is_killed(trainer):
     process, id = trainer()
     store = trainmon.Store("trainmon")
-    threading.Timer(0.5, process.kill).start()
-    points = list(store.follow(id))
+    points = []
+    for point in store.follow(id):
+        if not points:
+            process.kill()
+        points.append(point)
     assert points and store.run(id).status == "interrupted"
 
 
@@ -61,11 +70,12 @@ def test_tail_in_a_pipe_gives_lines_and_ends_with_the_run(trainer, cli):
     lines = [tail.stdout.readline() for _ in range(100)]
     assert cli("stop", id).code == 0
     lines += tail.stdout  # not communicate, which passes by what readline has read ahead
-    _, err = tail.communicate(timeout=30)
+    _, err = tail.communicate(timeout=60)
     found = [re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  train/loss  step (\d+)  (\S+)\n", line) for line in lines]
     assert all(found), lines
     steps = [int(match[1]) for match in found]
-    assert steps == list(range(steps[0], steps[-1] + 1))
+    # One that had no time to look says that it lacks points.
+    assert steps == list(range(steps[0], steps[-1] + 1)) or ("too fast to be shown" in err and steps == sorted(set(steps)))
     assert steps[-1] == trainmon.Store("trainmon").metrics(id)["train/loss"]["step"]
     assert "live is cancelled" in err and tail.returncode == 0
 
@@ -75,7 +85,7 @@ def test_tail_as_json_lines(trainer, cli):
     tail = subprocess.Popen([*PROGRAM, "tail", id, "train/*", "--lines", "0", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     points = [json.loads(tail.stdout.readline()) for _ in range(50)]
     tail.send_signal(signal.SIGINT)
-    _out, err = tail.communicate(timeout=30)
+    _out, err = tail.communicate(timeout=60)
     assert {point["name"] for point in points} == {"train/loss", "train/acc"}
     assert points[0]["time"].endswith("Z") and points[0]["value"] is not None
     assert tail.returncode == 130 and "Traceback" not in err
@@ -100,13 +110,18 @@ def test_tail_of_a_metric_that_the_run_does_not_have(cli, trainer):
     tail = subprocess.Popen([*PROGRAM, "tail", id, "nosuch*"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     assert "live has no metric 'nosuch*' yet" in tail.stderr.readline() and "train/loss" in tail.stderr.readline()
     tail.send_signal(signal.SIGINT)
-    tail.communicate(timeout=30)
+    tail.communicate(timeout=60)
     assert tail.returncode == 130
+
+
+def drawn_in_place(text):
+    """Often enough, with a line of some length."""
+    return len(re.findall(r"\033\[\d+A", text)) > 4 and re.search("[▁▂▃▄▅▆▇█]{10}", text)
 
 
 def test_tail_on_a_terminal_draws_in_place(trainer, at_terminal):
     _process, id = trainer()
-    code, said = at_terminal("tail", id, columns=70, until=lambda text: len(re.findall(r"\033\[\d+A", text)) > 4)
+    code, said = at_terminal("tail", id, columns=70, until=drawn_in_place)
     assert code == 130 and "Traceback" not in said
     assert said.count("\033[?25l") == said.count("\033[?25h") == 1
     last = said.split("\033[J")[-1]
@@ -117,16 +132,16 @@ def test_tail_on_a_terminal_draws_in_place(trainer, at_terminal):
 
 def test_pause_resume_stop(trainer, cli):
     process, id = trainer()
-    assert cli("pause", id, "--wait", "20").code == 0
+    assert cli("pause", id, "--wait", "100").code == 0
     store = trainmon.Store("trainmon")
     assert store.run(id).paused and "paused" in cli("runs", "--active").out
     count = store.metrics(id)["train/loss"]["count"]
     time.sleep(0.2)
     assert store.metrics(id)["train/loss"]["count"] == count
-    assert cli("resume", id, "--wait", "20").code == 0
-    answer = cli("stop", "live", "--wait", "20", "--json")
+    assert cli("resume", id, "--wait", "100").code == 0
+    answer = cli("stop", "live", "--wait", "100", "--json")
     assert answer.json["runs"] == [{"id": id, "name": "live", "asked": "stop", "obeyed": True}]
-    assert process.wait(20) == 0 and store.run(id).status == "cancelled"
+    assert process.wait(60) == 0 and store.run(id).status == "cancelled"
     late = cli("stop", id)
     assert late.code == 1 and "only a live run" in late.err
 
@@ -177,7 +192,7 @@ def test_rename_note_tags(cli, two_runs):
 def test_ctrl_c_elsewhere_is_clean(trainer):
     _process, id = trainer()
     wait = subprocess.Popen([*PROGRAM, "resume", id, "--wait", "30"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert wait.communicate(timeout=30)[0]  # it runs already: nothing to wait for
+    assert wait.communicate(timeout=60)[0]  # it runs already: nothing to wait for
     script = "import sys; from trainmon.cli import common, main; "
     script += "common.find_run = lambda *_: (_ for _ in ()).throw(KeyboardInterrupt); sys.exit(main(['show', 'x']))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, env=os.environ)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import record_run
+from conftest import finished, record_run
 
 import trainmon
 from trainmon.cli import COMMANDS, terminal
@@ -68,7 +68,7 @@ def test_show_has_all(cli, two_runs):
     run.event("checkpoint", "best.pt")
     run.progress(epoch=1, epochs=1)
     run.flush()
-    run.finish(status="failed", error="ValueError: it broke")
+    finished(run, status="failed", error="ValueError: it broke")
     shown = cli("show", "full")
     assert shown.code == 0
     for text in ("full  failed", "100 %", "epoch 1/1", "ValueError: it broke", "0.125", "a note", "train/loss", "0.75", "nan", "Epochs", "val_loss", "mine",
@@ -122,12 +122,13 @@ def test_compare_of_metrics_that_no_run_has(cli, two_runs):
     assert (done.code, done.out) == (1, "") and "none of the runs has a metric 'val_acuracy'" in json.loads(done.err)["error"]
     assert "did you mean val_accuracy" in json.loads(done.err)["hint"]
     for name in ("left", "right"):
-        with trainmon.init(name=name, hardware=0) as run:
-            run.log({name: 1.0}, 0)
+        run = trainmon.init(name=name, hardware=0)
+        run.log({name: 1.0}, 0)
+        finished(run)
     assert re.search(r"left +best +1 +-\n(.*\n)+ +right +best +- +1\n", cli("compare", "left", "right").out)
     assert "right  best" not in cli("compare", "left", "right", "--metrics", "left").out
     for name in ("bare", "empty"):
-        trainmon.init(name=name, hardware=0).finish()
+        finished(trainmon.init(name=name, hardware=0))
     assert "None of the runs has a metric" in cli("compare", "bare", "empty").out
 
 
@@ -162,7 +163,7 @@ def test_leaderboard_of_a_metric_that_no_run_has(cli, two_runs):
     assert "did you mean val_loss" in json.loads(done.err)["hint"] and "train/acc" in json.loads(done.err)["hint"]
     run = trainmon.init(name="cut", hardware=0)
     run.log({"rare": 1.0}, 0)
-    run.finish(status="cancelled")
+    finished(run, status="cancelled")
     rare = cli("leaderboard", "--metric", "rare")  # there is one, only not among the completed ones
     assert rare.code == 0 and "--any-status" in rare.out and "cut" in cli("leaderboard", "--metric", "rare", "--any-status").out
 
@@ -202,7 +203,7 @@ def test_a_reader_that_leaves_early(two_runs):
     process.stdout.close()
     assert process.stderr.read() == b""
     process.stderr.close()
-    assert process.wait(30) == 0
+    assert process.wait(60) == 0
 
 
 def test_colour_only_on_a_terminal_that_wants_it(cli, at_terminal, two_runs):

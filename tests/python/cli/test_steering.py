@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+from conftest import finished
 
 import trainmon
 
@@ -22,7 +23,7 @@ def run_program():
     """Runs a command line as a process without a terminal."""
     def run(*words, encoding="utf-8"):
         where = {"PYTHONPATH": os.path.dirname(os.path.dirname(trainmon.__file__)), "PYTHONIOENCODING": encoding}
-        done = subprocess.run([*PROGRAM, *words], check=False, capture_output=True, timeout=60, env={**os.environ, **where}, stdin=subprocess.DEVNULL)
+        done = subprocess.run([*PROGRAM, *words], check=False, capture_output=True, timeout=300, env={**os.environ, **where}, stdin=subprocess.DEVNULL)
         done.stdout, done.stderr = done.stdout.decode(encoding), done.stderr.decode(encoding)
         return done
 
@@ -44,8 +45,7 @@ def ids():
             run.update(tags=["plain"])
             run.log_validation(1, {EVIL: {"recall": 0.5, "class_group": EVIL}})
             run.flush()
-            run.finish(status="failed", error=EVIL)
-            made.append(run.id)
+            made.append(finished(run, status="failed", error=EVIL))
     return made
 
 

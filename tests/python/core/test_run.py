@@ -33,6 +33,7 @@ def test_sqlite_reads_the_same(store):
     run = trainmon.init(name="by hand", notes="n", tags=["a"], model_type="mlp", epochs=3)
     run.log_epoch(0, {"train/loss": 0.5, "val/acc": 0.75, "mine": 7})
     run.finish()
+    ended(store, run.id)
     row = sqlite3.connect("trainmon/trainmon.db").execute(
         "SELECT session_name, notes, tags, model_type, epochs, status, total_loss, val_accuracy, json_extract(extra, '$.mine') "
         "FROM training_sessions s JOIN training_metrics m ON m.session_id = s.id").fetchone()

@@ -2,6 +2,7 @@
 # SPDX-FileCopyrightText: libtrainmon contributors
 """Damaged files: whatever the bytes are, an importer imports a part, or raises TrainmonError with the name of the file. Seeded, so a failure comes again."""
 
+import os
 import random
 import struct
 import tracemalloc
@@ -16,6 +17,12 @@ from trainmon.importers._protobuf import fields
 from trainmon.importers._yaml import parse_yaml
 
 VARINT_1 = b"\x09" + struct.pack("<d", 1.7e9) + b"\x10"
+
+
+@pytest.fixture(autouse=True)
+def _store_in_memory(_own_folder, memory, monkeypatch):
+    """A thousand imports make many small commits."""
+    monkeypatch.chdir(memory)
 
 
 def event(step, tag, value):
@@ -196,8 +203,6 @@ def test_tables_and_settings_of_noise(tmp_path):
 
 
 def test_what_would_block_is_refused(tmp_path):
-    import os
-
     os.mkfifo(tmp_path / "events.out.tfevents.1")
     with pytest.raises(TrainmonError, match="regular"):
         tensorboard.import_path(tmp_path, "store")

@@ -21,8 +21,10 @@ HOSTILE = '<script>alert(1)</script>"\'&'
 
 
 @pytest.fixture
-def shell():
-    """A shell that keeps what is displayed."""
+def shell(tmp_path, monkeypatch):
+    """A shell that keeps what is displayed, with none of the user's settings and history."""
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setattr(notebook, "REACH_SECONDS", 60)  # a server that others keep from the processor is there nevertheless
     InteractiveShell.clear_instance()
     shell = InteractiveShell.instance()
     shell.display_pub = CapturingDisplayPublisher()
@@ -146,9 +148,9 @@ def test_watch_draws_in_place_until_the_run_ends(shell, run):
     watch = notebook.watch(run, every=0.1)
     run.log({"loss": 123.25})
     run.flush()
-    assert drawn.wait(20)
+    assert drawn.wait(60)
     run.finish()
-    watch._thread.join(20)
+    watch._thread.join(60)
     assert not watch._thread.is_alive()
     outputs = shell.display_pub.outputs
     assert not outputs[0].get("update") and all(output["update"] for output in outputs[1:])

@@ -3,6 +3,7 @@
 """Arguments of a store's methods that mean nothing, and answers that are the caller's."""
 
 import pytest
+from ends import all_ended, ended
 
 import trainmon
 
@@ -52,6 +53,7 @@ def test_a_run_is_found_by_its_start_and_its_name(reader):
     run.flush()
     run.finish()
     store, read = trainmon.Store("trainmon"), READERS[reader]
+    ended(store, run.id)
     if reader == "request":
         for id in (run.id, run.id[:8], run.name):
             with pytest.raises(trainmon.StateError):
@@ -73,6 +75,7 @@ def test_two_runs_are_compared_by_name():
             run.log({"a": 1.0})
             run.flush()
     store = trainmon.Store("trainmon")
+    all_ended(store)  # at the end the figures are those of all points
     assert store.compare(["one", "two"], ["a"]) == store.compare([store.run("one").id, store.run("two").id], ["a"])
 
 

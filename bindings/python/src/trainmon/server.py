@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 PROGRAM = Path(__file__).parent / "bin" / "trainmon-dashboard"
-START_SECONDS = 10
+START_SECONDS = 30  # of a slow disk; one that can't start ends at once
 ADDRESS = re.compile(r"^https?://\S+/$", re.MULTILINE)  # a line of its own: errors name addresses too
 PACKAGES = {"libwebsockets": "libwebsockets-dev", "libz": "zlib1g", "libsqlite3": "libsqlite3-0", "libcjson": "libcjson-dev"}
 
@@ -87,7 +87,7 @@ class Dashboard:
         """Ends the server."""
         if os.getpid() == self._owner and self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(10)
+            self.process.wait(30)
 
 
 def serve(arguments: list[str]) -> int:

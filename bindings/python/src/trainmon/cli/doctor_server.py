@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 HOST = "127.0.0.1"
-START_SECONDS = 10
+START_SECONDS = 30
 
 
 def program(_options: Any) -> Iterator[Check]:
@@ -47,7 +47,7 @@ def program(_options: Any) -> Iterator[Check]:
             limit.cancel()
             process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(5)
+                process.wait(30)
             for pipe in (process.stdout, process.stderr):
                 if pipe is not None:
                     pipe.close()

@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-SECONDS = 3.0
+SECONDS = 5.0
 MOST = 1 << 20  # bytes of an answer that are read
 
 

@@ -135,7 +135,7 @@ def _run_beside(arguments: list[str], options: Any) -> int:
                 threading.Thread(target=webbrowser.open, args=(found[0],), daemon=True).start()
         return child.wait()
     except KeyboardInterrupt:  # the child had it too
-        child.wait(10)
+        child.wait(30)
         return 0
     finally:
         if child.poll() is None:
