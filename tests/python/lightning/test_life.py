@@ -83,6 +83,19 @@ def test_two_fits_are_two_runs_and_a_test_goes_on(package, store):
     assert sorted(run.name for run in store.runs()) == ["one", "two"]
 
 
+def test_a_callback_that_is_used_again_brings_nothing_of_its_first_run_along(package, store):
+    callback = TrainMonCallback()
+    runs = []
+    for sets in (digits.loaders(), digits.loaders()[:1]):
+        trainer = digits.trainer(package, callback, max_epochs=1)
+        trainer.fit(digits.module(package), *sets)
+        runs.append(store.run(callback.run.id))
+        assert runs[-1].progress["images"] == len(sets[0].dataset)
+        assert "train" in [event["message"] for event in store.events(callback.run.id) if event["kind"] == "phase"]
+    assert "val_loss" in runs[0].summary and "val_loss" not in runs[1].summary
+    assert runs[1].final_loss == pytest.approx(float(trainer.callback_metrics["train_loss_epoch"]))
+
+
 def test_stop_from_outside(package, store):
     def ask(trainer):
         threading.Thread(target=lambda: trainmon.Store("trainmon").request(only(store).id, "stop")).run()
@@ -145,6 +158,17 @@ def test_an_exception(package, store, logged):
     trainer = digits.trainer(package, At(package, 2, fail), TrainMonCallback(), logger=TrainMonLogger() if logged else False)
     with pytest.raises(RuntimeError, match="out of luck"):
         trainer.fit(digits.module(package), *digits.loaders())
+    run = ended(store)
+    assert (run.status, run.error_text) == ("failed", "RuntimeError: out of luck")
+    assert (run.progress["batch"], run.progress["images"]) == (2, 2 * digits.BATCH)
+
+
+def test_an_exception_where_the_logger_is_alone(package, store):
+    def fail(trainer):
+        raise RuntimeError("out of luck")
+
+    with pytest.raises(RuntimeError, match="out of luck"):
+        digits.trainer(package, At(package, 2, fail), logger=TrainMonLogger()).fit(digits.module(package), *digits.loaders())
     run = ended(store)
     assert (run.status, run.error_text) == ("failed", "RuntimeError: out of luck")
 

@@ -69,8 +69,9 @@ class TrainMonCallback(Based):
         self._fresh_epoch, self._fresh_step, self._mean, self._rates = Fresh(), Fresh(), Mean(), Rates()
         self._row_epoch: int | None = None
         self._epoch = 0
-        self._row: dict[str, float] = {}  # the last values of a fit
+        self._row: dict[str, float] = {}  # the last values of a run's fits
         self._other: dict[str, float] = {}  # those of a validation or test by itself
+        self._of: str | None = None  # the id of the run that these and the images belong to
         self._off = self._many = False
         self._logger: Any = None
         self._steps: Any = None  # what counts the steps of loggers
@@ -103,9 +104,12 @@ class TrainMonCallback(Based):
         if stage == "fit":
             session.begin_fit(trainer, keep=self._logger is not None)
         session.deferred = self._resume and stage == "fit" and not session.live
-        self._phase = ""
+        self._phase, self._phases = "", {}
+        if session.id is None or session.id != self._of:
+            self._row, self._other, self._epoch, self._images = {}, {}, 0, 0
         if not session.deferred:
             session.open(**facts.at_setup(trainer, pl_module))
+            self._of = session.id
 
     @guarded
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
@@ -113,6 +117,7 @@ class TrainMonCallback(Based):
         if self.session.deferred and trainer.is_global_zero and not self._off:
             self.session.deferred = False
             self.session.open(**facts.at_setup(trainer, pl_module))
+            self._of = self.session.id
 
     def _share(self, logger: Any) -> None:
         """Takes over the session of the Trainer's logger, with the settings of this callback."""
@@ -165,6 +170,8 @@ class TrainMonCallback(Based):
         """Ends the run as failed, or as cancelled after Ctrl-C."""
         if self.session.live:
             self._read_losses()
+            if trainer.state.fn == "fit" and self._steps is not None and self._row_epoch is None:
+                self.session.loop.progress(batch=self._steps.batch_progress.current.completed, images=self._images)
         self.session.close(exception)
 
     # Training
