@@ -39,7 +39,8 @@ def test_arguments_of_wandb_are_left_out_in_silence(caplog):
     ({"resume": "yes"}, "resume", "resume is 'yes', expected True, False"), ({"resume": []}, "resume", "resume is [], expected"),
     ({"dir": 5}, "dir", "dir is 5, expected the path of a folder"), ({"rank": "first"}, "rank", "rank is 'first', expected a number"),
     ({"dashboard": "yes"}, "dashboard", "dashboard is 'yes', expected a number"), ({"hardware": -1}, "hardware", "hardware is -1, expected seconds, 0 or more"),
-    ({"hardware": float("nan")}, "hardware", "hardware is nan, expected seconds"), ({"resume": "must"}, "resume", "give its id"), ({"mode": "of"}, "mode", "mode is 'of', expected one of online")])
+    ({"hardware": float("nan")}, "hardware", "hardware is nan, expected seconds"), ({"resume": "must"}, "resume", "give its id"),
+    ({"mode": "of"}, "mode", "mode is 'of', expected one of online")])
 def test_a_wrong_value_is_named(arguments, field, told):
     with pytest.raises(trainmon.InvalidError, match=re.escape(told)) as caught:
         trainmon.init(**{"hardware": 0, **arguments})

@@ -107,7 +107,7 @@ def test_events_tell_checkpoints_and_phases(model, train, store):
 def test_without_classes(model, train, store):
     made = []
     create_monitoring_callback("yolo", enable_class_monitoring=False, enable_system_monitoring=False)(model)
-    model.add_callback("on_train_batch_end", lambda trainer: made.append(trainer))
+    model.add_callback("on_train_batch_end", made.append)
     train(model, epochs=1, batch=6)
     (run,) = store.runs()
     assert store.epochs(run.id) and store.results("validation_results", run.id) == store.results("confusion_matrices", run.id) == []
