@@ -105,6 +105,7 @@ def test_stop_from_outside(package, store):
     assert (trainer.current_epoch, trainer.global_step) == (0 if trainer.global_step < 4 else trainer.current_epoch, 4)
     run = ended(store)
     assert run.status == "cancelled"
+    assert (run.progress["epoch"], run.progress["batch"], run.progress["images"]) == (0, 4, 4 * digits.BATCH)
     assert store.epochs(run.id)[0]["val_accuracy"] is not None  # the epoch was ended in order
     trainer.test(trainer.model, digits.loaders()[1], verbose=False)
     assert ended(store).status == "cancelled"
@@ -196,6 +197,15 @@ def test_a_logger_alone(package, store):
     assert [image["caption"] for image in store.images(run.id, "a/pictures")] == ["c"]
     logger.finalize("success")
     assert ended(store).status == "completed"
+
+
+def test_a_fit_of_so_many_steps(package, store):
+    for name, options in (("steps", {"max_epochs": -1, "max_steps": 9}), ("both", {"max_epochs": 50, "max_steps": 9}), ("epochs", {"max_steps": 5000})):
+        callback = TrainMonCallback(name=name)
+        digits.trainer(package, callback, **options).fit(digits.module(package), *digits.loaders())
+        run = ended(store, name)
+        assert (run.percent, run.epochs) == (100.0, 2 if name == "epochs" else 0)
+        assert (run.progress["batch"], run.progress["batches"]) == ((9, 9) if name != "epochs" else (0, len(digits.loaders()[0])))
 
 
 def test_fast_dev_run_and_barebones_leave_the_fit_alone(package, store):
