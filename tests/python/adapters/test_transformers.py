@@ -85,7 +85,22 @@ def test_a_language_model_on_text(store, points):
     trainer.train()
     assert points(callback.run.id, "train/loss") == _of(trainer.state.log_history, "loss")
     assert len(store.points(callback.run.id, "train/loss")) == 4
-    assert store.run(callback.run.id).model_type == "gpt2"
+    record = store.run(callback.run.id)
+    assert record.model_type == "gpt2"
+    # 80 rows are 10 steps, so the training ends in its second epoch, and it is all there all the same.
+    assert (record.progress["batch"], record.progress["batches"], record.percent) == (12, 12, 100.0)
+
+
+def test_the_progress_after_the_last_step_of_an_epoch(trainer):
+    told = []
+
+    class Looks(transformers.TrainerCallback):
+        def on_step_end(self, args, state, control, **_):
+            told.append((dict(callback._loop._progress), state.global_step))
+
+    callback = TrainMonCallback()
+    trainer(callback, Looks(), num_train_epochs=2).train()
+    assert [(each["epoch"] * each["batches"] + each["batch"], each["epochs"]) for each, _ in told] == [(step, 2) for _, step in told]
 
 
 def test_pause_holds_and_stop_ends(trainer, store, points, person):

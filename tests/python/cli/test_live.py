@@ -184,6 +184,8 @@ def test_rename_note_tags(cli, two_runs):
     assert (record.final_loss, record.learning_rate, record.status, record.config) == (before.final_loss, before.learning_rate, before.status, before.config)
     assert cli("note", "thin").out == "loss explodes\nlate\n"
     assert cli("note", "thin", "").code == 0 and store.run(two_runs[0]).notes is None
+    assert cli("tags", "thin", "--add", "c", "--remove", "a", "--add", "d", "--remove", "b", "--json").json["tags"] == ["project:digits", "c", "d"]
+    assert cli("tags", "thin", "--remove", "c", "d", "--add", "a", "b").code == 0
     missing = cli("tags", "thin", "--remove", "none")
     assert missing.code == 1 and "it has: project:digits, a, b" in missing.err
     assert cli("rename", "thin", " ").code == 2

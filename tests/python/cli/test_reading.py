@@ -113,6 +113,8 @@ def test_compare_names_what_differs(cli, two_runs):
     assert [one["final"] for one in answer["metrics"][0]["sessions"]] == [0.25, 0.125]
     assert re.search(r"train/loss +best +0\.25 .*\n +last", shown.out) and "total_loss" not in shown.out  # the name that all logged it under
     assert "train_loss" in cli("compare", "narrow", "wide", "--metrics", "train_loss").out
+    both = cli("compare", *two_runs, "--metrics", "train/loss", "--metrics", "val_loss", "--json").json
+    assert [metric["name"] for metric in both["metrics"]] == ["total_loss", "val_loss"]
     assert cli("compare", "narrow").code == 2
     assert cli("compare", "narrow", "narrow").code == 1
 

@@ -37,10 +37,14 @@ def test_arguments_of_wandb_are_left_out_in_silence(caplog):
     ({"tags": 5}, "tags", "tags is 5, expected a text or a list"), ({"tags": ["fine", "ä" * 33]}, "tags", "has 66 bytes, expected 1 to 64"),
     ({"epochs": "many"}, "epochs", "epochs is 'many', expected a number"), ({"model_type": ["a"]}, "model_type", "model_type is ['a'], expected a text"),
     ({"resume": "yes"}, "resume", "resume is 'yes', expected True, False"), ({"resume": []}, "resume", "resume is [], expected"),
-    ({"resume": "must"}, "resume", "give its id"), ({"mode": "of"}, "mode", "mode is 'of', expected one of online")])
+    ({"dir": 5}, "dir", "dir is 5, expected the path of a folder"), ({"rank": "first"}, "rank", "rank is 'first', expected a number"),
+    ({"dashboard": "yes"}, "dashboard", "dashboard is 'yes', expected a number"), ({"hardware": -1}, "hardware", "hardware is -1, expected seconds, 0 or more"),
+    ({"hardware": float("nan")}, "hardware", "hardware is nan, expected seconds"), ({"resume": "must"}, "resume", "give its id"),
+    ({"mode": "of"}, "mode", "mode is 'of', expected one of online")])
 def test_a_wrong_value_is_named(arguments, field, told):
     with pytest.raises(trainmon.InvalidError, match=re.escape(told)) as caught:
-        start(**arguments)
+        trainmon.init(**{"hardware": 0, **arguments})
+    assert trainmon.run is None
     assert (caught.value.field, caught.value.name) == (field, "TMON_EINVAL")
 
 
@@ -55,6 +59,14 @@ def test_long_notes_are_cut_with_a_warning(store, caplog):
     assert store.run(run.id).notes == "ä" * 32_768
     (record,) = caplog.records
     assert "notes has 80000 bytes, the first 65536 are kept" in record.message
+
+
+def test_a_run_knows_whether_it_was_there_before():
+    assert not start(id="mine").resumed
+    trainmon.finish()
+    assert start(id="mine").resumed
+    trainmon.finish()
+    assert not start(mode="disabled").resumed
 
 
 def test_no_name_and_names_that_are_no_text(store):

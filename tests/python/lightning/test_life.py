@@ -83,6 +83,19 @@ def test_two_fits_are_two_runs_and_a_test_goes_on(package, store):
     assert sorted(run.name for run in store.runs()) == ["one", "two"]
 
 
+def test_a_callback_that_is_used_again_brings_nothing_of_its_first_run_along(package, store):
+    callback = TrainMonCallback()
+    runs = []
+    for sets in (digits.loaders(), digits.loaders()[:1]):
+        trainer = digits.trainer(package, callback, max_epochs=1)
+        trainer.fit(digits.module(package), *sets)
+        runs.append(store.run(callback.run.id))
+        assert runs[-1].progress["images"] == len(sets[0].dataset)
+        assert "train" in [event["message"] for event in store.events(callback.run.id) if event["kind"] == "phase"]
+    assert "val_loss" in runs[0].summary and "val_loss" not in runs[1].summary
+    assert runs[1].final_loss == pytest.approx(float(trainer.callback_metrics["train_loss_epoch"]))
+
+
 def test_stop_from_outside(package, store):
     def ask(trainer):
         threading.Thread(target=lambda: trainmon.Store("trainmon").request(only(store).id, "stop")).run()
@@ -92,6 +105,7 @@ def test_stop_from_outside(package, store):
     assert (trainer.current_epoch, trainer.global_step) == (0 if trainer.global_step < 4 else trainer.current_epoch, 4)
     run = ended(store)
     assert run.status == "cancelled"
+    assert (run.progress["epoch"], run.progress["batch"], run.progress["images"]) == (0, 4, 4 * digits.BATCH)
     assert store.epochs(run.id)[0]["val_accuracy"] is not None  # the epoch was ended in order
     trainer.test(trainer.model, digits.loaders()[1], verbose=False)
     assert ended(store).status == "cancelled"
@@ -147,6 +161,17 @@ def test_an_exception(package, store, logged):
         trainer.fit(digits.module(package), *digits.loaders())
     run = ended(store)
     assert (run.status, run.error_text) == ("failed", "RuntimeError: out of luck")
+    assert (run.progress["batch"], run.progress["images"]) == (2, 2 * digits.BATCH)
+
+
+def test_an_exception_where_the_logger_is_alone(package, store):
+    def fail(trainer):
+        raise RuntimeError("out of luck")
+
+    with pytest.raises(RuntimeError, match="out of luck"):
+        digits.trainer(package, At(package, 2, fail), logger=TrainMonLogger()).fit(digits.module(package), *digits.loaders())
+    run = ended(store)
+    assert (run.status, run.error_text) == ("failed", "RuntimeError: out of luck")
 
 
 def test_ctrl_c(package, store):
@@ -172,6 +197,15 @@ def test_a_logger_alone(package, store):
     assert [image["caption"] for image in store.images(run.id, "a/pictures")] == ["c"]
     logger.finalize("success")
     assert ended(store).status == "completed"
+
+
+def test_a_fit_of_so_many_steps(package, store):
+    for name, options in (("steps", {"max_epochs": -1, "max_steps": 9}), ("both", {"max_epochs": 50, "max_steps": 9}), ("epochs", {"max_steps": 5000})):
+        callback = TrainMonCallback(name=name)
+        digits.trainer(package, callback, **options).fit(digits.module(package), *digits.loaders())
+        run = ended(store, name)
+        assert (run.percent, run.epochs) == (100.0, 2 if name == "epochs" else 0)
+        assert (run.progress["batch"], run.progress["batches"]) == ((9, 9) if name != "epochs" else (0, len(digits.loaders()[0])))
 
 
 def test_fast_dev_run_and_barebones_leave_the_fit_alone(package, store):

@@ -121,6 +121,7 @@ def test_a_loop_of_ones_own():
     record = ended(store, id)
     assert (record.status, record.name, record.epochs, record.config) == ("completed", "plain", 3, {"lr": 0.5})
     assert store.metrics(id)["train/loss"]["count"] == 36
+    assert record.progress["images"] == 3600
     assert store.epochs(id)[-1]["val_accuracy"] == matrix.trace() / matrix.sum()
     sensitivity = matrix[8, 8] / matrix[8].sum()
     assert store.conditions(id)["digit_8"]["sensitivity"] == pytest.approx(sensitivity)

@@ -8,6 +8,7 @@ import pytest
 from ends import all_ended, ended
 
 import trainmon
+from trainmon.monitoring import create_monitoring_callback
 from trainmon.ultralytics import attach
 
 
@@ -101,6 +102,16 @@ def test_events_tell_checkpoints_and_phases(model, train, store):
     checkpoints = [event for event in events if event["kind"] == "checkpoint"]
     assert [event["data"]["epoch"] for event in checkpoints] == [1, 2]
     assert checkpoints[0]["message"] == str(metrics.save_dir / "weights" / "best.pt")
+
+
+def test_without_classes(model, train, store):
+    made = []
+    create_monitoring_callback("yolo", enable_class_monitoring=False, enable_system_monitoring=False)(model)
+    model.add_callback("on_train_batch_end", made.append)
+    train(model, epochs=1, batch=6)
+    (run,) = store.runs()
+    assert store.epochs(run.id) and store.results("validation_results", run.id) == store.results("confusion_matrices", run.id) == []
+    assert run.progress["images"] == len(made[0].train_loader.dataset) == 16
 
 
 def test_plots_are_recorded_once(model, train, store):

@@ -27,6 +27,7 @@ class About(Results):
     """Properties of a run. What is not known here, since people change it on the page too, is read from the store; None where it can't be read."""
 
     dashboard: Any = None
+    resumed = False  # True: the run was there before, and this is a further attempt of it
 
     if TYPE_CHECKING:
         _step: int
@@ -135,9 +136,12 @@ class About(Results):
     def _make(self, folder: str) -> None:
         os.makedirs(folder, exist_ok=True)
 
-    @never_raises
     def _stored(self, field: str) -> Any:
-        return getattr(self.store.run(self.id), field)
+        try:
+            return getattr(self.store.run(self.id), field)
+        except Exception as error:  # the store is gone, or can't be read now
+            self.warn_once("stored", f"{field} can't be read: {conversion.shown(str(error), 200)}")
+            return None
 
     def _mark(self, kind: str) -> str | None:
         return next((tag[len(kind):] for tag in self._stored("tags") or () if tag.startswith(kind)), None)

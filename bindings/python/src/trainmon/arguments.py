@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 
 from trainmon import values as conversion
@@ -84,6 +85,21 @@ def to_number(name: str, value: Any, kind: type = int) -> Any:
         return kind(0 if value is None else value)
     except (TypeError, ValueError, OverflowError):
         raise InvalidError(f"{name} is {conversion.shown(value)}, expected a number", lib.TMON_EINVAL, name) from None
+
+
+def to_seconds(name: str, value: Any) -> float:
+    """Gives a number of seconds; None is 0. InvalidError: below 0, endless or no number."""
+    seconds = to_number(name, value, float)
+    if not 0 <= seconds < math.inf:
+        raise InvalidError(f"{name} is {conversion.shown(value)}, expected seconds, 0 or more", lib.TMON_EINVAL, name)
+    return float(seconds)
+
+
+def to_folder(name: str, value: Any) -> Any:
+    """Gives the path of a folder as it is, None where there is none. InvalidError: no path."""
+    if value is not None and not isinstance(value, str | bytes | os.PathLike):
+        raise InvalidError(f"{name} is {conversion.shown(value)}, expected the path of a folder", lib.TMON_EINVAL, name)
+    return value
 
 
 def to_tags(tags: Any) -> list[str]:

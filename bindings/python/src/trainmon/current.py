@@ -57,7 +57,7 @@ def init(project: str | None = None, *, name: str | None = None, config: Any = N
         if reinit is False or reinit == "return_previous":
             return _run
         _run.finish()
-    rank = ranks.current_rank() if rank is None else rank
+    rank = ranks.current_rank() if rank is None else arguments.to_number("rank", rank)
     if mode == "disabled" or (rank > 0 and ranks.RUN_VARIABLE not in os.environ):
         _run = DisabledRun(config)
         return _run
@@ -72,7 +72,8 @@ def init(project: str | None = None, *, name: str | None = None, config: Any = N
     values = to_dict(config, "config")
     texts = {"model_type": model_type, "dataset_name": dataset_name, "parent_id": parent_id, "best_metric": best_metric}
     counts = {"dataset_size": dataset_size, "epochs": epochs, "batch_size": batch_size, "img_size": img_size}
-    period = arguments.to_number("hardware", hardware, float)
+    period = arguments.to_seconds("hardware", hardware)
+    dir, port = arguments.to_folder("dir", dir), 8000 if dashboard is True else arguments.to_number("dashboard", dashboard)
     options = new_struct("tmon_session_options", id=id, name=name, config_json=conversion.to_json(values), rank=rank, notes=arguments.to_notes(notes),
                          learning_rate=arguments.to_number("learning_rate", learning_rate, float),
                          tags_json=conversion.to_json(list(dict.fromkeys(marks))) if marks else None,
@@ -93,8 +94,8 @@ def init(project: str | None = None, *, name: str | None = None, config: Any = N
         os.environ[ranks.RUN_VARIABLE] = _run.id
     if alert_rules is not None:
         _run.set_alert_rules(alert_rules)
-    if dashboard:
-        _serve(_run, 8000 if dashboard is True else int(dashboard))
+    if port:
+        _serve(_run, port)
     return _run
 
 
@@ -135,6 +136,7 @@ def _start(options: Any, folder: Any, *, id: str | None, said: str | None, resum
         raise ExistsError(_live_text(store, said or earlier.id, earlier.id), error.code, "id") from None
     started.tell_cut("config", values)
     if earlier is not None:
+        started.resumed = True
         started.continue_steps()
         started.summary = Config(earlier.summary, started._write_summary)
     _live.difference_update([run for run in _live if run.finished])

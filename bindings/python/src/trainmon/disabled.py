@@ -44,7 +44,7 @@ class DisabledRun:
     step = 0
     tags: Any = ()
     control = "run"
-    should_stop = False
+    should_stop = resumed = False
     dropped = 0
 
     def __init__(self, config: Any = None) -> None:

@@ -85,7 +85,7 @@ def _other(kind: str, seconds: float, classes: bool, options: dict[str, Any]) ->
         return Transformers(seconds=seconds, **_known(options, Transformers.__init__, Loop.__init__))
     from trainmon.ultralytics import attach
 
-    options = {"confusion": classes, **_known(options, attach)}
+    options = {"confusion": classes, "classes": classes, **_known(options, attach)}
     return lambda model: attach(model, every_seconds=seconds, **options)
 
 
@@ -107,7 +107,7 @@ class BasicCallback:
         self.loop = Loop(**only_known("BasicCallback", options, BasicCallback.__init__, Loop.__init__, current.init))
         self._classes = classes
         self._begun = False
-        self._epoch = self._batch = self._step = self._epochs = self._batches = 0
+        self._epoch = self._batch = self._step = self._epochs = self._batches = self._images = 0
         self._began = 0.0
 
     @property
@@ -121,7 +121,7 @@ class BasicCallback:
         self._begun = True
         before = self.loop.run
         if self.loop.open(epochs=epochs or None, config=dict(config or {})) is not before:
-            self._epoch = self._batch = self._step = 0  # another training with this callback
+            self._epoch = self._batch = self._step = self._images = 0  # another training with this callback
         self._epochs, self._batches, self._began = epochs, batches, time.monotonic()
 
     def _began_well(self) -> bool:
@@ -131,15 +131,15 @@ class BasicCallback:
 
     @guarded
     def on_batch_end(self, values: Mapping[str, Any] | None = None, images: int = 0) -> bool:
-        """Records the numbers of a step and waits while there is a pause. True: people want the training to stop."""
+        """Records the numbers of a step, of a batch of so many images, and waits while there is a pause. True: people want the training to stop."""
         if not self._began_well():
             return False
         if values:
             self.loop.log(self._step, values)
         self._step += 1
         self._batch += 1
-        counts = {"images": images} if images else {}
-        self.loop.progress(epoch=self._epoch, epochs=self._epochs, batch=self._batch, batches=self._batches, **counts)
+        self._images += images
+        self.loop.progress(epoch=self._epoch, epochs=self._epochs, batch=self._batch, batches=self._batches, images=self._images)
         self.loop.due()
         return self.loop.obey()
 

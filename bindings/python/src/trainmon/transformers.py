@@ -88,7 +88,7 @@ class TrainMonCallback(Fitted, TrainerCallback, ExportableState):  # type: ignor
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
         """Obeys: a pause waits here; a stop ends the training as the Trainer ends one, with a last evaluation and checkpoint where it is set so."""
-        stop = self._obey(state)
+        stop = self._obey(args, state)
         if args.world_size > 1:  # outside of what is guarded: all processes must come to the same calls
             stop = _agreed(bool(stop), args, state)
         if stop:
@@ -96,14 +96,22 @@ class TrainMonCallback(Fitted, TrainerCallback, ExportableState):  # type: ignor
         return control
 
     @guarded
-    def _obey(self, state: Any) -> bool:
+    def _obey(self, args: Any, state: Any) -> bool:
         if not self._loop.live:
             return False
         self._show_training()
         stop = self._loop.obey()
-        self._loop.progress(epoch=int(state.epoch or 0), epochs=_epochs(state) or 0, batch=state.global_step - self._first_step, batches=self._steps)
+        # After its last step the epoch is not over yet: that step is among the batches of it.
+        self._tell(args, state, max(0, _epoch(state) - 1), state.global_step - self._first_step)
         self._loop.due()
         return stop
+
+    def _tell(self, args: Any, state: Any, epoch: int, batch: int) -> None:
+        """Keeps how far the training is; one that is to end after so many steps ends within an epoch, so its steps are counted alone."""
+        if args.max_steps > 0:
+            self._loop.progress(epoch=epoch, batch=state.global_step, batches=state.max_steps)
+        else:
+            self._loop.progress(epoch=epoch, epochs=_epochs(args, state) or 0, batch=batch, batches=self._steps)
 
     @guarded
     def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **_: Any) -> None:
@@ -127,12 +135,12 @@ class TrainMonCallback(Fitted, TrainerCallback, ExportableState):  # type: ignor
         if self._loop.live:
             self._row["epoch_time_seconds"] = time.monotonic() - self._began - (self._loop.paused_seconds - self._paused)
             self._write_row(state)
-            self._loop.progress(epoch=math.floor(state.epoch or 0), batch=0)
+            self._tell(args, state, math.floor(round(state.epoch or 0, 6)), 0)
             self._loop.flush()
         self._began = 0.0
 
     def _write_row(self, state: Any) -> None:
-        self.run.log_epoch(max(1, math.ceil(round(state.epoch or 0, 6))), self._row)
+        self.run.log_epoch(max(1, _epoch(state)), self._row)
 
     @guarded
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -208,9 +216,15 @@ def _steps_of_epoch(args: Any, loader: Any) -> int:
         return 0
 
 
-def _epochs(state: Any) -> int | None:
+def _epoch(state: Any) -> int:
+    """Gives the epoch that runs or has just ended, from 1 on."""
+    return math.ceil(round(state.epoch or 0, 6))
+
+
+def _epochs(args: Any, state: Any) -> int | None:
+    """Gives how many epochs there will be; None: so many steps are wanted, whatever epochs they are."""
     epochs = int(state.num_train_epochs or 0)
-    return epochs if 0 < epochs < sys.maxsize else None  # sys.maxsize: data of no known length
+    return epochs if args.max_steps <= 0 and epochs > 0 else None
 
 
 def _facts(args: Any, state: Any, model: Any, loader: Any) -> dict[str, Any]:
@@ -221,7 +235,7 @@ def _facts(args: Any, state: Any, model: Any, loader: Any) -> dict[str, Any]:
         config["model"] = conversion.to_plain(of_model.to_dict())
     if model is not None:
         config["parameters"] = sum(weights.numel() for weights in model.parameters())
-    facts: dict[str, Any] = {"config": config, "epochs": _epochs(state), "batch_size": args.train_batch_size, "learning_rate": args.learning_rate,
+    facts: dict[str, Any] = {"config": config, "epochs": _epochs(args, state), "batch_size": args.train_batch_size, "learning_rate": args.learning_rate,
                              "model_type": getattr(of_model, "model_type", None) or type(model).__name__}
     if args.run_name and args.run_name != args.output_dir:
         facts["name"] = args.run_name

@@ -23,7 +23,7 @@ def run(command: str, words: list[str]) -> int:
     """Runs the command."""
     parser = common.Parser(command, "Compares 2 to 32 runs: the settings that differ, and each metric's best and last value.", EXAMPLES)
     parser.add_argument("runs", nargs="+", metavar="RUN", help="id, the start of one, or name")
-    parser.add_argument("--metrics", nargs="+", default=[], metavar="NAME", help="these metrics (default: all)")
+    parser.add_argument("--metrics", nargs="+", action="extend", default=[], metavar="NAME", help="these metrics (default: all)")
     parser.add_argument("--all", action="store_true", help="settings that are the same too")
     options = parser.parse(words)
     if not 2 <= len(options.runs) <= MOST:

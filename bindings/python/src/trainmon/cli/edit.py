@@ -30,8 +30,8 @@ def run(command: str, words: list[str]) -> int:
     elif command == "note":
         parser.add_argument("text", nargs="?", metavar="TEXT", help='the note, at most 64 KiB; "" takes it away')
     else:
-        parser.add_argument("--add", nargs="+", default=[], metavar="TAG", help="tags to add")
-        parser.add_argument("--remove", nargs="+", default=[], metavar="TAG", help="tags to take away")
+        parser.add_argument("--add", nargs="+", action="extend", default=[], metavar="TAG", help="tags to add")
+        parser.add_argument("--remove", nargs="+", action="extend", default=[], metavar="TAG", help="tags to take away")
     options = parser.parse(words)
     store = common.open_store(options)
     record = common.find_run(store, options.run)

@@ -29,7 +29,7 @@ def run(command: str, words: list[str]) -> int:
     parser.add_argument("run", metavar="RUN", help="id, the start of one, or name")
     parser.add_argument("--format", choices=("csv", "jsonl", "tensorboard"), help="form (default: told from the file's ending, csv where it has none)")
     parser.add_argument("--what", choices=("points", "epochs"), default="points", help="every point, or the row of each epoch (default: points)")
-    parser.add_argument("--metrics", nargs="+", metavar="NAME", help="only these metrics, in this order")
+    parser.add_argument("--metrics", nargs="+", action="extend", metavar="NAME", help="only these metrics, in this order")
     parser.add_argument("-o", "--output", metavar="FILE", help="file, or a folder for one with a name of its own (default: stdout)")
     parser.add_argument("--force", action="store_true", help="write over a file that is there")
     options = parser.parse(words)

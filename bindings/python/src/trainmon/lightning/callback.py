@@ -69,9 +69,11 @@ class TrainMonCallback(Based):
         self._fresh_epoch, self._fresh_step, self._mean, self._rates = Fresh(), Fresh(), Mean(), Rates()
         self._row_epoch: int | None = None
         self._epoch = 0
-        self._row: dict[str, float] = {}  # the last values of a fit
+        self._row: dict[str, float] = {}  # the last values of a run's fits
         self._other: dict[str, float] = {}  # those of a validation or test by itself
+        self._of: str | None = None  # the id of the run that these and the images belong to
         self._off = self._many = False
+        self._last_step = 0  # that ends the fit within an epoch; 0: there is none
         self._logger: Any = None
         self._steps: Any = None  # what counts the steps of loggers
         self._world = self._factor = 1
@@ -103,9 +105,12 @@ class TrainMonCallback(Based):
         if stage == "fit":
             session.begin_fit(trainer, keep=self._logger is not None)
         session.deferred = self._resume and stage == "fit" and not session.live
-        self._phase = ""
+        self._phase, self._phases = "", {}
+        if session.id is None or session.id != self._of:
+            self._row, self._other, self._epoch, self._images = {}, {}, 0, 0
         if not session.deferred:
             session.open(**facts.at_setup(trainer, pl_module))
+            self._of = session.id
 
     @guarded
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
@@ -113,6 +118,7 @@ class TrainMonCallback(Based):
         if self.session.deferred and trainer.is_global_zero and not self._off:
             self.session.deferred = False
             self.session.open(**facts.at_setup(trainer, pl_module))
+            self._of = self.session.id
 
     def _share(self, logger: Any) -> None:
         """Takes over the session of the Trainer's logger, with the settings of this callback."""
@@ -165,6 +171,8 @@ class TrainMonCallback(Based):
         """Ends the run as failed, or as cancelled after Ctrl-C."""
         if self.session.live:
             self._read_losses()
+            if trainer.state.fn == "fit" and self._steps is not None and self._row_epoch is None:
+                self._tell(trainer, trainer.current_epoch, self._steps.batch_progress.current.completed)
         self.session.close(exception)
 
     # Training
@@ -195,8 +203,15 @@ class TrainMonCallback(Based):
         self._enter("train", trainer.current_epoch)
         if self.session.live:
             self.session.loop.run.log(facts.learning_rates(trainer), _step(trainer))
-        self.session.loop.progress(epoch=trainer.current_epoch, epochs=max(0, trainer.max_epochs or 0), batch=0,
-                                   batches=facts.batches(trainer.num_training_batches))
+        self._last_step = facts.last_step(trainer)
+        self._tell(trainer, trainer.current_epoch, 0)
+
+    def _tell(self, trainer: Any, epoch: int, batch: int) -> None:
+        """Keeps how far the training is; one that ends at a step, within an epoch, is told in steps."""
+        epochs, batches = max(0, trainer.max_epochs or 0), facts.batches(trainer.num_training_batches)
+        if self._last_step:
+            epochs, batch, batches = 0, trainer.global_step, self._last_step
+        self.session.loop.progress(epoch=epoch, epochs=epochs, batch=batch, batches=batches, images=self._images)
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Keeps the loss of the batch as it is, and seldom does the rest: between batches caches are cold, and any call takes microseconds."""
@@ -224,7 +239,7 @@ class TrainMonCallback(Based):
         if asked or now >= self._next_read or len(self._losses or ()) >= MAX_LOSSES:
             self._next_read = now + int(loop.seconds * 1e9)
             self._read_losses()
-            loop.progress(batch=batch_idx + 1, images=self._images)
+            self._tell(trainer, trainer.current_epoch, batch_idx + 1)
             if self._logger is None:
                 loop.log(self._steps._batches_that_stepped, _as_logged(self._fresh_step.take(trainer.callback_metrics, self._fresh_epoch)))
                 loop.read()
@@ -281,7 +296,9 @@ class TrainMonCallback(Based):
                 values["learning_rate"] = next(iter(rates.values()))
             values["epoch_time_seconds"] = time.monotonic() - self._epoch_begin - (loop.paused_seconds - self._paused_before)
             self._write_row(trainer, fresh, values)
-            loop.progress(epoch=trainer.current_epoch + 1, batch=0)
+            done = self._steps.batch_progress.current.completed
+            early = done < facts.batches(trainer.num_training_batches)  # a stop, or max_time
+            self._tell(trainer, trainer.current_epoch + (not early), done if early else 0)
             self._epoch = trainer.current_epoch + 1
         if self._many and self._stops:
             self._agree(trainer)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import sys
 
 from trainmon import values as conversion
@@ -23,7 +24,8 @@ def at_setup(trainer: Any, module: Any) -> dict[str, Any]:
         hparams = getattr(owner, "hparams", None)
         if hparams:
             config |= {str(name): value for name, value in dict(hparams).items() if name != "_class_path"}
-    facts = {"config": conversion.to_plain(config), "model_type": type(module).__name__, "epochs": max(0, trainer.max_epochs or 0)}
+    facts = {"config": conversion.to_plain(config), "model_type": type(module).__name__,
+             "epochs": 0 if trainer.max_steps > 0 else max(0, trainer.max_epochs or 0)}  # else steps may decide, which is known once it trains
     if trainer.datamodule is not None:
         facts["dataset_name"] = type(trainer.datamodule).__name__
     for name in ("batch_size", "learning_rate"):
@@ -34,8 +36,8 @@ def at_setup(trainer: Any, module: Any) -> dict[str, Any]:
 
 
 def at_start(trainer: Any) -> dict[str, Any]:
-    """Gives what is known once the data are there: data set, its size, batch size, learning rate."""
-    facts: dict[str, Any] = {}
+    """Gives what is known once the data are there: data set, its size, batch size, learning rate, epochs."""
+    facts: dict[str, Any] = {} if last_step(trainer) else {"epochs": max(0, trainer.max_epochs or 0)}
     loader = first_loader(getattr(trainer, "train_dataloader", None))
     if loader is not None:
         dataset = unwrapped(getattr(loader, "dataset", None))
@@ -94,6 +96,14 @@ def batches(count: Any) -> int:
     if isinstance(count, (list, tuple)):
         return sum(map(batches, count))
     return int(count) if count is not None and count < 2**62 else 0
+
+
+def last_step(trainer: Any) -> int:
+    """Gives the step at which the training is to end where that comes before the end of its last epoch; 0: its epochs decide."""
+    steps, epochs, size = int(trainer.max_steps), trainer.max_epochs, batches(trainer.num_training_batches)
+    if epochs is not None and epochs >= 0 and size and epochs * math.ceil(size / trainer.accumulate_grad_batches) <= steps:
+        return 0
+    return max(0, steps)
 
 
 def full_batches(loaders: Any) -> int:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from trainmon import current
 from trainmon import values as conversion
@@ -134,9 +135,11 @@ class TrainMonLogger(Based):
 
     @guarded
     def finalize(self, status: str) -> None:
-        """Ends the run if it was opened here: completed, or failed. The next training or test goes on with it."""
-        if self.session.loop.run is not None:
-            self.session.close(status="failed" if status == "failed" else None)
+        """Ends the run if it was opened here: completed, or failed with what is raised. The next training or test goes on with it."""
+        if self.session.loop.run is not None and status == "failed":
+            self.session.close(sys.exc_info()[1], status="failed")  # Lightning calls from within its handler, and gives loggers no exception
+        elif self.session.loop.run is not None:
+            self.session.close()
 
     @guarded
     def after_save_checkpoint(self, checkpoint_callback: Any) -> None:

@@ -37,21 +37,23 @@ __all__ = ["EVENTS", "ClassificationTrainer", "DetectionTrainer", "Monitor", "OB
 
 
 def attach(model: Any, run: Any = None, *, critical: Mapping[str, float] | None = None, groups: Mapping[str, str] | None = None, every_seconds: float = 0.1,
-           pause: bool = True, stop: bool = True, hardware: float = 5.0, images: bool = True, confusion: bool = True, **init: Any) -> Monitor:
+           pause: bool = True, stop: bool = True, hardware: float = 5.0, images: bool = True, confusion: bool = True, classes: bool = True,
+           **init: Any) -> Monitor:
     """Records every training of `model` (a YOLO object or a trainer) from now on; gives the Monitor, whose `run` is that of the latest training.
 
     A training goes into `run`, else into the unfinished run of `trainmon.init`, else into a run of its own, which takes `init` (project, name, dir, tags …)
     and ends with the training: completed, cancelled (stopped by a person, Ctrl-C) or failed. `critical`: least sensitivity (recall) of classes by name, below
     which an alert fires; `groups`: group of each class. `every_seconds`: how often values are read off a GPU and progress is told. `pause`, `stop`: whether
     people may do that. `hardware`: seconds between figures of the machine, 0 for none. `images`: record the plots that the framework writes (with
-    `plots=True`). `confusion`: a confusion matrix each epoch. Attaching again replaces what was attached. An argument that nothing has by name is told by a
-    warning and left out. TypeError: `model` takes no callbacks; it or ValueError names another argument that is wrong. Call it in the thread that trains.
+    `plots=True`). `confusion`: a confusion matrix each epoch; `classes`: figures of each class. Attaching again replaces what was attached. An argument that
+    nothing has by name is told by a warning and left out. TypeError: `model` takes no callbacks; it or ValueError names another argument that is wrong. Call
+    it in the thread that trains.
     """
     if not callable(getattr(model, "add_callback", None)):
         raise TypeError(f"attach takes a model or trainer of Ultralytics, found {type(model).__name__}")
     init = only_known("attach", init, attach, current.init)
     monitor = Monitor(run, critical=critical, groups=groups, every_seconds=every_seconds, pause=pause, stop=stop, hardware=hardware, images=images,
-                      confusion=confusion, init=init)
+                      confusion=confusion, classes=classes, init=init)
     monitor.join(model.callbacks)
     watch(model)
     return monitor

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 LONGEST_PAUSE = 7_200.0  # seconds on several GPUs, where the other processes give up waiting after three hours
 FINAL = {"metrics/mAP50(B)": "final_map50", "metrics/mAP50-95(B)": "final_map50_95", "metrics/precision(B)": "final_precision",
          "metrics/recall(B)": "final_recall"}
-OPTIONS = ("critical", "groups", "every_seconds", "pause", "stop", "hardware", "images", "confusion", "init")
+OPTIONS = ("critical", "groups", "every_seconds", "pause", "stop", "hardware", "images", "confusion", "classes", "init")
 BEST = {"classify": "metrics/accuracy_top1:max"}  # where the default, the highest mAP50-95, says nothing
 
 
@@ -37,12 +37,12 @@ class Monitor:
               "on_fit_epoch_end", "on_train_end", "teardown")
 
     def __init__(self, run: Any = None, *, critical: Any = None, groups: Any = None, every_seconds: float = 0.1, pause: bool = True, stop: bool = True,
-                 hardware: float = 5.0, images: bool = True, confusion: bool = True, init: Any = None) -> None:
+                 hardware: float = 5.0, images: bool = True, confusion: bool = True, classes: bool = True, init: Any = None) -> None:
         """Takes what `attach` takes."""
         self.given = check_run(run)
         self.critical, self.groups = check_thresholds("critical", critical), check_groups(groups)
         self.every_seconds, self.hardware = check_seconds("every_seconds", every_seconds), check_seconds("hardware", hardware or 0)
-        self.pause, self.stop, self.images, self.confusion = pause, stop, images, confusion
+        self.pause, self.stop, self.images, self.confusion, self.classes = pause, stop, images, confusion, classes
         self.init = dict(init or {})
         self.handed_id: str | None = None  # of a run that another process records
         self.loop: Any = None
@@ -55,7 +55,7 @@ class Monitor:
         self._filler: Any = None
         self._shown: dict[str, Any] = {}
         self._epoch_runs = self._validated = self._cut = self._ended = False
-        self._batch = self._batches = self._step = self._epochs_done = 0
+        self._batch = self._batches = self._step = self._epochs_done = self._images = 0
         self._paused = 0.0
 
     # Joining
@@ -162,7 +162,9 @@ class Monitor:
         self._batch += 1
         self._step += 1
         self.loop.log(self._step, {**results.losses(trainer, getattr(trainer, "loss_items", None)), **results.learning_rates(trainer)})
-        self.loop.progress(epoch=int(trainer.epoch), epochs=int(trainer.epochs), batch=self._batch, batches=self._batches)
+        size, all_images = int(trainer.batch_size), _length(trainer.train_loader)
+        self._images += max(0, min(size, all_images - (self._batch - 1) * size))  # the last batch may be smaller
+        self.loop.progress(epoch=int(trainer.epoch), epochs=int(trainer.epochs), batch=self._batch, batches=self._batches, images=self._images)
         self.loop.due()
         if not _is_distributed(trainer):  # else only at the end of an epoch, where the framework tells the other processes
             self._obey(trainer)
@@ -220,8 +222,7 @@ class Monitor:
         self._validated = True
         trainer = self._trainer()
         epoch, split = (int(trainer.epoch) + 1, "val") if validator.training else (self._epochs_done, "final")
-        classes = results.class_results(validator, self.groups)
-        if classes:
+        if self.classes and (classes := results.class_results(validator, self.groups)):
             self.loop.run.log_validation(epoch, classes, split)
         if self.confusion:
             self._record_confusion(validator, filler, epoch, split)
