@@ -324,21 +324,21 @@ int tmon_record_update(tmon_store *store, const char *id, const tmon_record_chan
 /* A row stands for a completed epoch. Counting rows is right for trainers that count from 0, the highest number for those that leave epochs out. */
 static int touch_session(tmon_tx *tx, const char *id, int64_t epoch) {
   tmon_row *row = NULL;
+  int64_t key = 0;
   int result = tmon_tx_prepare(&row, tx,
       "UPDATE training_sessions SET lease_at = ?2, progress_epoch = max(coalesce(progress_epoch, 0), CASE WHEN rest = 1 THEN"
-      " max(?3, (SELECT count(*) FROM training_metrics WHERE session_id = ?1)) ELSE 0 END),"
-      " completed_at = CASE WHEN rest = 1 AND status = 'interrupted' THEN NULL ELSE completed_at END,"
-      " status = CASE WHEN rest = 1 AND status IN ('interrupted', 'pending') THEN 'running' ELSE status END WHERE id = ?1");
+      " max(?3, (SELECT count(*) FROM training_metrics WHERE session_id = ?1)) ELSE 0 END) WHERE id = ?1");
   if (result != TMON_OK) return result;
   tmon_bind_text(row, 1, id);
   tmon_bind_int(row, 2, tmon_clock_now_us());
   tmon_bind_int(row, 3, epoch);
-  return tmon_row_run(row);
+  result = tmon_row_run(row);
+  if (result == TMON_OK) result = tmon_session_key(&key, tx, id);
+  return result == TMON_OK ? tmon_session_heard(tx, key) : result;
 }
 
 int tmon_record_log_epoch(tmon_store *store, const char *id, int64_t epoch, const tmon_epoch_value *values, size_t count) {
-  tmon_status before = TMON_STATUS_PENDING;
-  tmon_status after = TMON_STATUS_PENDING;
+  tmon_status status = TMON_STATUS_PENDING;
   tmon_tx *tx = NULL;
   int result = tmon_check_id(id);
   if (result == TMON_OK && (count == 0 || count > 1000 || values == NULL)) {
@@ -355,12 +355,10 @@ int tmon_record_log_epoch(tmon_store *store, const char *id, int64_t epoch, cons
   tmon_epoch_entry *entries = tmon_alloc_zero(count, sizeof *entries);
   if (entries == NULL) result = tmon_error_no_memory();
   for (size_t i = 0; entries != NULL && i < count; i++) entries[i] = (tmon_epoch_entry){epoch, values[i].key, values[i].value};
-  if (result == TMON_OK) result = check_ringless(tx, id, false, &before);
+  if (result == TMON_OK) result = check_ringless(tx, id, false, &status);
   if (result == TMON_OK) result = tmon_epoch_write(tx, id, entries, count);
   if (result == TMON_OK) result = tmon_alerts_epoch_rows(tx, id, entries, count);
   if (result == TMON_OK) result = touch_session(tx, id, epoch);
-  if (result == TMON_OK) result = check_ringless(tx, id, false, &after);
-  if (result == TMON_OK) result = tmon_status_event(tx, id, before, after);
   tmon_free(entries);
   return end_write(tx, result);
 }
