@@ -197,7 +197,7 @@ static int insert(tmon_tx *tx, const char *id, const tmon_record_change *given, 
       "INSERT INTO training_sessions (id, key, session_name, model_type, dataset_name, config, hardware_info, model_path, error_message, dataset_size, epochs,"
       " batch_size, img_size, learning_rate, final_map50, final_map50_95, final_precision, final_recall, final_loss, status, rest, lease_at, created_at,"
       " progress_epochs, attempts, best_metric, notes, tags, parent_id, summary)"
-      " VALUES (?1, (SELECT coalesce(max(key), 0) + 1 FROM training_sessions), coalesce(?2, substr(?1, 1, 8)), ?3, ?4, coalesce(?5, '{}'), coalesce(?6, '{}'),"
+      " VALUES (?1, (SELECT coalesce(max(key), 0) + 1 FROM training_sessions), coalesce(nullif(?2, ''), substr(?1, 1, 8)), ?3, ?4, coalesce(?5, '{}'), coalesce(?6, '{}'),"
       " ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, coalesce(?19, 'pending'), 1, ?20, ?21, coalesce(?10, 0), 1, nullif(?22, ''), nullif(?23, ''),"
       " nullif(?24, '[]'), nullif(?25, ''), nullif(?26, ''))");
   if (result != TMON_OK) return result;
@@ -277,7 +277,7 @@ static bool is_of_trainer(const tmon_record_change *change) {
 static int update(tmon_tx *tx, const char *id, const tmon_record_change *given, const made *texts) {
   tmon_row *row = NULL;
   int result = tmon_tx_prepare(&row, tx,
-      "UPDATE training_sessions SET session_name = coalesce(?2, session_name), model_type = coalesce(?3, model_type),"
+      "UPDATE training_sessions SET session_name = coalesce(nullif(?2, ''), session_name), model_type = coalesce(?3, model_type),"
       " dataset_name = coalesce(?4, dataset_name), config = coalesce(?5, config), hardware_info = coalesce(?6, hardware_info),"
       " model_path = coalesce(?7, model_path), error_message = coalesce(?8, CASE WHEN " REOPENS " THEN NULL ELSE error_message END),"
       " completed_at = CASE WHEN " REOPENS " THEN NULL ELSE completed_at END, dataset_size = coalesce(?9, dataset_size),"

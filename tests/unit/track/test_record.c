@@ -435,6 +435,27 @@ START_TEST(notes_tags_and_parents) {
 }
 END_TEST
 
+START_TEST(session_always_has_a_name) {
+  tmon_store *store = test_store();
+  tmon_record record;
+  char id[37];
+  tmon_record_change change = {.size = sizeof change, .name = "", .learning_rate = NAN};
+  ok(tmon_record_create(id, store, &change));
+  tmon_record_list *list = test_record(&record, store, id);
+  ck_assert(strlen(record.name) == 8 && strncmp(record.name, id, 8) == 0);
+  tmon_record_list_free(list);
+  static const char *const names[] = {"a", ""};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    change.name = names[i];
+    ok(tmon_record_update(store, id, &change));
+    list = test_record(&record, store, id);
+    ck_assert_str_eq(record.name, "a");
+    tmon_record_list_free(list);
+  }
+  tmon_store_free(store);
+}
+END_TEST
+
 START_TEST(what_notes_tags_and_parents_may_not_be) {
   tmon_store *store = test_store();
   char ids[3][37];
@@ -574,6 +595,7 @@ int main(void) {
   tcase_add_test(tests, set_back_to_running_has_no_end);
   tcase_add_test(tests, best_epoch_by_default_and_as_wished);
   tcase_add_test(tests, notes_tags_and_parents);
+  tcase_add_test(tests, session_always_has_a_name);
   tcase_add_test(tests, what_notes_tags_and_parents_may_not_be);
   tcase_add_test(tests, list_finds_and_sorts);
   tcase_add_test(tests, people_do_not_reopen);
