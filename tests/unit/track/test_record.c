@@ -123,50 +123,6 @@ START_TEST(rest_session_lives_by_its_lease) {
 }
 END_TEST
 
-/* Trainers that only send epochs, results or pictures never say that they start. */
-START_TEST(first_sign_of_life_is_the_start) {
-  tmon_store *store = test_store();
-  tmon_record record;
-  char id[37];
-  char *events = NULL;
-  uint8_t grey[4] = {0};
-  size_t changed = 0;
-  for (int i = 0; i < 3; i++) {
-    char row[128];
-    tmon_record_change change = {.size = sizeof change, .learning_rate = NAN};
-    tmon_image image = {.size = sizeof image, .name = "train", .width = 2, .height = 2, .channels = 1, .data = grey, .bytes = sizeof grey};
-    ok(tmon_record_create(id, store, &change));
-    for (int again = 0; again < 2; again++) {
-      (void)usleep(3000);
-      (void)snprintf(row, sizeof row, "{\"session_id\": \"%s\", \"recall\": 0.5}", id);
-      if (i == 0) ok(tmon_record_log_epoch(store, id, again, &(tmon_epoch_value){"loss", 0.5}, 1));
-      if (i == 1) ok(tmon_result_add(NULL, store, TMON_RESULT_VALIDATION, row));
-      if (i == 2) ok(tmon_image_add(store, id, &image));
-      tmon_record_list *list = test_record(&record, store, id);
-      ck_assert(record.status == TMON_STATUS_RUNNING && record.started_at > record.created_at && record.completed_at == 0);
-      tmon_record_list_free(list);
-      (void)usleep(3000);
-      ok(tmon_store_recover(store, 1000, &changed));
-      ck_assert_uint_eq(changed, 1);
-    }
-    ok(tmon_record_events_json(&events, store, id, 0));
-    const char *told = events;
-    static const char *const kinds[] = {"\"created\"", "\"started\"", "\"interrupted\"", "\"reopened\"", "\"interrupted\""};
-    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
-      told = strstr(told, kinds[k]);
-      ck_assert_msg(told != NULL, "no %s in its place in %s", kinds[k], events);
-    }
-    tmon_text_free(events);
-    change = (tmon_record_change){.size = sizeof change, .set_status = true, .status = TMON_STATUS_COMPLETED, .learning_rate = NAN};
-    ok(tmon_record_update(store, id, &change));
-    tmon_record_list *list = test_record(&record, store, id);
-    ck_assert_double_ge(record.duration_seconds, 0.009);
-    tmon_record_list_free(list);
-  }
-  tmon_store_free(store);
-}
-END_TEST
-
 START_TEST(errors) {
   static const char unknown[] = "01234567-89ab-4def-8123-456789abcdef";
   tmon_store *store = test_store();
@@ -435,27 +391,6 @@ START_TEST(notes_tags_and_parents) {
 }
 END_TEST
 
-START_TEST(session_always_has_a_name) {
-  tmon_store *store = test_store();
-  tmon_record record;
-  char id[37];
-  tmon_record_change change = {.size = sizeof change, .name = "", .learning_rate = NAN};
-  ok(tmon_record_create(id, store, &change));
-  tmon_record_list *list = test_record(&record, store, id);
-  ck_assert(strlen(record.name) == 8 && strncmp(record.name, id, 8) == 0);
-  tmon_record_list_free(list);
-  static const char *const names[] = {"a", ""};
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-    change.name = names[i];
-    ok(tmon_record_update(store, id, &change));
-    list = test_record(&record, store, id);
-    ck_assert_str_eq(record.name, "a");
-    tmon_record_list_free(list);
-  }
-  tmon_store_free(store);
-}
-END_TEST
-
 START_TEST(what_notes_tags_and_parents_may_not_be) {
   tmon_store *store = test_store();
   char ids[3][37];
@@ -587,7 +522,6 @@ int main(void) {
   tcase_add_test(tests, list_filters_and_pages);
   tcase_add_test(tests, changes_after_a_cursor_name_each_session_once);
   tcase_add_test(tests, rest_session_lives_by_its_lease);
-  tcase_add_test(tests, first_sign_of_life_is_the_start);
   tcase_add_test(tests, errors);
   tcase_add_test(tests, life_is_shown_by_the_lock);
   tcase_add_test(tests, out_of_reach_is_judged_by_heartbeat);
@@ -595,7 +529,6 @@ int main(void) {
   tcase_add_test(tests, set_back_to_running_has_no_end);
   tcase_add_test(tests, best_epoch_by_default_and_as_wished);
   tcase_add_test(tests, notes_tags_and_parents);
-  tcase_add_test(tests, session_always_has_a_name);
   tcase_add_test(tests, what_notes_tags_and_parents_may_not_be);
   tcase_add_test(tests, list_finds_and_sorts);
   tcase_add_test(tests, people_do_not_reopen);
