@@ -261,6 +261,12 @@ static int check_ringless(tmon_tx *tx, const char *id, bool set_status, tmon_sta
 #define REOPENS                                                                                                                                           \
   "(status NOT IN ('pending', 'running') AND (?19 IN ('pending', 'running') OR (?19 IS NULL AND ?21 AND rest = 1 AND status = 'interrupted')))"
 
+/* Whoever sets a session to work without a ring feeds it from now on: it must live by its lease, or it would run for ever. */
+#define GOES_ON "(coalesce(?19, '') IN ('pending', 'running'))"
+
+/* What was asked of an attempt that is over does not bind the next. */
+#define BEGINS_ANEW "(" GOES_ON " AND status IN ('completed', 'failed', 'cancelled'))"
+
 /* Name, notes, tags and the like are what people write; anything else, also nothing at all, is a sign of life of the trainer. */
 static bool is_of_trainer(const tmon_record_change *change) {
   bool people = change->name != NULL || change->notes != NULL || change->tags_json != NULL || change->parent_id != NULL || change->best_metric != NULL;
@@ -285,7 +291,8 @@ static int update(tmon_tx *tx, const char *id, const tmon_record_change *given, 
       " learning_rate = coalesce(?13, learning_rate), final_map50 = coalesce(?14, final_map50), final_map50_95 = coalesce(?15, final_map50_95),"
       " final_precision = coalesce(?16, final_precision), final_recall = coalesce(?17, final_recall), final_loss = coalesce(?18, final_loss),"
       " status = coalesce(?19, CASE WHEN ?21 AND rest = 1 AND status = 'interrupted' THEN 'running' ELSE status END),"
-      " lease_at = CASE WHEN ?21 AND rest = 1 THEN ?20 ELSE lease_at END,"
+      " lease_at = CASE WHEN (?21 AND rest = 1) OR " GOES_ON " THEN ?20 ELSE lease_at END, rest = CASE WHEN " GOES_ON " THEN 1 ELSE rest END,"
+      " control = CASE WHEN " BEGINS_ANEW " THEN 0 ELSE control END, paused = CASE WHEN " BEGINS_ANEW " THEN 0 ELSE paused END,"
       " progress_epochs = coalesce(?10, progress_epochs),"
       " best_metric = CASE WHEN ?22 IS NULL THEN best_metric ELSE nullif(?22, '') END,"
       " notes = CASE WHEN ?23 IS NULL THEN notes ELSE nullif(?23, '') END, tags = CASE WHEN ?24 IS NULL THEN tags ELSE nullif(?24, '[]') END,"

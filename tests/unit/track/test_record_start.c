@@ -68,9 +68,40 @@ START_TEST(session_always_has_a_name) {
 }
 END_TEST
 
+/* Whoever it was that trained it, and however it ended: who sets it back to work over REST goes on with it. */
+START_TEST(an_ended_session_goes_on_without_a_ring) {
+  tmon_store *store = test_store();
+  tmon_session *session = NULL;
+  tmon_record record;
+  char id[37];
+  size_t changed = 0;
+  ok(tmon_session_start(&session, store, NULL));
+  (void)snprintf(id, sizeof id, "%s", tmon_session_id(session));
+  ok(tmon_record_request(store, id, TMON_CONTROL_STOP));
+  ok(tmon_session_finish(session, TMON_STATUS_CANCELLED));
+  tmon_session_free(session);
+  tmon_record_change change = {.size = sizeof change, .set_status = true, .status = TMON_STATUS_RUNNING, .learning_rate = NAN};
+  ok(tmon_record_update(store, id, &change));
+  tmon_record_list *list = test_record(&record, store, id);
+  ck_assert(record.status == TMON_STATUS_RUNNING && record.rest && record.control == TMON_CONTROL_RUN && !record.paused && record.completed_at == 0);
+  tmon_record_list_free(list);
+  ok(tmon_record_request(store, id, TMON_CONTROL_PAUSE));
+  ok(tmon_record_update(store, id, &change)); /* it runs already: a pause that was asked for holds */
+  list = test_record(&record, store, id);
+  ck_assert(record.control == TMON_CONTROL_PAUSE && record.paused);
+  tmon_record_list_free(list);
+  (void)usleep(3000);
+  ok(tmon_store_recover(store, 1000, &changed)); /* nobody feeds it: it does not run for ever */
+  ck_assert_uint_eq(changed, 1);
+  ck_assert_int_eq(test_status(store, id), TMON_STATUS_INTERRUPTED);
+  tmon_store_free(store);
+}
+END_TEST
+
 int main(void) {
   TCase *tests = tcase_create("record_start");
   tcase_add_test(tests, first_sign_of_life_is_the_start);
   tcase_add_test(tests, session_always_has_a_name);
+  tcase_add_test(tests, an_ended_session_goes_on_without_a_ring);
   return test_run(suite_create("track/record_start"), tests);
 }
