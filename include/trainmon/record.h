@@ -165,7 +165,8 @@ TMON_API int tmon_record_create(char *id_out, tmon_store *store, const tmon_reco
 /**
  * Changes what `change` says of a session. Name, notes, tags, parent and best metric are what people write; any other change, also none, is a sign of life
  * of a trainer without a ring, which reopens its interrupted session; a trainer with a ring lives by its ring alone. The status of a session whose trainer lives in a ring can't be set so: TMON_ESTATE; use control.
- * A session that had ended and is set back to pending or running has no end and no error text any more, unless `change` gives them.
+ * A session that had ended and is set back to pending or running has no end and no error text any more, unless `change` gives them; it counts as one
+ * without a ring from then on, and lives by its lease.
  * TMON_ENOTFOUND: no such session, or no such parent. Else as tmon_record_create. Since 0.1.
  */
 TMON_API int tmon_record_update(tmon_store *store, const char *id, const tmon_record_change *change);

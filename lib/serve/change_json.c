@@ -91,7 +91,7 @@ static const char *read_field(tmon_change *out, const char *name, const tmon_jso
   if (strcmp(name, "status") == 0) {
     const char *text = tmon_json_text(value);
     change->set_status = true;
-    return text != NULL && tmon_status_from_name(text, &change->status) ? NULL : "pending, running, completed, failed, cancelled or interrupted";
+    return text != NULL && tmon_status_from_name(text, &change->status) ? NULL : "pending, running (or training), completed, failed or cancelled";
   }
   return "a field of a session (this one is unknown or can't be set)";
 }

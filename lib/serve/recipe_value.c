@@ -53,6 +53,20 @@ static bool is_plain(const char *text) {
   return tmon_text_is_utf8(text, strlen(text));
 }
 
+/* Their names, as many as a message has room for: GET /api/training/recipes has all. */
+static int no_choice(const tmon_recipe_parameter *parameter) {
+  char expected[200] = "";
+  size_t used = 0;
+  for (size_t i = 0; i < parameter->choice_count && used < sizeof expected; i++) {
+    used += (size_t)snprintf(expected + used, sizeof expected - used, "%s%s",
+        i == 0                                 ? ""
+            : i + 1 == parameter->choice_count ? " or "
+                                               : ", ",
+        parameter->choices[i]);
+  }
+  return wrong(parameter, used < sizeof expected ? expected : "one of its choices");
+}
+
 static int text_value(char **out, const tmon_recipe_parameter *parameter, const char *text) {
   char expected[80];
   if (parameter->type == TMON_PARAMETER_CHOICE) {
@@ -62,7 +76,7 @@ static int text_value(char **out, const tmon_recipe_parameter *parameter, const 
         return *out != NULL ? TMON_OK : tmon_error_no_memory();
       }
     }
-    return wrong(parameter, "one of its choices");
+    return no_choice(parameter);
   }
   if (text == NULL || strlen(text) > parameter->max_length || !is_plain(text)) {
     (void)snprintf(expected, sizeof expected, "text of at most %zu bytes without control characters", parameter->max_length);

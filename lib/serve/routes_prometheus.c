@@ -70,8 +70,41 @@ static void of_session(tmon_buffer *out, const char *name, const tmon_record *re
   put_label(out, ",", "name", record->name);
 }
 
-static int put_totals(tmon_buffer *out, tmon_server *server) {
+static bool is_live(const page *of, const char *id) {
+  size_t i = 0;
+  while (i < of->count && strcmp(of->records[i].id, id) != 0) {
+    i++;
+  }
+  return i < of->count;
+}
+
+/* What a session left open when it ended recovers no more: counted, it would ring for ever. */
+static int put_alerts(tmon_buffer *out, const page *of) {
   static const char *const severities[] = {"info", "warning", "critical"};
+  family(out, "trainmon_alerts_active", "gauge", "Alerts of live sessions that have not recovered, by severity, among the latest 1000 of each.");
+  for (size_t i = 0; i < sizeof severities / sizeof *severities; i++) {
+    tmon_alert_filter filter = {.size = sizeof filter, .active = true, .severity = severities[i], .limit = ALERTS};
+    tmon_json *alerts = NULL;
+    char *text = NULL;
+    size_t count = 0;
+    int code = tmon_alert_list_json(&text, of->server->store, &filter);
+    if (code == TMON_OK) {
+      code = tmon_json_parse(&alerts, text, strlen(text));
+    }
+    for (const tmon_json *alert = tmon_json_first(alerts); alert != NULL; alert = tmon_json_next(alert)) {
+      count += is_live(of, tmon_json_text(tmon_json_get(alert, "session_id")));
+    }
+    tmon_json_free(alerts);
+    tmon_text_free(text);
+    if (code != TMON_OK) {
+      return code;
+    }
+    (void)tmon_buffer_append_format(out, "trainmon_alerts_active{severity=\"%s\"} %zu\n", severities[i], count);
+  }
+  return TMON_OK;
+}
+
+static int put_totals(tmon_buffer *out, tmon_server *server) {
   family(out, "trainmon_sessions", "gauge", "Sessions of the store by status.");
   for (int status = TMON_STATUS_PENDING; status <= TMON_STATUS_INTERRUPTED; status++) {
     tmon_record_filter filter = {.size = sizeof filter, .by_status = true, .status = (tmon_status)status, .limit = 1};
@@ -83,26 +116,6 @@ static int put_totals(tmon_buffer *out, tmon_server *server) {
     (void)tmon_buffer_append_format(
         out, "trainmon_sessions{status=\"%s\"} %lld\n", tmon_status_word((tmon_status)status), (long long)tmon_record_list_total(list));
     tmon_record_list_free(list);
-  }
-  family(out, "trainmon_alerts_active", "gauge", "Alerts that have not recovered, by severity; counted up to 1000 each.");
-  for (size_t i = 0; i < sizeof severities / sizeof *severities; i++) {
-    tmon_alert_filter filter = {.size = sizeof filter, .active = true, .severity = severities[i], .limit = ALERTS};
-    tmon_json *alerts = NULL;
-    char *text = NULL;
-    size_t count = 0;
-    int code = tmon_alert_list_json(&text, server->store, &filter);
-    if (code == TMON_OK) {
-      code = tmon_json_parse(&alerts, text, strlen(text));
-    }
-    for (const tmon_json *alert = tmon_json_first(alerts); alert != NULL; alert = tmon_json_next(alert)) {
-      count++;
-    }
-    tmon_json_free(alerts);
-    tmon_text_free(text);
-    if (code != TMON_OK) {
-      return code;
-    }
-    (void)tmon_buffer_append_format(out, "trainmon_alerts_active{severity=\"%s\"} %zu\n", severities[i], count);
   }
   return TMON_OK;
 }
@@ -262,6 +275,9 @@ void tmon_route_prometheus(tmon_server *server, const tmon_request *request, tmo
   int code = load(of);
   if (code == TMON_OK) {
     code = put_totals(out, server);
+  }
+  if (code == TMON_OK) {
+    code = put_alerts(out, of);
   }
   if (code != TMON_OK) {
     tmon_buffer_clear(out);

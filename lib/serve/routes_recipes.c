@@ -20,6 +20,7 @@ enum { OUTPUT_BYTES = 64 << 10, NAME_BYTES = 200, CONFIG_BYTES = 1 << 20 };
 /* What a body asks for. */
 typedef struct order {
   const char *name;
+  const char *said_as; /* the field that named it */
   const char *session_name;
   const tmon_json *values;
 } order;
@@ -34,6 +35,7 @@ static bool read_member(order *out, const tmon_json *item, tmon_response *respon
   if (strcmp(key, "recipe") == 0 || strcmp(key, "modelType") == 0 || strcmp(key, "model_type") == 0) {
     expected = text == NULL || (out->name != NULL && strcmp(out->name, text) != 0) ? "the name of one recipe" : NULL;
     out->name = text;
+    out->said_as = key;
   } else if (strcmp(key, "config") == 0 || strcmp(key, "parameters") == 0) {
     expected = tmon_json_type(item) != TMON_JSON_OBJECT || out->values != NULL ? "one object of parameters (config or parameters)" : NULL;
     out->values = item;
@@ -49,11 +51,12 @@ static bool read_member(order *out, const tmon_json *item, tmon_response *respon
   return expected == NULL;
 }
 
-static void reply_unknown(const tmon_server *server, const char *name, tmon_response *response) {
+static void reply_unknown(const tmon_server *server, const order *wanted, tmon_response *response) {
+  const char *name = wanted->name;
   char message[200];
   (void)snprintf(
       message, sizeof message, name != NULL ? "there is no recipe \"%.64s\"" : "several recipes and none is the default; name one with recipe", name);
-  tmon_json_writer *json = tmon_reply_error_begin(response, name != NULL ? 404 : 409, NULL, "recipe", message);
+  tmon_json_writer *json = tmon_reply_error_begin(response, name != NULL ? 404 : 409, NULL, name != NULL ? wanted->said_as : "recipe", message);
   tmon_json_open(json, "recipes", '[');
   for (size_t i = 0; i < server->recipes->count; i++) {
     tmon_json_put_text(json, NULL, server->recipes->items[i].name);
@@ -69,7 +72,7 @@ static const tmon_recipe *choose(const tmon_server *server, const order *wanted,
   }
   const tmon_recipe *recipe = wanted->name != NULL ? tmon_recipes_find(server->recipes, wanted->name) : tmon_recipes_default(server->recipes);
   if (recipe == NULL) {
-    reply_unknown(server, wanted->name, response);
+    reply_unknown(server, wanted, response);
   } else if (tmon_children_count(server->children, recipe) >= (size_t)recipe->max_running ||
       tmon_children_count(server->children, NULL) >= TMON_CHILDREN) {
     tmon_reply_error(response, 409, "running", "recipe", "%s runs already (max_running is %lld, at most %d in all)", recipe->name,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* SPDX-FileCopyrightText: libtrainmon contributors */
 /* /api/training/sessions and /api/training/active, and how the other routes find their session. */
+#include "serve/child.h"
 #include "serve/router.h"
 #include "serve/server_private.h"
 #include "serve/session_json.h"
@@ -179,6 +180,10 @@ void tmon_route_session_change(tmon_server *server, const tmon_request *request,
 void tmon_route_session_delete(tmon_server *server, const tmon_request *request, tmon_response *response) {
   if (!tmon_id_is_valid(request->id)) {
     tmon_reply_error(response, 400, NULL, "id", "\"%.64s\" is not the id of a session (a UUID)", request->id);
+    return;
+  }
+  if (tmon_child_lives(server->children, request->id)) { /* nobody could stop it without its session, which may not have begun yet */
+    tmon_reply_error(response, 409, NULL, "id", "the program of session %s runs: stop it before it is deleted", request->id);
     return;
   }
   int code = tmon_record_delete(server->store, request->id);

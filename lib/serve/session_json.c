@@ -47,7 +47,16 @@ static void put_known(tmon_json_writer *json, const char *key, bool known, int64
 
 static void put_count(tmon_json_writer *json, const char *key, int64_t value) { put_known(json, key, value != 0, value); }
 
-/* A trainer that never says how far it is, such as a plain loop, is not at 0 %. */
+/* A trainer that never says how far it is, such as a plain loop, is not at epoch 0. */
+static void put_epoch(tmon_json_writer *json, const tmon_record *record) {
+  const tmon_progress *progress = &record->progress;
+  put_known(json, "epoch", progress->epoch != 0 || progress->epochs != 0 || record->epochs != 0, progress->epoch);
+}
+
+static void put_batch(tmon_json_writer *json, const tmon_progress *progress) {
+  put_known(json, "batch", progress->batch != 0 || progress->batches != 0, progress->batch);
+}
+
 static void put_progress(tmon_json_writer *json, const tmon_record *record, int64_t now_us) {
   const tmon_progress *progress = &record->progress;
   double elapsed = record->duration_seconds;
@@ -56,9 +65,9 @@ static void put_progress(tmon_json_writer *json, const tmon_record *record, int6
   }
   int64_t epochs = progress->epochs != 0 ? progress->epochs : record->epochs;
   tmon_json_open(json, "progress", '{');
-  put_known(json, "epoch", progress->epoch != 0 || epochs != 0, progress->epoch);
+  put_epoch(json, record);
   put_count(json, "epochs", epochs);
-  put_known(json, "batch", progress->batch != 0 || progress->batches != 0, progress->batch);
+  put_batch(json, progress);
   put_count(json, "batches", progress->batches);
   tmon_json_put_int(json, "images", progress->images);
   tmon_json_put_double(json, "percent", record->percent > 0 || epochs != 0 || progress->batches != 0 ? record->percent : NAN);
@@ -131,8 +140,8 @@ static void put_pair(tmon_json_writer *json, const char *key, const char *first,
 void tmon_metrics_json(tmon_json_writer *json, const tmon_record *record, const tmon_latest *latest, const char *conditions, int64_t now_us) {
   const double *value = latest->value;
   tmon_json_put_text(json, "session_id", record->id);
-  tmon_json_put_int(json, "epoch", record->progress.epoch);
-  tmon_json_put_int(json, "batch", record->progress.batch);
+  put_epoch(json, record);
+  put_batch(json, &record->progress);
   put_count(json, "total_batches", record->progress.batches);
   tmon_json_open(json, "metrics", '{');
   put_pair(json, "loss", "train", value[TMON_FIELD_LOSS_TRAIN], "val", value[TMON_FIELD_LOSS_VAL]);

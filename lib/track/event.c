@@ -51,6 +51,42 @@ int tmon_status_event(tmon_tx *tx, const char *id, tmon_status before, tmon_stat
   return tmon_event_write(tx, id, kind, after == TMON_STATUS_FAILED ? "error" : after == TMON_STATUS_INTERRUPTED ? "warning" : "info", NULL);
 }
 
+static int find_rest(char *id, tmon_status *status, tmon_tx *tx, int64_t session) {
+  tmon_row *row = NULL;
+  int result = tmon_tx_prepare(&row, tx, "SELECT id, status FROM training_sessions WHERE key = ? AND rest = 1");
+  if (result != TMON_OK) return result;
+  tmon_bind_int(row, 1, session);
+  result = tmon_row_step(row);
+  if (result == TMON_OK) {
+    (void)tmon_text_copy(id, TMON_ID_BYTES, tmon_row_text(row, 0));
+    (void)tmon_status_parse(tmon_row_text(row, 1), status);
+  }
+  tmon_row_reset(row);
+  return result;
+}
+
+int tmon_session_heard(tmon_tx *tx, int64_t session) {
+  tmon_row *row = NULL;
+  char id[TMON_ID_BYTES];
+  char start[TMON_ISO_TIME_BYTES];
+  tmon_status status = TMON_STATUS_RUNNING;
+  int result = find_rest(id, &status, tx, session);
+  if (result != TMON_OK) return result == TMON_DONE ? TMON_OK : result;
+  bool begins = status == TMON_STATUS_PENDING || status == TMON_STATUS_INTERRUPTED;
+  result = tmon_tx_prepare(&row, tx,
+      "UPDATE training_sessions SET lease_at = ?2, status = CASE WHEN ?3 THEN 'running' ELSE status END,"
+      " started_at = CASE WHEN ?3 THEN coalesce(started_at, ?4) ELSE started_at END, completed_at = CASE WHEN ?3 THEN NULL ELSE completed_at END WHERE key = ?1");
+  if (result != TMON_OK) return result;
+  int64_t now = tmon_clock_now_us();
+  tmon_text_from_time(start, now);
+  tmon_bind_int(row, 1, session);
+  tmon_bind_int(row, 2, now);
+  tmon_bind_int(row, 3, begins);
+  tmon_bind_text(row, 4, start);
+  result = tmon_row_run(row);
+  return result == TMON_OK && begins ? tmon_status_event(tx, id, status, TMON_STATUS_RUNNING) : result;
+}
+
 /* JSON that a shell wrote may be none. */
 static int write_events(tmon_buffer *out, tmon_tx *tx, int64_t session, int64_t limit) {
   tmon_json_writer json;

@@ -2,6 +2,7 @@
 /* SPDX-FileCopyrightText: libtrainmon contributors */
 /* Pictures of sessions without a queue, and pictures as they are read: lists as JSON, contents by hash. */
 #include "track/image.h"
+#include "track/record.h"
 
 #include "util/buffer.h"
 #include "util/json.h"
@@ -15,18 +16,6 @@
 #define TEXT_MAXIMUM ((size_t)32 << 20)
 #define MEDIA_TYPE_BYTES 32
 
-/* A sign of life of a session fed over REST, which opens again when it was taken for dead. */
-static int touch(tmon_tx *tx, int64_t session) {
-  tmon_row *row = NULL;
-  int result = tmon_tx_prepare(&row, tx,
-      "UPDATE training_sessions SET lease_at = ?2, completed_at = CASE WHEN status = 'interrupted' THEN NULL ELSE completed_at END,"
-      " status = CASE WHEN status IN ('interrupted', 'pending') THEN 'running' ELSE status END WHERE key = ?1 AND rest = 1");
-  if (result != TMON_OK) return result;
-  tmon_bind_int(row, 1, session);
-  tmon_bind_int(row, 2, tmon_clock_now_us());
-  return tmon_row_run(row);
-}
-
 static int find(int64_t *session, tmon_store *store, const char *id) {
   tmon_tx *tx = NULL;
   int result = tmon_tx_begin(&tx, store->db, false, -1);
@@ -37,7 +26,7 @@ static int find(int64_t *session, tmon_store *store, const char *id) {
 
 int tmon_image_add(tmon_store *store, const char *session_id, const tmon_image *image) {
   tmon_picture *picture = NULL;
-  tmon_pictures pictures = {.items = &picture, .count = 1, .touch = touch};
+  tmon_pictures pictures = {.items = &picture, .count = 1, .touch = tmon_session_heard};
   int result = tmon_store_check(store);
   if (result == TMON_OK) result = tmon_check_id(session_id);
   if (result == TMON_OK) result = tmon_picture_make(&picture, image);

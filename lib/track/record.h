@@ -32,4 +32,6 @@ int tmon_control_signal(tmon_tx *tx, const char *id, tmon_control control);
 /* event.c */
 int tmon_event_write(tmon_tx *tx, const char *id, const char *kind, const char *level, const char *message); /* by this process, now */
 int tmon_status_event(tmon_tx *tx, const char *id, tmon_status before, tmon_status after);                   /* of a session without a ring */
+/* A sign of life: of a session fed over REST, one that had not begun or was given up runs, and one that ended stays so. Others: nothing. */
+int tmon_session_heard(tmon_tx *tx, int64_t session);
 #endif

@@ -197,7 +197,7 @@ static int insert(tmon_tx *tx, const char *id, const tmon_record_change *given, 
       "INSERT INTO training_sessions (id, key, session_name, model_type, dataset_name, config, hardware_info, model_path, error_message, dataset_size, epochs,"
       " batch_size, img_size, learning_rate, final_map50, final_map50_95, final_precision, final_recall, final_loss, status, rest, lease_at, created_at,"
       " progress_epochs, attempts, best_metric, notes, tags, parent_id, summary)"
-      " VALUES (?1, (SELECT coalesce(max(key), 0) + 1 FROM training_sessions), coalesce(?2, substr(?1, 1, 8)), ?3, ?4, coalesce(?5, '{}'), coalesce(?6, '{}'),"
+      " VALUES (?1, (SELECT coalesce(max(key), 0) + 1 FROM training_sessions), coalesce(nullif(?2, ''), substr(?1, 1, 8)), ?3, ?4, coalesce(?5, '{}'), coalesce(?6, '{}'),"
       " ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, coalesce(?19, 'pending'), 1, ?20, ?21, coalesce(?10, 0), 1, nullif(?22, ''), nullif(?23, ''),"
       " nullif(?24, '[]'), nullif(?25, ''), nullif(?26, ''))");
   if (result != TMON_OK) return result;
@@ -261,6 +261,12 @@ static int check_ringless(tmon_tx *tx, const char *id, bool set_status, tmon_sta
 #define REOPENS                                                                                                                                           \
   "(status NOT IN ('pending', 'running') AND (?19 IN ('pending', 'running') OR (?19 IS NULL AND ?21 AND rest = 1 AND status = 'interrupted')))"
 
+/* Whoever sets a session to work without a ring feeds it from now on: it must live by its lease, or it would run for ever. */
+#define GOES_ON "(coalesce(?19, '') IN ('pending', 'running'))"
+
+/* What was asked of an attempt that is over does not bind the next. */
+#define BEGINS_ANEW "(" GOES_ON " AND status IN ('completed', 'failed', 'cancelled'))"
+
 /* Name, notes, tags and the like are what people write; anything else, also nothing at all, is a sign of life of the trainer. */
 static bool is_of_trainer(const tmon_record_change *change) {
   bool people = change->name != NULL || change->notes != NULL || change->tags_json != NULL || change->parent_id != NULL || change->best_metric != NULL;
@@ -277,7 +283,7 @@ static bool is_of_trainer(const tmon_record_change *change) {
 static int update(tmon_tx *tx, const char *id, const tmon_record_change *given, const made *texts) {
   tmon_row *row = NULL;
   int result = tmon_tx_prepare(&row, tx,
-      "UPDATE training_sessions SET session_name = coalesce(?2, session_name), model_type = coalesce(?3, model_type),"
+      "UPDATE training_sessions SET session_name = coalesce(nullif(?2, ''), session_name), model_type = coalesce(?3, model_type),"
       " dataset_name = coalesce(?4, dataset_name), config = coalesce(?5, config), hardware_info = coalesce(?6, hardware_info),"
       " model_path = coalesce(?7, model_path), error_message = coalesce(?8, CASE WHEN " REOPENS " THEN NULL ELSE error_message END),"
       " completed_at = CASE WHEN " REOPENS " THEN NULL ELSE completed_at END, dataset_size = coalesce(?9, dataset_size),"
@@ -285,7 +291,8 @@ static int update(tmon_tx *tx, const char *id, const tmon_record_change *given, 
       " learning_rate = coalesce(?13, learning_rate), final_map50 = coalesce(?14, final_map50), final_map50_95 = coalesce(?15, final_map50_95),"
       " final_precision = coalesce(?16, final_precision), final_recall = coalesce(?17, final_recall), final_loss = coalesce(?18, final_loss),"
       " status = coalesce(?19, CASE WHEN ?21 AND rest = 1 AND status = 'interrupted' THEN 'running' ELSE status END),"
-      " lease_at = CASE WHEN ?21 AND rest = 1 THEN ?20 ELSE lease_at END,"
+      " lease_at = CASE WHEN (?21 AND rest = 1) OR " GOES_ON " THEN ?20 ELSE lease_at END, rest = CASE WHEN " GOES_ON " THEN 1 ELSE rest END,"
+      " control = CASE WHEN " BEGINS_ANEW " THEN 0 ELSE control END, paused = CASE WHEN " BEGINS_ANEW " THEN 0 ELSE paused END,"
       " progress_epochs = coalesce(?10, progress_epochs),"
       " best_metric = CASE WHEN ?22 IS NULL THEN best_metric ELSE nullif(?22, '') END,"
       " notes = CASE WHEN ?23 IS NULL THEN notes ELSE nullif(?23, '') END, tags = CASE WHEN ?24 IS NULL THEN tags ELSE nullif(?24, '[]') END,"
@@ -324,21 +331,21 @@ int tmon_record_update(tmon_store *store, const char *id, const tmon_record_chan
 /* A row stands for a completed epoch. Counting rows is right for trainers that count from 0, the highest number for those that leave epochs out. */
 static int touch_session(tmon_tx *tx, const char *id, int64_t epoch) {
   tmon_row *row = NULL;
+  int64_t key = 0;
   int result = tmon_tx_prepare(&row, tx,
       "UPDATE training_sessions SET lease_at = ?2, progress_epoch = max(coalesce(progress_epoch, 0), CASE WHEN rest = 1 THEN"
-      " max(?3, (SELECT count(*) FROM training_metrics WHERE session_id = ?1)) ELSE 0 END),"
-      " completed_at = CASE WHEN rest = 1 AND status = 'interrupted' THEN NULL ELSE completed_at END,"
-      " status = CASE WHEN rest = 1 AND status IN ('interrupted', 'pending') THEN 'running' ELSE status END WHERE id = ?1");
+      " max(?3, (SELECT count(*) FROM training_metrics WHERE session_id = ?1)) ELSE 0 END) WHERE id = ?1");
   if (result != TMON_OK) return result;
   tmon_bind_text(row, 1, id);
   tmon_bind_int(row, 2, tmon_clock_now_us());
   tmon_bind_int(row, 3, epoch);
-  return tmon_row_run(row);
+  result = tmon_row_run(row);
+  if (result == TMON_OK) result = tmon_session_key(&key, tx, id);
+  return result == TMON_OK ? tmon_session_heard(tx, key) : result;
 }
 
 int tmon_record_log_epoch(tmon_store *store, const char *id, int64_t epoch, const tmon_epoch_value *values, size_t count) {
-  tmon_status before = TMON_STATUS_PENDING;
-  tmon_status after = TMON_STATUS_PENDING;
+  tmon_status status = TMON_STATUS_PENDING;
   tmon_tx *tx = NULL;
   int result = tmon_check_id(id);
   if (result == TMON_OK && (count == 0 || count > 1000 || values == NULL)) {
@@ -355,12 +362,10 @@ int tmon_record_log_epoch(tmon_store *store, const char *id, int64_t epoch, cons
   tmon_epoch_entry *entries = tmon_alloc_zero(count, sizeof *entries);
   if (entries == NULL) result = tmon_error_no_memory();
   for (size_t i = 0; entries != NULL && i < count; i++) entries[i] = (tmon_epoch_entry){epoch, values[i].key, values[i].value};
-  if (result == TMON_OK) result = check_ringless(tx, id, false, &before);
+  if (result == TMON_OK) result = check_ringless(tx, id, false, &status);
   if (result == TMON_OK) result = tmon_epoch_write(tx, id, entries, count);
   if (result == TMON_OK) result = tmon_alerts_epoch_rows(tx, id, entries, count);
   if (result == TMON_OK) result = touch_session(tx, id, epoch);
-  if (result == TMON_OK) result = check_ringless(tx, id, false, &after);
-  if (result == TMON_OK) result = tmon_status_event(tx, id, before, after);
   tmon_free(entries);
   return end_write(tx, result);
 }

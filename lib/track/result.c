@@ -2,24 +2,13 @@
 /* SPDX-FileCopyrightText: libtrainmon contributors */
 /* Writing results: JSON objects as rows, each call one transaction. */
 #include "track/alert_watch.h"
+#include "track/record.h"
 #include "track/result.h"
 
 #include <stdio.h>
 #include <string.h>
 
 enum { RESULTS_MAXIMUM = 1024, CONFUSION_JSON_MAXIMUM = 8 << 20 };
-
-/* As an epoch written over REST: the session is heard of, and one that was given up or had not begun runs. Ended ones stay ended. */
-static int touch(tmon_tx *tx, const char *id) {
-  tmon_row *row = NULL;
-  int result = tmon_tx_prepare(&row, tx,
-      "UPDATE training_sessions SET lease_at = ?2, completed_at = CASE WHEN status = 'interrupted' THEN NULL ELSE completed_at END,"
-      " status = CASE WHEN status IN ('interrupted', 'pending') THEN 'running' ELSE status END WHERE id = ?1 AND rest = 1");
-  if (result != TMON_OK) return result;
-  tmon_bind_text(row, 1, id);
-  tmon_bind_int(row, 2, tmon_clock_now_us());
-  return tmon_row_run(row);
-}
 
 int tmon_result_begin(tmon_tx **tx, tmon_store *store, const char *session_id) {
   int64_t key = 0;
@@ -30,7 +19,7 @@ int tmon_result_begin(tmon_tx **tx, tmon_store *store, const char *session_id) {
   if (result != TMON_OK || session_id == NULL) return result;
   result = tmon_session_key(&key, *tx, session_id);
   if (result == TMON_ENOTFOUND) result = tmon_error_set_field(TMON_ENOTFOUND, "session_id", "no session %s in this store", session_id);
-  if (result == TMON_OK) result = touch(*tx, session_id);
+  if (result == TMON_OK) result = tmon_session_heard(*tx, key);
   if (result != TMON_OK) {
     tmon_tx_abort(*tx);
     *tx = NULL;

@@ -66,6 +66,15 @@ int tmon_result_column_of(const tmon_result_table *table, const char *name) {
   return -1;
 }
 
+static int no_word(const tmon_result_column *column, const char *text, const char *field) {
+  char words[128] = "";
+  size_t used = 0;
+  for (const char *const *word = column->words; *word != NULL && used < sizeof words; word++) {
+    used += (size_t)snprintf(words + used, sizeof words - used, "%s%s", used == 0 ? "" : word[1] == NULL ? " or " : ", ", *word);
+  }
+  return tmon_error_set_field(TMON_EINVAL, field, "%s is \"%.64s\", expected %s", field, text, words);
+}
+
 static int read_text(tmon_result_value *out, const tmon_result_column *column, const char *text, const char *field) {
   int64_t time = 0;
   char canonical[TMON_ISO_TIME_BYTES];
@@ -80,7 +89,7 @@ static int read_text(tmon_result_value *out, const tmon_result_column *column, c
     for (const char *const *word = column->words; *word != NULL; word++) {
       if (strcmp(*word, text) == 0) return TMON_OK;
     }
-    return tmon_error_set_field(TMON_EINVAL, field, "%s is \"%.64s\", which is not one of its words", field, text);
+    return no_word(column, text, field);
   case TMON_COLUMN_TIME:
     if (!tmon_text_to_time(text, &time)) return tmon_error_set_field(TMON_EINVAL, field, "%s is \"%.64s\", expected an ISO 8601 time", field, text);
     tmon_text_from_time(canonical, time);
@@ -117,6 +126,8 @@ static int read_number(tmon_result_value *out, const tmon_result_column *column,
     return tmon_error_set_field(TMON_EINVAL, field, "%s must be a whole number", field);
   }
   if (!(out->real >= column->low && out->real <= column->high) || !isfinite(out->real)) {
+    if (out->real < column->low && column->high > 1e15)
+      return tmon_error_set_field(TMON_EINVAL, field, "%s is %g, expected %g or more", field, out->real, column->low);
     return tmon_error_set_field(TMON_EINVAL, field, "%s is %g, expected %g to %g", field, out->real, column->low, column->high);
   }
   return TMON_OK;

@@ -24,7 +24,7 @@ from test_rest import Server, WebSocket
 FLOORS = {"RAO": 0.99, "RVO": 0.97, "Retinal_Detachment": 0.99}
 # interface MetricsUpdate of the document; a number may be null, since a run need not have it.
 FIELDS = {
-    "type": str, "epoch": int, "batch": int, "total_batches": (int, None), "timestamp": str, "session_id": str,
+    "type": str, "epoch": (int, None), "batch": (int, None), "total_batches": (int, None), "timestamp": str, "session_id": str,
     "metrics": {"loss": {"train": (float, None), "val": (float, None)}, "accuracy": {"train": (float, None), "val": (float, None)},
                 "auc_roc": {"macro": (float, None), "weighted": (float, None)}, "f1_score": (float, None), "learning_rate": (float, None),
                 "critical_conditions": dict, "per_class": dict},
@@ -112,9 +112,10 @@ class Monitor(unittest.TestCase):
         for condition in metrics["critical_conditions"].values():
             self.fits(condition, {"sensitivity": (float, None), "threshold": float, "status": (str, None)}, "condition")
             self.assertIn(condition["status"], ("ok", "warning", "critical", None))
-        self.assertGreaterEqual(message["epoch"], 0)
-        self.assertLessEqual(0, message["batch"])
-        self.assertLessEqual(message["batch"], message["total_batches"] or 1e9)
+        self.assertGreaterEqual(message["epoch"] or 0, 0)
+        self.assertLessEqual(0, message["batch"] or 0)
+        self.assertLessEqual(message["batch"] or 0, message["total_batches"] or 1e9)
+        self.assertEqual([message["epoch"], message["batch"]], [message["session"]["progress"][name] for name in ("epoch", "batch")])
         self.assertRegex(message["timestamp"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z$")
         said = datetime.datetime.fromisoformat(message["timestamp"].replace("Z", "+00:00"))
         self.assertLess(abs((datetime.datetime.now(datetime.timezone.utc) - said).total_seconds()), 60)
@@ -259,6 +260,7 @@ class Monitor(unittest.TestCase):
             for message in heard:
                 if message["type"] == "metrics_update":
                     self.is_update(message)
+                    self.assertIsNone(message["batch"])  # epochs over REST have none: null, not 0
             connection.close()
             websocket.close()
 

@@ -114,6 +114,10 @@ class Prometheus(unittest.TestCase):
         self.assertLess(abs(value("process_resident_memory_bytes") - resident), resident / 2)
         self.assertGreater(value("trainmon_memory_total_bytes"), 1e6)
         self.assertEqual(families["trainmon_http_requests_total"][0], "counter")
+        # Nobody is called for what can recover no more.
+        self.assertEqual(server.ask("PATCH", f"/api/training/sessions/{session}", {"status": "completed"})[0], 200)
+        self.assertEqual(server.ask("GET", "/api/training/alerts?active=true")[1]["count"], 1)
+        self.assertEqual(self.value(self.read(server), "trainmon_alerts_active", severity="critical"), 0)
 
     def test_metrics_of_a_trainer_are_capped(self):
         server = self.serve()

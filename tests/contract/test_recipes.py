@@ -202,6 +202,8 @@ class Recipes(unittest.TestCase):
         for field, value in wrong:
             status, reply = server.ask("POST", "/api/training/start", {"recipe": "show", "parameters": {field: value}})
             self.assertEqual((status, reply["error"]["field"]), (400, field), (field, value))
+            if field == "mode":
+                self.assertEqual(reply["error"]["message"], "mode: expected gini or entropy")
         for body, status, field in [(b'{"recipe": "show", "parameters": {"note": "a\\u0000b"}}', 400, None), (b"{", 400, None), (b"[]", 400, None),
                                     (b'{"recipe": 1}', 400, "recipe"), (b'{"parameters": []}', 400, "parameters"), (b'{"command": ["id"]}', 400, "command"),
                                     (b'{"recipe": "show", "modelType": "fails"}', 400, "modelType"), (b'{"parameters": {}, "config": {}}', 400, "config"),
@@ -220,7 +222,8 @@ class Recipes(unittest.TestCase):
         self.shown(server, self.start(server, None))
         self.shown(server, self.start(server, {}, path="/api/ml/start-training"))
         reply = self.start(server, {"recipe": "other"}, 404)
-        self.assertEqual(reply["error"]["recipes"], list(RECIPES))
+        self.assertEqual((reply["error"]["recipes"], reply["error"]["field"]), (list(RECIPES), "recipe"))
+        self.assertEqual(self.start(server, {"modelType": "other"}, 404)["error"]["field"], "modelType")
         without = Server()
         self.servers.append(without)
         reply = self.start(without, {}, 409)
@@ -281,6 +284,9 @@ class Recipes(unittest.TestCase):
         server = self.serve()
         session = self.start(server, {"recipe": "stubborn"})
         pids = self.numbers(server, session, 3)
+        self.assertEqual(server.ask("GET", f"/api/training/sessions/{session}")[1]["session"]["status"], "pending")
+        status, reply = server.ask("DELETE", f"/api/training/sessions/{session}")
+        self.assertEqual((status, reply.get("error", {}).get("field")), (409, "id"))
         begin = time.time()
         self.assertEqual(server.ask("POST", f"/api/ml/stop-training/{session}")[1]["control"], "stop")
         row = self.ended(server, session)

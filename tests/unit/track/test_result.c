@@ -195,6 +195,21 @@ START_TEST(wrong_fields_are_named) {
 }
 END_TEST
 
+START_TEST(messages_say_what_was_expected) {
+  static const char *const wrong[][2] = {
+      {"{\"experiment_name\":\"e\",\"direction\":\"up\"}", "direction is \"up\", expected minimize or maximize"},
+      {"{\"experiment_name\":\"e\",\"status\":\"done\"}", "status is \"done\", expected pending, running, completed, failed, cancelled or interrupted"},
+      {"{\"experiment_name\":\"e\",\"trial\":-1}", "trial is -1, expected 0 or more"},
+  };
+  tmon_store *store = begin();
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    expect(TMON_EINVAL, tmon_result_add(NULL, store, TMON_RESULT_TRIAL, wrong[i][0]));
+    ck_assert_str_eq(tmon_error_message(), wrong[i][1]);
+  }
+  tmon_store_free(store);
+}
+END_TEST
+
 /* Lengths, depth and numbers of fields that are too large. */
 START_TEST(too_much_is_refused) {
   static char text[2 << 20];
@@ -454,6 +469,7 @@ int main(void) {
   TCase *tests = tcase_create("result");
   tcase_add_loop_test(tests, every_field_comes_back, 0, sizeof whole / sizeof *whole);
   tcase_add_test(tests, wrong_fields_are_named);
+  tcase_add_test(tests, messages_say_what_was_expected);
   tcase_add_test(tests, too_much_is_refused);
   tcase_add_test(tests, a_second_call_overwrites_what_it_names);
   tcase_add_test(tests, many_results_are_all_or_none);
