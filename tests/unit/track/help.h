@@ -102,7 +102,7 @@ static inline int64_t test_ask(const char *sql) {
   sqlite3_stmt *statement = NULL;
   (void)snprintf(path, sizeof path, "%s/trainmon.db", test_folder);
   ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
-  sqlite3_busy_timeout(db, 5000);
+  sqlite3_busy_timeout(db, 60000);
   ck_assert_int_eq(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
   int code = sqlite3_step(statement);
   ck_assert_msg(code == SQLITE_ROW || code == SQLITE_DONE, "%s: %s", sql, sqlite3_errmsg(db));
@@ -110,6 +110,17 @@ static inline int64_t test_ask(const char *sql) {
   sqlite3_finalize(statement);
   sqlite3_close(db);
   return value;
+}
+
+/* What an end had no time for is done by its thread or by adoption: waits until no writer is open. */
+static inline void test_settle(tmon_store *store) {
+  for (int i = 0; i < 1200; i++) {
+    int result = tmon_store_recover(store, 0, NULL);
+    if (result != TMON_EBUSY) ok(result);
+    if (test_ask("SELECT count(*) FROM writers WHERE closed = 0") == 0) return;
+    (void)usleep(50000);
+  }
+  ck_abort_msg("a session does not come to its end");
 }
 
 static inline uint64_t test_random(uint64_t *state) /* splitmix64 */
