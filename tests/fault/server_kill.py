@@ -99,8 +99,8 @@ def main():
             check(server.wait(60) == 0, "SIGTERM did not end the last server cleanly")
     except SystemExit:
         fail(f"seed {seed}")
-    print(f"kill -9 of the server: {ROUNDS} rounds beside the live trainer, {points} points, none lost, doubled or dropped; {answers[0]} reads and {len(answers[1])} writes"
-          f" answered between; store sound (seed {seed})")
+    print(f"kill -9 of the server: {ROUNDS} rounds beside the live trainer, {points} points, none lost, doubled or dropped; {answers[0]} reads and"
+          f" {len(answers[1])} writes answered between; store sound (seed {seed})")
 
 
 main()
