@@ -159,7 +159,6 @@ END_TEST
 int main(void) {
   Suite *suite = suite_create("ring_kill");
   TCase *test = tcase_create("kill");
-  tcase_set_timeout(test, 120);
   tcase_add_test(test, killed_at_any_instant);
   suite_add_tcase(suite, test);
   return run_suite(suite);

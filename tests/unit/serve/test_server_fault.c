@@ -228,7 +228,6 @@ int main(void) {
   TCase *tests = tcase_create("server");
   Suite *suite = suite_create("serve/server_fault");
   if (!getenv("TMPDIR") && access("/dev/shm", W_OK | X_OK) == 0) (void)setenv("TMPDIR", "/dev/shm", 1);
-  tcase_set_timeout(tests, 110);
   tcase_add_test(tests, opening);
   tcase_add_test(tests, who_may_frame_is_checked);
   tcase_add_test(tests, no_call_is_missing);

@@ -271,7 +271,6 @@ int main(void) {
   Suite *suite = suite_create("tx");
   TCase *cases = tcase_create("tx");
   tcase_add_checked_fixture(cases, make_scratch, drop_scratch);
-  tcase_set_timeout(cases, 400);
   tcase_add_test(cases, values_come_back);
   tcase_add_test(cases, abort_leaves_nothing_and_commit_stays);
   tcase_add_test(cases, a_failed_row_leaves_the_transaction);
