@@ -93,8 +93,13 @@ static void drainer(void *argument) {
   }
 }
 
+static _Atomic int64_t next_step;
+static _Atomic int failures;
+/* Without forks (valgrind) a test starts with what the one before left. */
 static tmon_thread *start_drainer(tmon_ring *from) {
   seen = calloc(MAXIMUM_POINTS, 1);
+  atomic_store(&next_step, 0);
+  atomic_store(&failures, 0);
   torn = lost = 0;
   atomic_store(&stop, false);
   tmon_thread *thread = NULL;
@@ -112,8 +117,6 @@ static void check_once_each(tmon_ring *from, tmon_thread *thread, int64_t points
   free(seen);
 }
 
-static _Atomic int64_t next_step;
-static _Atomic int failures;
 typedef struct job {
   int64_t count;
   int threads;
