@@ -45,7 +45,7 @@ static uint32_t wait_for_block(tmon_ring *ring) {
     uint64_t progress = atomic_load_explicit(&ring->header->progress, memory_order_acquire);
     if (progress != seen) {
       seen = progress;
-      start = now;
+      start = tmon_clock_monotonic_us(); /* `now` may be long ago, where this thread had to stand still */
     } else if (now - start >= PATIENCE_US) {
       atomic_store_explicit(&ring->stalled_at, seen, memory_order_relaxed);
       return 0;

@@ -90,6 +90,7 @@ static void read_ring(rings *all, tmon_record *record, const tmon_ring *ring, in
   all->final = true;
   record->status = status;
   record->completed_at = time;
+  if (record->started_at != 0) record->duration_seconds = fmax(0, (double)(time - record->started_at) / 1e6);
 }
 
 /* The lock is asked for, never taken: who lists must not look like a trainer, nor keep one from adopting. */

@@ -44,7 +44,7 @@ def kill(child):
     check(child.returncode == -signal.SIGKILL, f"{child.args} ended by itself: {child.returncode} {words}")
 
 
-def finish(child, seconds=120, line=""):
+def finish(child, seconds=300, line=""):
     out, error = child.communicate(line, timeout=seconds)
     check(child.returncode == 0, f"{child.args} ended with {child.returncode}: {out!r} {error!r}")
     return out

@@ -55,9 +55,11 @@ static inline void fault_say(const char *word) {
   fflush(stdout);
 }
 
+/* Patient: who writes without a pause, on a disk that takes long for it, leaves the lock for some microseconds only. */
 static inline tmon_store *fault_open(const char *path) {
   tmon_store *store = NULL;
-  if (tmon_store_open(&store, path, NULL) != TMON_OK) fault_die("open");
+  tmon_store_options options = {.size = sizeof options, .lock_timeout_ms = 60000};
+  if (tmon_store_open(&store, path, &options) != TMON_OK) fault_die("open");
   return store;
 }
 #endif

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <time.h>
 
 typedef struct tmon_fault {
   _Atomic size_t fail_at;  /* the allocation that fails, counted from 1; 0: none */
@@ -49,6 +50,11 @@ static inline void tmon_fault_install(tmon_fault *fault) {
   ck_assert_int_eq(tmon_allocator_set(&allocator), TMON_OK);
 }
 
+/* Who ends something does not wait for its thread for ever: what such a thread holds comes back a little later. */
+static inline void tmon_fault_await(tmon_fault *fault) {
+  for (int i = 0; i < 3000 && atomic_load(&fault->alive) != 0; i++) (void)nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+}
+
 /* Runs `body` with the first allocation failing, then the second, and so on until a run meets no failure; first once each, then for good.
  * A run must end in TMON_OK or TMON_ENOMEM, must not end in TMON_ENOMEM without a failure, and must leave nothing alive. */
 static inline void tmon_fault_loop(int (*body)(void *argument), void *argument) {
@@ -58,6 +64,7 @@ static inline void tmon_fault_loop(int (*body)(void *argument), void *argument) 
       tmon_fault fault = {.fail_at = at, .persistent = persistent != 0};
       tmon_fault_install(&fault);
       int result = body(argument);
+      tmon_fault_await(&fault);
       ck_assert_int_eq(tmon_allocator_set(NULL), TMON_OK);
       ck_assert_msg(fault.alive == 0, "%ld pieces leaked when allocation %zu failed", (long)fault.alive, at);
       if (!fault.failed) {

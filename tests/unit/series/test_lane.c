@@ -11,20 +11,32 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BYTES (256u * 1024u)
 #define MAXIMUM_POINTS 200000u
 static const uint8_t id16[16] = {1};
-static char path[64];
+static char folder[64];
+static char path[96];
 static tmon_ring *ring;
 static uint32_t metric;
 
+/* New: a file of that name may be left by a test that was killed. */
+static void make_folder(void) {
+  snprintf(folder, sizeof folder, "/tmp/trainmon-lane-XXXXXX");
+  ck_assert_ptr_nonnull(mkdtemp(folder));
+}
+
 static tmon_ring *make(const char *name, size_t bytes, tmon_wake *wake) {
   tmon_ring *made = NULL;
-  snprintf(path, sizeof path, "/tmp/trainmon-lane-%d-%s", (int)getpid(), name);
+  make_folder();
+  snprintf(path, sizeof path, "%s/%s", folder, name);
   ck_assert_int_eq(tmon_ring_create(&made, path, id16, id16, bytes, wake), TMON_OK);
   unlink(path);
+  rmdir(folder);
   ck_assert_int_eq(tmon_ring_metric(made, "loss", &metric), TMON_OK);
   return made;
 }
@@ -81,8 +93,13 @@ static void drainer(void *argument) {
   }
 }
 
+static _Atomic int64_t next_step;
+static _Atomic int failures;
+/* Without forks (valgrind) a test starts with what the one before left. */
 static tmon_thread *start_drainer(tmon_ring *from) {
   seen = calloc(MAXIMUM_POINTS, 1);
+  atomic_store(&next_step, 0);
+  atomic_store(&failures, 0);
   torn = lost = 0;
   atomic_store(&stop, false);
   tmon_thread *thread = NULL;
@@ -100,8 +117,6 @@ static void check_once_each(tmon_ring *from, tmon_thread *thread, int64_t points
   free(seen);
 }
 
-static _Atomic int64_t next_step;
-static _Atomic int failures;
 typedef struct job {
   int64_t count;
   int threads;
@@ -179,6 +194,7 @@ START_TEST(lanes_are_handed_on) {
 END_TEST
 
 START_TEST(full_ring_drops_exactly) {
+  struct rusage before, after;
   int64_t room = (int64_t)block_count() * TMON_RING_SLOTS;
   for (int64_t i = 0; i < room; i++) ck_assert_int_eq(put(ring, i), TMON_OK);
   ck_assert_double_eq(tmon_ring_fill(ring), 1);
@@ -187,8 +203,11 @@ START_TEST(full_ring_drops_exactly) {
   int64_t waited = tmon_clock_monotonic_us() - start;
   ck_assert_int_ge(waited, 100000);
   start = tmon_clock_monotonic_us();
+  ck_assert_int_eq(getrusage(RUSAGE_SELF, &before), 0);
   for (int i = 1; i < 1000; i++) ck_assert_int_eq(put(ring, room), TMON_EDROPPED);
-  ck_assert_int_lt(tmon_clock_monotonic_us() - start, 100000); /* no second wait */
+  ck_assert_int_eq(getrusage(RUSAGE_SELF, &after), 0);
+  /* No second wait: it would take that long, in some hundred naps. The processor may have been elsewhere for as long. */
+  ck_assert(tmon_clock_monotonic_us() - start < 100000 || after.ru_nvcsw - before.ru_nvcsw < 100);
   ck_assert_uint_eq(tmon_ring_dropped(ring), 1000);
   tmon_ring_release(ring, 0, TMON_RING_SLOTS);
   for (int64_t i = 0; i < TMON_RING_SLOTS; i++) ck_assert_int_eq(put(ring, room + i), TMON_OK);
@@ -206,22 +225,56 @@ START_TEST(full_ring_drops_exactly) {
 }
 END_TEST
 
-/* A drainer that gives one block back each 60 ms: slow, but it moves, so nothing may be dropped. */
+/* After this many readings of the clock the thread stands still for a while, as one that the processor has left. */
+static _Thread_local int stand_still;
+int clock_gettime(clockid_t clock, struct timespec *out) {
+  int result = (int)syscall(SYS_clock_gettime, clock, out);
+  if (stand_still > 0 && --stand_still == 0) (void)usleep(150000);
+  return result;
+}
+
+/* A drainer that gives some slots back each 40 ms: slow, but it moves, so nothing may be dropped. It notes its longest pause. */
+static uint64_t slots_at_once;
+static int64_t longest_pause;
 static void slow_drainer(void *argument) {
+  int64_t last = tmon_clock_monotonic_us();
+  longest_pause = 0;
   for (uint64_t i = 1; i <= 6; i++) {
-    tmon_clock_sleep_us(60000);
-    tmon_ring_release(argument, 0, i * TMON_RING_SLOTS);
+    tmon_clock_sleep_us(40000);
+    int64_t before = tmon_clock_monotonic_us();
+    tmon_ring_release(argument, 0, i * slots_at_once);
+    int64_t pause = tmon_clock_monotonic_us() - last;
+    if (pause > longest_pause) longest_pause = pause;
+    last = before;
   }
 }
 
-START_TEST(a_slow_drainer_is_waited_for) {
+/* Gives how many were dropped. All the room that the drainer makes is needed: some blocks, or one that comes in pieces. */
+static uint64_t write_beside_slow_drainer(bool pieces) {
   int64_t room = (int64_t)block_count() * TMON_RING_SLOTS;
   for (int64_t i = 0; i < room; i++) ck_assert_int_eq(put(ring, i), TMON_OK);
   tmon_thread *thread = NULL;
+  slots_at_once = pieces ? TMON_RING_SLOTS / 6 : TMON_RING_SLOTS;
   ck_assert_int_eq(tmon_thread_start(&thread, "slow", slow_drainer, ring), TMON_OK);
-  for (int64_t i = 0; i < 5 * TMON_RING_SLOTS + 1; i++) ck_assert_int_eq(put(ring, room + i), TMON_OK);
+  stand_still = pieces ? 4 : 0;
+  for (int64_t i = 0; i < (pieces ? 1 : 5 * TMON_RING_SLOTS + 1); i++) {
+    int result = put(ring, room + i);
+    ck_assert(result == TMON_OK || result == TMON_EDROPPED);
+  }
   ck_assert(tmon_thread_join(thread, -1));
-  ck_assert_uint_eq(tmon_ring_dropped(ring), 0);
+  return tmon_ring_dropped(ring);
+}
+
+/* 1: the waiting thread stands still for longer than its patience, the drainer does not. A machine that keeps the drainer from its work for 100 ms may make
+ * points drop: then once more. */
+START_TEST(a_slow_drainer_is_waited_for) {
+  uint64_t dropped;
+  for (int i = 0; (dropped = write_beside_slow_drainer(_i == 1)) > 0 && i < 50; i++) {
+    ck_assert_int_ge(longest_pause, 100000);
+    tear_down();
+    set_up();
+  }
+  ck_assert_uint_eq(dropped, 0);
 }
 END_TEST
 
@@ -268,10 +321,17 @@ static void follower(void *argument) {
 
 START_TEST(lapped_while_reading) {
   atomic_store(&wrong, 0);
+  atomic_store(&followed, 0);
   tmon_thread *thread = start_drainer(ring);
   tmon_thread *reader = NULL;
   ck_assert_int_eq(tmon_thread_start(&reader, "follower", follower, ring), TMON_OK);
-  for (int64_t i = 0; i < 150000; i++) ck_assert_int_eq(put(ring, i), TMON_OK);
+  for (int64_t i = 0; i < 150000; i++) {
+    int result;
+    while ((result = put(ring, i)) == TMON_EDROPPED) tmon_clock_sleep_us(1000);
+    ck_assert_int_eq(result, TMON_OK);
+    /* The first block is not given back yet: there is something to follow for a reader that begins late. */
+    for (int wait = 0; i == 100 && atomic_load(&followed) == 0 && wait < 600000; wait++) tmon_clock_sleep_us(100);
+  }
   check_once_each(ring, thread, 150000);
   ck_assert(tmon_thread_join(reader, -1));
   ck_assert_uint_eq(atomic_load(&wrong), 0);
@@ -290,8 +350,8 @@ START_TEST(woken_at_half) {
   ck_assert_int_ge(tmon_clock_monotonic_us() - start, 20000);
   ck_assert_int_eq(put(own, half), TMON_OK);
   start = tmon_clock_monotonic_us();
-  tmon_wake_wait(&wake, 10000000);
-  ck_assert_int_lt(tmon_clock_monotonic_us() - start, 5000000);
+  tmon_wake_wait(&wake, 60000000);
+  ck_assert_int_lt(tmon_clock_monotonic_us() - start, 50000000);
   tmon_ring_close(own);
   tmon_wake_close(&wake);
 }
@@ -319,8 +379,9 @@ START_TEST(caller_drains) {
   tmon_ring_set_drained_by_caller(ring, drain_nothing, NULL);
   while (put(ring, 0) == TMON_OK) continue;
   drains = 0;
+  int64_t start = tmon_clock_monotonic_us();
   for (int i = 0; i < 1000; i++) ck_assert_int_eq(put(ring, 0), TMON_EDROPPED);
-  ck_assert_int_le(drains, 50); /* not one try for each point */
+  ck_assert_int_le(drains, 1 + (tmon_clock_monotonic_us() - start) / 100000); /* not one try for each point */
   ck_assert_uint_eq(tmon_ring_dropped(ring), 1001);
 }
 END_TEST
@@ -366,8 +427,9 @@ START_TEST(lying_chains) {
   tmon_ring_geometry geometry;
   ck_assert(tmon_ring_geometry_of(&geometry, BYTES));
   tmon_ring *view = NULL;
-  char file[64];
-  snprintf(file, sizeof file, "/tmp/trainmon-lane-%d-lie", (int)getpid());
+  char file[96];
+  make_folder();
+  snprintf(file, sizeof file, "%s/lie", folder);
   tmon_mapping mapping;
   const uint32_t heads[] = {0, UINT32_MAX, 9};
   for (int variant = 0; variant < 5; variant++) {
@@ -396,6 +458,7 @@ START_TEST(lying_chains) {
     tmon_ring_close(own);
     unlink(file);
   }
+  rmdir(folder);
 }
 END_TEST
 
@@ -403,13 +466,12 @@ int main(void) {
   Suite *suite = suite_create("lane");
   TCase *test = tcase_create("lane");
   tcase_add_checked_fixture(test, set_up, tear_down);
-  tcase_set_timeout(test, 60);
   tcase_add_test(test, every_bit_comes_back);
   tcase_add_test(test, long_stream_while_drained);
   tcase_add_test(test, many_threads_share_what_lanes_there_are);
   tcase_add_test(test, lanes_are_handed_on);
   tcase_add_test(test, full_ring_drops_exactly);
-  tcase_add_test(test, a_slow_drainer_is_waited_for);
+  tcase_add_loop_test(test, a_slow_drainer_is_waited_for, 0, 2);
   tcase_add_test(test, late_readers_are_told);
   tcase_add_test(test, lapped_while_reading);
   tcase_add_test(test, woken_at_half);

@@ -304,7 +304,6 @@ int main(void) {
   Suite *suite = suite_create("ring");
   TCase *test = tcase_create("file");
   tcase_add_checked_fixture(test, set_up, tear_down);
-  tcase_set_timeout(test, 60);
   tcase_add_test(test, create_and_open_agree);
   tcase_add_test(test, bad_arguments);
   tcase_add_test(test, words_travel);

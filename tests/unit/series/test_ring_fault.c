@@ -156,7 +156,6 @@ int main(void) {
   Suite *suite = suite_create("series/ring_fault");
   TCase *tests = tcase_create("ring");
   tcase_add_checked_fixture(tests, setup, teardown);
-  tcase_set_timeout(tests, 110);
   tcase_add_test(tests, each_allocation_may_fail);
   tcase_add_test(tests, a_name_is_whole_or_not_there);
   tcase_add_loop_test(tests, each_system_call_may_fail, 0, 2 * (int)(sizeof numbers / sizeof *numbers));

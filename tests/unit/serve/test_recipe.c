@@ -238,7 +238,6 @@ END_TEST
 int main(void) {
   TCase *tests = tcase_create("recipe");
   Suite *suite = suite_create("serve/recipe");
-  tcase_set_timeout(tests, 60);
   tcase_add_checked_fixture(tests, setup, teardown);
   tcase_add_test(tests, a_file_is_read);
   tcase_add_test(tests, values_become_arguments);

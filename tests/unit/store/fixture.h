@@ -75,10 +75,10 @@ static inline double read_number(tmon_db *db, const char *sql) {
   return value;
 }
 
-/* Through the sqlite3 shell: what it prints, without the last newline. */
+/* Through the sqlite3 shell, whatever stands in somebody's ~/.sqliterc: what it prints, without the last newline. */
 static inline char *shell(const char *sql) {
   char command[4096];
-  snprintf(command, sizeof command, "sqlite3 -bail '%s/trainmon.db' \"%s\" 2>&1", scratch, sql);
+  snprintf(command, sizeof command, "sqlite3 -init /dev/null -bail '%s/trainmon.db' \"%s\" 2>&1 </dev/null", scratch, sql);
   FILE *pipe = popen(command, "r");
   ck_assert_ptr_nonnull(pipe);
   static char text[1 << 16];

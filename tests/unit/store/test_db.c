@@ -241,7 +241,6 @@ int main(void) {
   Suite *suite = suite_create("db");
   TCase *cases = tcase_create("db");
   tcase_add_checked_fixture(cases, make_scratch, drop_scratch);
-  tcase_set_timeout(cases, 30);
   tcase_add_test(cases, creates_the_documented_file);
   tcase_add_test(cases, close_leaves_one_file);
   tcase_add_test(cases, missing_store);

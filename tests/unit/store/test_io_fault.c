@@ -148,7 +148,6 @@ int main(void) {
   Suite *suite = suite_create("store/io_fault");
   TCase *tests = tcase_create("faults");
   tcase_add_checked_fixture(tests, make_quick_scratch, drop_scratch);
-  tcase_set_timeout(tests, 110);
   tcase_add_loop_test(tests, writing, 0, 6);
   tcase_add_loop_test(tests, making, 0, 4);
   tcase_add_test(tests, own_allocations);

@@ -137,7 +137,6 @@ int main(void) {
   Suite *suite = suite_create("schema");
   TCase *cases = tcase_create("schema");
   tcase_add_checked_fixture(cases, create, drop_scratch);
-  tcase_set_timeout(cases, 60);
   tcase_add_test(cases, queries_of_the_seed);
   tcase_add_test(cases, defaults_of_a_session);
   tcase_add_test(cases, duration_follows_its_ends);

@@ -213,7 +213,7 @@ enum { WRITERS = 8, COMMITS = 40 };
 
 static void write_many(int writer) {
   tmon_db *db = NULL;
-  if (tmon_db_open(&db, scratch, false, false, 20000000)) _exit(1);
+  if (tmon_db_open(&db, scratch, false, false, 300000000)) _exit(1);
   static char text[20000];
   memset(text, 'a' + writer, sizeof text - 1);
   for (int i = 0; i < COMMITS; i++) {
@@ -271,7 +271,6 @@ int main(void) {
   Suite *suite = suite_create("tx");
   TCase *cases = tcase_create("tx");
   tcase_add_checked_fixture(cases, make_scratch, drop_scratch);
-  tcase_set_timeout(cases, 60);
   tcase_add_test(cases, values_come_back);
   tcase_add_test(cases, abort_leaves_nothing_and_commit_stays);
   tcase_add_test(cases, a_failed_row_leaves_the_transaction);

@@ -25,6 +25,7 @@ static inline void run_sql(const char *sql) {
   sqlite3 *handle = NULL;
   (void)snprintf(path, sizeof path, "%s/trainmon.db", test_folder);
   ck_assert_int_eq(sqlite3_open(path, &handle), SQLITE_OK);
+  (void)sqlite3_busy_timeout(handle, 60000);
   ck_assert_int_eq(sqlite3_exec(handle, "PRAGMA foreign_keys = ON", NULL, NULL, NULL), SQLITE_OK);
   ck_assert_msg(sqlite3_exec(handle, sql, NULL, NULL, NULL) == SQLITE_OK, "%s", sqlite3_errmsg(handle));
   sqlite3_close(handle);
@@ -36,6 +37,7 @@ static inline int64_t ask_sql(const char *sql) {
   sqlite3_stmt *row = NULL;
   (void)snprintf(path, sizeof path, "%s/trainmon.db", test_folder);
   ck_assert_int_eq(sqlite3_open_v2(path, &handle, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+  (void)sqlite3_busy_timeout(handle, 60000);
   ck_assert_int_eq(sqlite3_prepare_v2(handle, sql, -1, &row, NULL), SQLITE_OK);
   ck_assert_int_eq(sqlite3_step(row), SQLITE_ROW);
   int64_t value = sqlite3_column_int64(row, 0);

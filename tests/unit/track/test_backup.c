@@ -33,7 +33,7 @@ int statfs64(const char *path, struct statfs64 *status) { return statfs(path, (s
 
 static tmon_store *open_store(const char *folder) {
   tmon_store *store = NULL;
-  tmon_store_options options = {.size = sizeof options, .ring_folder = test_folder};
+  tmon_store_options options = {.size = sizeof options, .ring_folder = test_folder, .lock_timeout_ms = 60000};
   ok(tmon_store_open(&store, folder, &options));
   return store;
 }
@@ -72,7 +72,7 @@ static void train(int pipe_end) {
   tmon_store *store = NULL;
   tmon_session *session = NULL;
   tmon_metric metric = 0;
-  tmon_store_options options = {.size = sizeof options, .ring_folder = test_folder};
+  tmon_store_options options = {.size = sizeof options, .ring_folder = test_folder, .lock_timeout_ms = 60000};
   tmon_session_options how = {.size = sizeof how, .id = ID};
   if (tmon_store_open(&store, source, &options) != TMON_OK || tmon_session_start(&session, store, &how) != TMON_OK ||
       tmon_session_metric(&metric, session, "m", NULL) != TMON_OK)
@@ -83,7 +83,7 @@ static void train(int pipe_end) {
       if (tmon_session_flush(session) != TMON_OK) _exit(3);
       int64_t stored = i + 1;
       if (write(pipe_end, &stored, sizeof stored) != sizeof stored) _exit(4);
-      usleep(1000);
+      usleep(10000); /* without a WAL others have their turn only now */
     }
   }
 }

@@ -315,11 +315,15 @@ START_TEST(a_stopped_holder_is_named_and_a_dead_one_forgotten) {
   ok(tmon_store_open(&store, test_folder, &options));
   tmon_session *session = test_session(store, ID);
   hold_lock(&stopped, true);
-  int64_t begun = tmon_clock_monotonic_us();
-  log_some(session, 100); /* training does not notice */
-  expect(TMON_EBUSY, tmon_session_flush(session));
-  expect_names(stopped.pid);
-  ck_assert_int_lt(tmon_clock_monotonic_us() - begun, 3000000);
+  log_some(session, 100);    /* training does not notice */
+  int64_t taken = INT64_MAX; /* the shortest of some: 300 ms were asked for, 5 s are the default */
+  for (int i = 0; i < 5 && taken >= 3000000; i++) {
+    int64_t begun = tmon_clock_monotonic_us();
+    expect(TMON_EBUSY, tmon_session_flush(session));
+    expect_names(stopped.pid);
+    taken = tmon_clock_monotonic_us() - begun;
+  }
+  ck_assert_int_lt(taken, 3000000);
   tmon_store *other = NULL;
   expect(TMON_EBUSY, tmon_store_open(&other, test_folder, &options));
   expect_names(stopped.pid);
@@ -495,6 +499,7 @@ START_TEST(a_locale_with_decimal_commas) {
   ok(tmon_session_log_epoch(session, 1, &row));
   ok(tmon_log(session, metrics[0], 1, 2.75));
   ok(tmon_session_finish(session, TMON_STATUS_COMPLETED));
+  test_settle(store); /* the figures of the end come with it */
   char *json = NULL;
   ok(tmon_record_epochs_json(&json, store, ID, -1));
   ck_assert_msg(strstr(json, "\"total_loss\":0.5") && strstr(json, "\"other\":1e-07") && !strstr(json, "0,5"), "%s", json);

@@ -33,6 +33,7 @@ START_TEST(an_event_is_read_with_the_others) {
   ck_assert_int_gt(after, before);
   ok(tmon_session_finish(session, TMON_STATUS_COMPLETED));
   tmon_session_free(session);
+  test_settle(store);
   ok(tmon_record_add_event(store, ID, "uploaded_2", NULL, NULL, INT64_MIN));
   ck_assert_int_eq(test_status(store, ID), TMON_STATUS_COMPLETED);
   tmon_json *list = events(store, 0);

@@ -20,7 +20,7 @@ static void reap(pid_t child) {
 static void check_file(const char *folder) {
   char command[500];
   char text[64] = "";
-  (void)snprintf(command, sizeof command, "sqlite3 -readonly %s/trainmon.db 'PRAGMA integrity_check'", folder);
+  (void)snprintf(command, sizeof command, "sqlite3 -init /dev/null -readonly %s/trainmon.db 'PRAGMA integrity_check' </dev/null", folder);
   FILE *shell = popen(command, "r");
   ck_assert_ptr_nonnull(shell);
   ck_assert_ptr_nonnull(fgets(text, sizeof text, shell));

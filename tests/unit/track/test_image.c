@@ -370,12 +370,12 @@ START_TEST(the_end_writes_what_is_queued) {
   ok(tmon_session_start(&session, store, &options));
   tmon_image image = encoded(data, "first", 1);
   ok(tmon_session_log_image(session, &image));
-  for (int i = 0; i < 300 && ask_sql("SELECT count(*) FROM images") == 0; i++) tmon_clock_sleep_us(10000);
+  for (int i = 0; i < 6000 && ask_sql("SELECT count(*) FROM images") == 0; i++) tmon_clock_sleep_us(10000);
   ck_assert_int_eq(ask_sql("SELECT count(*) FROM images"), 1);
   image = encoded(data, "last", 2);
   ok(tmon_session_log_image(session, &image));
   tmon_session_free(session);
-  for (int i = 0; i < 300 && ask_sql("SELECT count(*) FROM images") == 1; i++) tmon_clock_sleep_us(10000);
+  for (int i = 0; i < 6000 && ask_sql("SELECT count(*) FROM images") == 1; i++) tmon_clock_sleep_us(10000);
   ck_assert_int_eq(ask_sql("SELECT count(*) FROM images"), 2);
   clean_up(store);
 }

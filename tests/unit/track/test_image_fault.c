@@ -240,6 +240,7 @@ END_TEST
 
 int main(void) {
   TCase *tests = tcase_create("image");
+  test_lock_ms = 5000; /* a lock that is refused for good is waited for that long */
   if (!getenv("TMPDIR") && access("/dev/shm", W_OK | X_OK) == 0) (void)setenv("TMPDIR", "/dev/shm", 1);
   tcase_add_test(tests, hostile_rows_and_files);
   tcase_add_test(tests, a_folder_that_is_gone_or_a_link);

@@ -21,7 +21,7 @@ static double value_of(const char *format, ...) {
   va_end(arguments);
   (void)snprintf(path, sizeof path, "%s/trainmon.db", test_folder);
   ck_assert_int_eq(sqlite3_open_v2(path, &handle, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
-  (void)sqlite3_busy_timeout(handle, 5000);
+  (void)sqlite3_busy_timeout(handle, 60000);
   ck_assert_msg(sqlite3_prepare_v2(handle, sql, -1, &statement, NULL) == SQLITE_OK, "%s: %s", sql, sqlite3_errmsg(handle));
   double value = NAN;
   if (sqlite3_step(statement) == SQLITE_ROW && sqlite3_column_type(statement, 0) != SQLITE_NULL) value = sqlite3_column_double(statement, 0);
@@ -342,12 +342,14 @@ START_TEST(a_superseded_best_does_not_count) {
   for (int i = 0; i < 100; i++) ok(tmon_log(session, test_metric(session, "score"), i, i == 80 ? 1000 : i == 10 ? 500 : i));
   ok(tmon_session_finish(session, TMON_STATUS_COMPLETED));
   tmon_session_free(session);
+  test_settle(store);
   tmon_leaderboard_options options = {.size = sizeof options, .metric = "score"};
   ck_assert_str_eq(order(store, &options) + 8, ":1:1000");
   session = test_session(store, id);
   for (int i = 50; i < 70; i++) ok(tmon_log(session, test_metric(session, "score"), i, i));
   ok(tmon_session_finish(session, TMON_STATUS_COMPLETED));
   tmon_session_free(session);
+  test_settle(store);
   ck_assert_str_eq(order(store, &options) + 8, ":1:69");
   options.mode = TMON_RANK_LAST;
   ck_assert_str_eq(order(store, &options) + 8, ":1:69");

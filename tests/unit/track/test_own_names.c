@@ -93,6 +93,7 @@ START_TEST(a_ring_follows_them_too) {
   char id[37];
   (void)snprintf(id, sizeof id, "%s", tmon_session_id(session));
   tmon_session_free(session);
+  test_settle(store);
   tmon_record_change change = {.size = sizeof change, .best_metric = "loss:min"};
   ok(tmon_record_update(store, id, &change));
   ok(tmon_record_list_open(&list, store, &(tmon_record_filter){.size = sizeof filter, .id = id}));
@@ -140,6 +141,7 @@ static void log_points(tmon_store *store, char id[37], const char *name, const c
   (void)snprintf(id, 37, "%s", tmon_session_id(session));
   ok(tmon_session_finish(session, TMON_STATUS_COMPLETED));
   tmon_session_free(session);
+  test_settle(store); /* points rank when they are folded */
 }
 
 START_TEST(rankings_follow_them) {

@@ -424,7 +424,6 @@ int main(void) {
   tcase_add_test(tests, one_store_by_two_names);
   tcase_add_test(tests, network_file_system);
   tcase_add_test(tests, real_fuse_mounts_are_told_apart);
-  tcase_set_timeout(tests, 60);
   Suite *suite = suite_create("track/places");
   suite_add_tcase(suite, tests);
   return run_suite(suite);

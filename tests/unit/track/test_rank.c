@@ -148,6 +148,7 @@ START_TEST(ranks_feed_one_session) {
   ok(tell(&second, 'e'));
   check(store, TMON_STATUS_CANCELLED, false, 1);
   ck_assert_uint_eq(test_count(store, id, "loss", false), 400);
+  test_settle(store);
   check_events(store);
   tmon_store_free(store);
   end_peer(&first, false);

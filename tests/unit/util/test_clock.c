@@ -13,13 +13,16 @@
 static int64_t fixed_time(void) { return 1736937045123456; }
 
 START_TEST(clocks_run) {
-  ck_assert_int_le(llabs((long long)(tmon_clock_now_us() / 1000000 - (int64_t)time(NULL))), 2);
+  int64_t earliest = (int64_t)time(NULL);
+  int64_t now = tmon_clock_now_us() / 1000000;
+  int64_t latest = (int64_t)time(NULL);
+  ck_assert(now >= earliest && now <= latest + 1); /* time() may be a tick behind */
   int64_t before = tmon_clock_monotonic_us();
   tmon_clock_sleep_us(20000);
   tmon_clock_sleep_us(-5);
   int64_t slept = tmon_clock_monotonic_us() - before;
   ck_assert_int_ge(slept, 20000);
-  ck_assert_int_lt(slept, 5000000);
+  ck_assert_int_lt(slept, 15000000); /* 20 s would be milliseconds for microseconds */
 }
 END_TEST
 

@@ -369,7 +369,6 @@ int main(void) {
   Suite *suite = suite_create("util/hardware");
   TCase *tests = tcase_create("hardware");
   tcase_add_checked_fixture(tests, set_up, tear_down);
-  tcase_set_timeout(tests, 60);
   tcase_add_test(tests, an_empty_tree_has_no_sensor);
   tcase_add_test(tests, this_machine_captured_reads_as_live);
   tcase_add_test(tests, rates_between_two_looks);

@@ -52,7 +52,7 @@ static pid_t pid_in(const char *name) {
   char path[160];
   char *text = NULL;
   (void)snprintf(path, sizeof path, "%s/%s", folder, name);
-  for (int i = 0; i < 500; i++) {
+  for (int i = 0; i < 6000; i++) {
     if (tmon_file_read(&text, NULL, path, 100) == TMON_OK && strchr(text, '\n') != NULL) break;
     tmon_free(text);
     text = NULL;
@@ -75,7 +75,7 @@ START_TEST(it_gets_its_arguments_and_nothing_else) {
   tmon_supervised it;
   ck_assert_int_eq(
       start_shell(&it, "echo \"$1|$2|$A|$HOME|$PWD\"; ls /proc/self/fd | tr '\\n' ' '; cat; echo end >&2; exit 3", 1 << 20, SECOND, false), TMON_OK);
-  ck_assert(tmon_supervised_wait(&it, 10 * SECOND));
+  ck_assert(tmon_supervised_wait(&it, 30 * SECOND));
   ck_assert(it.ended && !it.signalled);
   ck_assert_int_eq(it.value, 3);
   char expected[200];
@@ -108,7 +108,7 @@ START_TEST(what_can_not_start_says_why) {
   ck_assert_ptr_nonnull(strstr(tmon_error_message(), "/no/such/folder"));
   program.folder = folder;
   ck_assert_int_eq(tmon_supervised_start(&it, &program), TMON_OK);
-  ck_assert(tmon_supervised_wait(&it, 10 * SECOND));
+  ck_assert(tmon_supervised_wait(&it, 30 * SECOND));
   tmon_supervised_close(&it);
   ck_assert_int_eq(tmon_supervised_start(&it, &program), TMON_EEXISTS); /* output is never written over */
 }
@@ -117,7 +117,7 @@ END_TEST
 START_TEST(a_killed_one_is_told_with_its_signal) {
   tmon_supervised it;
   ck_assert_int_eq(start_shell(&it, "kill -9 $$", 1000, SECOND, false), TMON_OK);
-  ck_assert(tmon_supervised_wait(&it, 10 * SECOND));
+  ck_assert(tmon_supervised_wait(&it, 30 * SECOND));
   ck_assert(it.signalled);
   ck_assert_int_eq(it.value, SIGKILL);
   tmon_supervised_close(&it);
@@ -136,9 +136,10 @@ START_TEST(one_that_ignores_the_end_is_killed_with_all_of_it) {
   pid_t child = pid_in("child");
   pid_t far = pid_in("far");
   ck_assert_int_eq(self, it.pid);
+  int64_t asked = tmon_clock_monotonic_us();
   tmon_supervised_end(&it);
-  ck_assert(!tmon_supervised_wait(&it, SECOND / 10));
-  ck_assert(tmon_supervised_wait(&it, 10 * SECOND));
+  ck_assert(tmon_supervised_wait(&it, 30 * SECOND));
+  ck_assert_int_ge(tmon_clock_monotonic_us() - asked, SECOND / 5);
   ck_assert(it.signalled);
   ck_assert_int_eq(it.value, SIGKILL);
   ends_within(self, 0);
@@ -153,7 +154,7 @@ START_TEST(what_it_leaves_behind_is_ended) {
   ck_assert_int_eq(
       start_shell(&it, "setsid sh -c 'echo $$ > far; exec sleep 100' & while [ ! -s far ]; do sleep 0.05; done; exit 0", 1000, SECOND, false), TMON_OK);
   pid_t far = pid_in("far");
-  ck_assert(tmon_supervised_wait(&it, 10 * SECOND));
+  ck_assert(tmon_supervised_wait(&it, 30 * SECOND));
   ck_assert(!it.signalled);
   ends_within(far, 0);
   tmon_supervised_close(&it);
@@ -181,9 +182,9 @@ static void caller_dies(bool keep_running, int number) {
     (void)kill(-self, SIGKILL);
     (void)kill(far, SIGKILL);
   }
-  ends_within(self, 10 * SECOND);
-  ends_within(child, 10 * SECOND);
-  ends_within(far, 10 * SECOND);
+  ends_within(self, 30 * SECOND);
+  ends_within(child, 30 * SECOND);
+  ends_within(far, 30 * SECOND);
 }
 
 /* A caller in another process, which is gone when this returns; what it noted of the supervisor. */
@@ -219,7 +220,7 @@ START_TEST(an_adopted_one_is_ended_with_all_of_it) {
   ck_assert_int_eq(tmon_supervised_adopt(&it, &noted), TMON_OK);
   ck_assert(!tmon_supervised_wait(&it, SECOND));
   tmon_supervised_end(&it);
-  ck_assert(tmon_supervised_wait(&it, 10 * SECOND));
+  ck_assert(tmon_supervised_wait(&it, 30 * SECOND));
   ck_assert(it.ended && it.gone && it.adopted);
   ends_within(self, 0);
   ends_within(child, 0);
@@ -234,13 +235,13 @@ START_TEST(one_that_may_live_on_and_is_ended_leaves_nothing_behind) {
   ck_assert_int_eq(start_shell(&it,
                        "(trap '' TERM; echo $(exec sh -c 'echo $PPID') > child; while :; do sleep 0.1; done) & "
                        "trap 'exit 0' TERM; echo $$ > self; while :; do sleep 0.1; done",
-                       1000, SECOND / 2, true),
+                       1000, 3 * SECOND, true),
       TMON_OK);
   pid_t child = pid_in("child");
   (void)pid_in("self");
   tmon_supervised_end(&it);
-  ck_assert(tmon_supervised_wait(&it, 10 * SECOND));
-  ck_assert(!it.signalled); /* it obeyed; its child did not */
+  ck_assert(tmon_supervised_wait(&it, 30 * SECOND));
+  ck_assert(!it.signalled); /* it obeyed in the grace time, which a busy machine needs; its child did not */
   ck_assert_int_eq(it.value, 0);
   ends_within(child, 0);
   tmon_supervised_close(&it);
@@ -264,7 +265,7 @@ START_TEST(only_the_same_process_is_adopted) {
   ck_assert_int_eq(kill(self, 0), 0);
   ck_assert_int_eq(tmon_supervised_adopt(&it, &noted), TMON_OK);
   ck_assert_int_eq(kill(self, SIGKILL), 0);
-  ck_assert(tmon_supervised_wait(&it, 10 * SECOND));
+  ck_assert(tmon_supervised_wait(&it, 30 * SECOND));
   tmon_supervised_close(&it);
 }
 END_TEST
@@ -285,9 +286,9 @@ START_TEST(a_killed_supervisor_takes_it_along) {
   pid_t self = pid_in("self");
   pid_t far = pid_in("far");
   ck_assert_int_eq(kill((pid_t)it.supervisor, SIGKILL), 0);
-  ck_assert(tmon_supervised_wait(&it, 10 * SECOND));
-  ends_within(self, 10 * SECOND);
-  ends_within(child, 10 * SECOND);
+  ck_assert(tmon_supervised_wait(&it, 30 * SECOND));
+  ends_within(self, 30 * SECOND);
+  ends_within(child, 30 * SECOND);
   (void)kill(far, SIGKILL); /* who left the group is out of reach then */
   tmon_supervised_close(&it);
 }
@@ -296,7 +297,7 @@ END_TEST
 START_TEST(output_is_bounded_and_its_end_kept) {
   tmon_supervised it;
   ck_assert_int_eq(start_shell(&it, "i=0; while [ $i -lt 3000 ]; do echo line $i; i=$((i+1)); done", 1000, SECOND, false), TMON_OK);
-  ck_assert(tmon_supervised_wait(&it, 20 * SECOND));
+  ck_assert(tmon_supervised_wait(&it, 30 * SECOND));
   char *text = read_output();
   ck_assert_int_eq(strncmp(text, "line 0\nline 1\n", 14), 0);
   ck_assert_ptr_nonnull(strstr(text, "only its end is kept"));
@@ -311,7 +312,6 @@ END_TEST
 int main(void) {
   TCase *tests = tcase_create("process");
   Suite *suite = suite_create("util/process");
-  tcase_set_timeout(tests, 60);
   tcase_add_checked_fixture(tests, setup, teardown);
   tcase_add_test(tests, it_gets_its_arguments_and_nothing_else);
   tcase_add_test(tests, what_can_not_start_says_why);
