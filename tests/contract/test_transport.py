@@ -140,7 +140,7 @@ class Transport(unittest.TestCase):
             other.bind(("::1", 0))
             other.listen()
             port = other.getsockname()[1]
-            done = subprocess.run([test_rest.PROGRAM, tempfile.mkdtemp(prefix="trainmon-rest-"), "--host", "localhost", "--port", str(port)],
+            done = subprocess.run([test_rest.PROGRAM, test_rest.new_folder(), "--host", "localhost", "--port", str(port)],
                                   capture_output=True, text=True, timeout=10)
         self.assertEqual(done.returncode, 1)
         self.assertIn("of ::1 is taken", done.stderr)
