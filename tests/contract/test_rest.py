@@ -27,6 +27,11 @@ NOBODY = "00000000-0000-4000-8000-000000000000"
 PATIENCE = 60
 
 
+def direct_environment():
+    """For programs that would ask a proxy for a server of this machine."""
+    return {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
+
+
 def child_environment():
     """A child that loads an instrumented library but is not instrumented itself needs the sanitizer's runtime first."""
     for line in subprocess.run(["ldd", PROGRAM], capture_output=True, text=True).stdout.splitlines():
@@ -50,13 +55,20 @@ def remove(folder):
     shutil.rmtree(folder, ignore_errors=True)
 
 
+class NotStarted(Exception):
+    pass
+
+
 class Server:
-    def __init__(self, *arguments, store=None, environment=None):
+    def __init__(self, *arguments, store=None, environment=None, port=0):
         self.folder = store or new_folder()
         variables = {k: v for k, v in os.environ.items() if not k.startswith(("MONITORING_", "WS_"))}
-        self.process = subprocess.Popen([PROGRAM, self.folder, "--port", "0", *arguments], stdout=subprocess.PIPE, text=True,
+        self.process = subprocess.Popen([PROGRAM, self.folder, "--port", str(port), *arguments], stdout=subprocess.PIPE, text=True,
                                         env=variables | (environment or {}))
         line = self.process.stdout.readline()
+        if not line:
+            self.process.stdout.close()
+            raise NotStarted(f"the server ended with {self.process.wait()}")
         self.port = int(line.rsplit(":", 1)[1].rstrip("/\n"))
 
     def close(self):
