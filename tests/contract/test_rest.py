@@ -383,6 +383,7 @@ class Rest(unittest.TestCase):
         websocket.receive()
         trainer = subprocess.Popen([sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), "trainer.py"), library, self.server.folder],
                                    stdout=subprocess.PIPE, text=True, env=child_environment())
+        self.addCleanup(trainer.kill)
         session = trainer.stdout.readline().strip()
         websocket.wait_for("training_started", session)
         steps, said, count, first, late = [], [], 0, 0, True

@@ -36,6 +36,7 @@ class Replies(unittest.TestCase):
             self.skipTest("libtrainmon is not a shared library in this build")
         trainer = subprocess.Popen([sys.executable, os.path.join(HERE, "trainer.py"), library, self.server.folder, str(metrics), "0.001"],
                                    stdout=subprocess.PIPE, text=True, env=child_environment())
+        self.addCleanup(trainer.kill)
         session = trainer.stdout.readline().strip()
         time.sleep(seconds)
         end = time.monotonic() + 2 * PATIENCE

@@ -179,6 +179,7 @@ class Sessions(unittest.TestCase):
             self.skipTest("libtrainmon is not a shared library in this build")
         trainer = subprocess.Popen([sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), "trainer.py"), library, self.server.folder],
                                    stdout=subprocess.PIPE, text=True, env=test_rest.child_environment())
+        self.addCleanup(trainer.kill)
         session = trainer.stdout.readline().strip()
         reply = self.ask("GET", f"{PATH}/{session}")[1]
         self.assertEqual([(r["rank"], r["attempt"], r["pid"], r["live"], r["dropped"]) for r in reply["ranks"]], [(0, 1, trainer.pid, True, 0)])
