@@ -24,7 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RUNS = 16, ARGUMENTS = 32, ALERTS = 256, LIMIT_US = 60000000, GRACE_US = 2000000, LEAVE_US = 1000000, VARIABLES = 24, RULE_BYTES = 129 };
+enum { RUNS = 16, ARGUMENTS = 32, ALERTS = 256, LIMIT_US = 60000000, GRACE_US = 2000000, LEAVE_US = 10000000, VARIABLES = 24, RULE_BYTES = 129 };
 
 typedef struct run {
   tmon_supervised process;

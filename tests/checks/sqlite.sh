@@ -4,6 +4,7 @@
 # trainmon_points in the real sqlite3 shell, on a real store: the same points as tmon_extract, clean errors for damaged bytes, and all of it once more with an
 # instrumented build of the extension.
 set -euo pipefail
+export LC_ALL=C # awk reads and writes decimal points
 cd "$(dirname "$0")/../.."
 build=$(realpath "${BUILD:-build/dev}")
 extension=$build/lib/trainmon_sqlite.so
@@ -17,7 +18,7 @@ preload=
 
 die() { echo "sqlite: $1"; exit 1; }
 ask() { # DATABASE SQL
-  LD_PRELOAD=$preload sqlite3 -readonly -bail "$1" ".load $extension" "$2" 2>&1
+  LD_PRELOAD=$preload sqlite3 -batch -init /dev/null -readonly -bail "$1" ".load $extension" "$2" 2>&1
 }
 is() { # WANTED SQL
   local got

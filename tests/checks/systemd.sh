@@ -8,5 +8,6 @@ command -v systemd-analyze >/dev/null || { echo "systemd-analyze is not installe
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 sed 's|^ExecStart=/usr/bin/trainmon-dashboard|ExecStart=/bin/true|' examples/systemd/trainmon-dashboard.service > "$work/trainmon-dashboard.service"
+chmod 644 "$work/trainmon-dashboard.service" # it warns of files that everybody or nobody else may touch, as a umask may make them
 said=$(systemd-analyze verify "$work/trainmon-dashboard.service" 2>&1 | grep -F trainmon-dashboard || true)
 [ -z "$said" ] || { echo "$said"; exit 1; }

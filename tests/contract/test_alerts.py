@@ -12,7 +12,7 @@ import time
 import unittest
 
 import test_rest
-from test_rest import NOBODY, Server, WebSocket
+from test_rest import NOBODY, PATIENCE, Server, WebSocket
 
 FLOOR = {"name": "DR floor", "type": "class_floor", "class": "DR", "threshold": 0.85}
 HIGH = {"name": "loss", "type": "threshold", "metric": "val_loss", "above": 5, "severity": "critical", "actions": ["record", "stop"]}
@@ -51,7 +51,7 @@ class Alerts(unittest.TestCase):
     def test_notes(self):
         """What a program adds: told once, over at once, listed."""
         socket = WebSocket(self.server.port)
-        time.sleep(0.5)
+        socket.wait_for("hello")
         session = self.session()
         script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "note.py")
         library = os.path.join(os.path.dirname(test_rest.PROGRAM), "../../lib/libtrainmon.so")
@@ -100,7 +100,7 @@ class Alerts(unittest.TestCase):
     def test_alerts(self):
         self.ask("POST", "/api/training/alert-rules", {"rules": [HIGH]})
         socket = WebSocket(self.server.port)
-        time.sleep(0.5)
+        socket.wait_for("hello")
         session = self.session()
         self.assertEqual(self.log(session, 1, val_loss=4)["control"], "run")
         self.assertEqual(self.log(session, 2, **{"val/loss": 6})["control"], "stop")
@@ -169,7 +169,7 @@ class Alerts(unittest.TestCase):
         """A class below its floor: the alert, its message, the conditions; from rows and from a matrix."""
         self.ask("POST", "/api/training/alert-rules", {"rules": [{**FLOOR, "name": "RAO", "class": "RAO", "threshold": 0.99, "actions": ["stop"]}]})
         socket = WebSocket(self.server.port)
-        time.sleep(0.5)
+        socket.wait_for("hello")
         for path, row in (("validation-results", {"class_name": "RAO", "sensitivity": 0.8}),
                           ("confusion-matrices", {"class_names": ["RAO", "DR"], "matrix": [[8, 2], [0, 1]]})):
             with self.subTest(path=path):
@@ -189,8 +189,10 @@ class Alerts(unittest.TestCase):
         socket.close()
 
 
-SAY = ("echo $TRAINMON_ALERT_RULE $TRAINMON_ALERT_TYPE $TRAINMON_ALERT_METRIC $TRAINMON_ALERT_STEP $TRAINMON_ALERT_VALUE $TRAINMON_ALERT_THRESHOLD"
-       " $TRAINMON_SESSION_ID fds $(ls -m /proc/$$/fd) $TRAINMON_TOKEN $SECRET >>$0")
+# The names are read first, with a descriptor of their own, and then looked at one by one: those that are still there were there before.
+SAY = ("for fd in /proc/$$/fd/*; do if [ -e $fd ]; then open=\"$open ${fd##*/}\"; fi; done;"
+       " echo $TRAINMON_ALERT_RULE $TRAINMON_ALERT_TYPE $TRAINMON_ALERT_METRIC $TRAINMON_ALERT_STEP $TRAINMON_ALERT_VALUE $TRAINMON_ALERT_THRESHOLD"
+       " $TRAINMON_SESSION_ID fds $open $TRAINMON_TOKEN $SECRET >>$0")
 
 
 class Commands(unittest.TestCase):
@@ -222,9 +224,9 @@ class Commands(unittest.TestCase):
         self.assertEqual(status, 201, reply)
 
     def lines(self, count):
-        end = time.time() + 10
+        end = time.monotonic() + PATIENCE
         found = []
-        while len(found) < count and time.time() < end:
+        while len(found) < count and time.monotonic() < end:
             time.sleep(0.05)
             if os.path.exists(self.said):
                 with open(self.said, encoding="utf-8") as file:
@@ -233,13 +235,13 @@ class Commands(unittest.TestCase):
 
     def log_lines(self, count):
         """Of ends in logs/monitoring.log; an end stands there when the server has seen that nothing of the command is left."""
-        end = time.time() + 10
+        end = time.monotonic() + PATIENCE
         found = []
-        while len(found) < count and time.time() < end:
+        while len(found) < count and time.monotonic() < end:
             time.sleep(0.05)
             try:
                 with open(os.path.join(self.server.folder, "logs/monitoring.log"), encoding="utf-8") as file:
-                    found = [line.split(" ", 1)[1].strip() for line in file if " alert-command " in line]
+                    found = [line.split(" ", 1)[1].strip() for line in file if " alert-command " in line and line.endswith("\n")]
             except FileNotFoundError:
                 pass
         return found
@@ -252,11 +254,11 @@ class Commands(unittest.TestCase):
         session = self.session()
         self.log(session, 1, 4)
         self.log(session, 2, 6)
-        self.assertEqual(self.lines(1), [f"loss threshold val_loss 2 6 5 {session} fds 0, 1, 2, 3"])
+        self.assertEqual(self.lines(1), [f"loss threshold val_loss 2 6 5 {session} fds 0 1 2"])
         self.assertEqual(len(self.log_lines(1)), 1)
         row = {"session_id": session, "epoch": 3, "class_name": "DR", "sensitivity": 0.5}
         self.assertEqual(self.server.ask("POST", "/api/training/validation-results", row)[0], 201)
-        self.assertEqual(self.lines(2)[1:], [f"DR; floor class_floor class/DR/sensitivity 3 0.5 0.85 {session} fds 0, 1, 2, 3"])
+        self.assertEqual(self.lines(2)[1:], [f"DR; floor class_floor class/DR/sensitivity 3 0.5 0.85 {session} fds 0 1 2"])
         self.assertEqual(len(self.log_lines(2)), 2)
         matrix = {"session_id": session, "epoch": 4, "class_names": ["DR", "RAO"], "matrix": [[9, 1], [0, 1]]}
         self.assertEqual(self.server.ask("POST", "/api/training/confusion-matrices", matrix)[0], 201)

@@ -34,7 +34,7 @@ class Digits(unittest.TestCase):
 
     def train(self, name, *arguments):
         trainer = subprocess.run([self.program, "--store", self.server.folder, "--data", DATA, "--name", name, "--quiet", *arguments],
-                                 stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+                                 stderr=subprocess.PIPE, text=True, timeout=300, check=False)
         self.assertNotIn("warning", trainer.stderr)
         sessions = self.ask("/api/training/sessions?limit=100")["sessions"]
         return next(session["id"] for session in sessions if session["session_name"] == name)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # SPDX-FileCopyrightText: libtrainmon contributors
 """Exports of full data over REST (docs/reference/extract.md), asked of a real server on a real store. Usage: test_extract.py PROGRAM [unittest arguments]"""
+import contextlib
 import csv
 import hashlib
 import http.client
@@ -9,13 +10,14 @@ import io
 import json
 import os
 import socket
+import statistics
 import subprocess
 import sys
 import time
 import unittest
 
 import test_rest
-from test_rest import NOBODY, Server
+from test_rest import NOBODY, PATIENCE, Server
 
 POINTS = 3_000_000
 FORMATS = ["csv", "jsonl", "tensorboard"]
@@ -54,8 +56,8 @@ class Extract(unittest.TestCase):
         return f"/api/training/sessions/{session or self.small}/export{query}"
 
     def raw(self, request):
-        """The whole answer to a request in plain text, until the server ends the connection or 1 s passes."""
-        with socket.create_connection(("127.0.0.1", self.server.port), timeout=1) as client:
+        """The whole answer to a request in plain text, until the server ends the connection."""
+        with socket.create_connection(("127.0.0.1", self.server.port), timeout=PATIENCE) as client:
             client.sendall(request.encode())
             data = b""
             try:
@@ -112,7 +114,7 @@ class Extract(unittest.TestCase):
         self.assertEqual(self.server.ask("POST", self.path(), {})[0], 405)
 
     def test_the_connection_goes_on_or_ends_as_it_must(self):
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=PATIENCE)
         for _ in range(2):
             for method in ("GET", "HEAD"):
                 connection.request(method, self.path("?format=jsonl"))
@@ -128,10 +130,10 @@ class Extract(unittest.TestCase):
     def test_a_large_session_takes_no_memory_and_no_turns(self):
         session, wanted = make_session(self.server.folder, POINTS)
         self.assertEqual(wanted[0][2], POINTS + 1)
-        before = memory(self.server.process, "VmRSS")
-        highest, slowest = 0, 0
+        before, alone = memory(self.server.process, "VmRSS"), self.sockets()
+        highest, waits = 0, []
         for number, form in enumerate(FORMATS):
-            connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
+            connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=PATIENCE)
             connection.request("GET", self.path(f"?format={form}", session))
             reply = connection.getresponse()
             digest, size, asked = hashlib.sha256(), 0, 0
@@ -141,19 +143,34 @@ class Extract(unittest.TestCase):
                 highest = max(highest, memory(self.server.process, "VmRSS"))
                 if size // (8 << 20) > asked:
                     asked = size // (8 << 20)
-                    begin = time.time()
+                    begin = time.monotonic()
                     self.assertEqual(self.server.ask("GET", "/api/status")[0], 200)
-                    slowest = max(slowest, time.time() - begin)
+                    waits.append(time.monotonic() - begin)
             connection.close()
             self.assertEqual((digest.hexdigest(), size), wanted[number][:2], form)
-        print(f"memory grew by {(highest - before) >> 10} KiB; others waited up to {slowest * 1000:.1f} ms")
+        print(f"memory grew by {(highest - before) >> 10} KiB; {len(waits)} others waited {statistics.median(waits) * 1000:.1f}, up to {max(waits) * 1000:.1f} ms")
         # A sanitizer keeps freed memory for a while; without one the growth is the server's own.
         if test_rest.child_environment() is None:
             self.assertLess(highest - before, 32 << 20)
-        self.assertLess(slowest, 2)
-        self.stalled(session)
+        # Each export alone takes seconds. One of them may have met a machine that stood still.
+        self.assertLess(statistics.median(waits), 1)
+        self.stalled(session, alone)
 
-    def stalled(self, session):
+    def until(self, what, check, seconds=PATIENCE):
+        end = time.monotonic() + seconds
+        while not check():
+            self.assertLess(time.monotonic(), end, f"waited in vain until {what}")
+            time.sleep(0.1)
+
+    def sockets(self):
+        folder = f"/proc/{self.server.process.pid}/fd"
+        found = 0
+        for name in os.listdir(folder):
+            with contextlib.suppress(FileNotFoundError):
+                found += os.readlink(os.path.join(folder, name)).startswith("socket:")
+        return found
+
+    def stalled(self, session, alone):
         """Who does not read is left after the usual patience, and no more than two are served at once."""
         clients = []
         for _ in range(2):
@@ -161,16 +178,16 @@ class Extract(unittest.TestCase):
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             client.connect(("127.0.0.1", self.server.port))
             client.sendall(f"GET {self.path('', session)} HTTP/1.1\r\nHost: 127.0.0.1:{self.server.port}\r\n\r\n".encode())
+            client.settimeout(PATIENCE)
+            client.recv(1, socket.MSG_PEEK)  # it is being served
             clients.append(client)
-        time.sleep(0.5)
         status, reply = self.server.ask("GET", self.path())
         self.assertEqual((status, reply["error"]["code"], self.server.headers["retry-after"]), (503, "busy", "5"))
         clients.pop().close()  # one that goes makes room at once
-        time.sleep(0.5)
-        self.assertEqual(self.server.ask("GET", self.path())[0], 200)
-        time.sleep(24)
+        self.until("there is room", lambda: self.server.ask("GET", self.path())[0] == 200, 10)
         client = clients.pop()
-        client.settimeout(10)
+        # What reads on would be served on, so the end is seen from the other side.
+        self.until("the other is left", lambda: self.sockets() <= alone)
         data = b""
         try:
             while more := client.recv(1 << 20):

@@ -19,7 +19,7 @@ import time
 import unittest
 
 import test_rest
-from test_rest import NOBODY, Server
+from test_rest import NOBODY, PATIENCE, Server
 
 LIBRARY = pathlib.Path(__file__).parents[2] / "lib"
 LONG = 1_000_000
@@ -202,7 +202,7 @@ class Hostile(unittest.TestCase):
         for body in ({"epoch": 0, "total_loss": 9}, {"epoch": 1, "total_loss": 1}):
             assert cls.server.ask("POST", "/api/training/metrics", body | {"session_id": cls.live})[0] == 201
         cls.alert = cls.server.ask("GET", "/api/training/alerts")[1]["alerts"][0]["id"]
-        cls.store = sqlite3.connect(f"file:{cls.server.folder}/trainmon.db?mode=ro", uri=True, isolation_level=None)
+        cls.store = sqlite3.connect(f"file:{cls.server.folder}/trainmon.db?mode=ro", uri=True, isolation_level=None, timeout=PATIENCE)
         cls.addClassCleanup(cls.store.close)
         cls.connection = None
         cls.address = 1
@@ -236,7 +236,7 @@ class Hostile(unittest.TestCase):
         if self.connection is None or self.count % 150 == 0:
             self.hang_up()
             type(self).address = self.address % 250 + 1
-            type(self).connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=20, source_address=(f"127.0.3.{self.address}", 0))
+            type(self).connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=PATIENCE, source_address=(f"127.0.3.{self.address}", 0))
         for again in (True, False):
             try:
                 self.connection.request(method, path, body, headers)
@@ -324,7 +324,7 @@ class Hostile(unittest.TestCase):
                 self.refused(f"{method} {path}, {len(body)} bytes", self.send(method, path, body, JSON), 413, None)
             # The size is said, the rest never comes.
             self.hang_up()
-            connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=20)
+            connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=PATIENCE)
             connection.putrequest(method, path)
             connection.putheader("Content-Type", "application/json")
             connection.putheader("Content-Length", str(10**12))

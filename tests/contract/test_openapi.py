@@ -21,7 +21,7 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 ROUTE = re.compile(r'\{TMON_METHOD_(\w+), "([^"]+)", TMON_RIGHT_(\w+), (\w+), (\w+)\}')
 GIF = "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 RECIPES = {"recipes": {"short": {"title": "Short", "command": ["/bin/sleep", "{epochs}"], "default": True,
-                                 "parameters": {"epochs": {"type": "integer", "minimum": 1, "maximum": 9, "default": 3}}}}}
+                                 "parameters": {"epochs": {"type": "integer", "minimum": 1, "maximum": 600, "default": 3}}}}}
 
 
 def route_table():
@@ -169,14 +169,14 @@ class OpenApi(unittest.TestCase):
         """A session with points."""
         trainer = os.path.join(os.path.dirname(test_rest.PROGRAM), "../minimal/minimal")
         before = {row["id"] for row in self.server.ask("GET", "/api/training/sessions")[1]["sessions"]}
-        subprocess.run([trainer, self.server.folder], check=True, timeout=30, stdout=subprocess.DEVNULL, env=child_environment())
+        subprocess.run([trainer, self.server.folder], check=True, timeout=120, stdout=subprocess.DEVNULL, env=child_environment())
         return next(row["id"] for row in self.server.ask("GET", "/api/training/sessions")[1]["sessions"] if row["id"] not in before)
 
     def test_real_replies(self):
         session, _, picture = self.write()
         logged = self.log()
         ended = self.ask("POST", "/api/training/sessions", {"session_name": "z", "status": "completed", "model_type": "b"}, 201)["session"]["id"]
-        started = self.ask("POST", "/api/training/start", {"parameters": {"epochs": 2}}, 201)["session_id"]
+        started = self.ask("POST", "/api/training/start", {"parameters": {"epochs": 600}}, 201)["session_id"]
         self.ask("POST", f"/api/ml/stop-training/{started}", None, 200)
         key = urllib.parse.quote(self.ask("GET", f"/api/training/sessions/{logged}", None, 200)["series"][0]["key"], safe="")
         for path in ("/api/training/sessions?status=running&sort=status&order=asc&limit=5&offset=0&text=a&tag=x&model_type=b", f"/api/training/sessions/{session}",

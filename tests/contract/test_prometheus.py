@@ -12,7 +12,7 @@ import unittest
 
 import test_rest
 from test_access import READ, SESSION, WRITE, bearer, token_file
-from test_rest import Server, WebSocket, child_environment
+from test_rest import PATIENCE, Server, WebSocket, child_environment
 
 NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\\\|\\"|\\n)*)"')
@@ -126,9 +126,9 @@ class Prometheus(unittest.TestCase):
         process = subprocess.Popen([sys.executable, trainer, library, server.folder, "250"], stdout=subprocess.PIPE, text=True, env=child_environment())
         try:
             session = process.stdout.readline().strip()
-            end = time.time() + 10
+            end = time.monotonic() + PATIENCE
             families = self.read(server)
-            while self.value(families, "trainmon_metrics_left_out", session=session) < 50 and time.time() < end:
+            while self.value(families, "trainmon_metrics_left_out", session=session) < 50 and time.monotonic() < end:
                 time.sleep(0.1)
                 families = self.read(server)
             self.assertEqual(self.value(families, "trainmon_metrics_left_out", session=session), 50)

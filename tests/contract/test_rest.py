@@ -2,13 +2,18 @@
 # SPDX-License-Identifier: MIT
 # SPDX-FileCopyrightText: libtrainmon contributors
 """The paths, errors and messages of docs/reference/rest.md, asked of a real server on a real store. Usage: test_rest.py PROGRAM"""
+import atexit
 import base64
+import contextlib
+import datetime
 import gzip
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -18,6 +23,13 @@ import unittest
 
 PROGRAM = None
 NOBODY = "00000000-0000-4000-8000-000000000000"
+# How long something may take that nobody promised a time for: a disk's flush takes seconds at times, and a busy machine lets a process wait as long.
+PATIENCE = 60
+
+
+def direct_environment():
+    """For programs that would ask a proxy for a server of this machine."""
+    return {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
 
 
 def child_environment():
@@ -28,25 +40,47 @@ def child_environment():
     return None
 
 
+def new_folder():
+    """For a store; at the end of the tests it goes, and with it the rings of killed trainers that no server has adopted: they would fill the memory file system."""
+    folder = tempfile.mkdtemp(prefix="trainmon-rest-")
+    atexit.register(remove, folder)
+    return folder
+
+
+def remove(folder):
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(f"file:{folder}/trainmon.db?mode=ro", uri=True)) as store:
+        for (path,) in store.execute("SELECT ring_path FROM writers WHERE ring_path IS NOT NULL").fetchall():
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+class NotStarted(Exception):
+    pass
+
+
 class Server:
-    def __init__(self, *arguments, store=None, environment=None):
-        self.folder = store or tempfile.mkdtemp(prefix="trainmon-rest-")
+    def __init__(self, *arguments, store=None, environment=None, port=0):
+        self.folder = store or new_folder()
         variables = {k: v for k, v in os.environ.items() if not k.startswith(("MONITORING_", "WS_"))}
-        self.process = subprocess.Popen([PROGRAM, self.folder, "--port", "0", *arguments], stdout=subprocess.PIPE, text=True,
+        self.process = subprocess.Popen([PROGRAM, self.folder, "--port", str(port), *arguments], stdout=subprocess.PIPE, text=True,
                                         env=variables | (environment or {}))
         line = self.process.stdout.readline()
+        if not line:
+            self.process.stdout.close()
+            raise NotStarted(f"the server ended with {self.process.wait()}")
         self.port = int(line.rsplit(":", 1)[1].rstrip("/\n"))
 
     def close(self):
         self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(10)
+            return self.process.wait(PATIENCE)
         finally:
             self.process.kill()
             self.process.wait()
             self.process.stdout.close()
 
-    def ask(self, method, path, body=None, headers=None, timeout=10):
+    def ask(self, method, path, body=None, headers=None, timeout=PATIENCE):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         sent = dict(headers or {})
         if body is not None and not isinstance(body, bytes):
@@ -67,7 +101,7 @@ class WebSocket:
     """As much of RFC 6455 as the tests need."""
 
     def __init__(self, port, origin=None, host=None, path="/ws", extra=()):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
         lines = [f"GET {path} HTTP/1.1", f"Host: {host or f'127.0.0.1:{port}'}", "Upgrade: websocket", "Connection: Upgrade",
                  f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}", "Sec-WebSocket-Version: 13", *extra]
         if origin:
@@ -83,6 +117,8 @@ class WebSocket:
         self.head = head.decode("latin-1").lower()
         self.status = int(head.split(b" ")[1]) if head else 0
 
+    taken = 0  # bytes, of frames
+
     def take(self, count):
         while len(self.data) < count:
             more = self.socket.recv(65536)
@@ -90,6 +126,7 @@ class WebSocket:
                 raise EOFError
             self.data += more
         out, self.data = self.data[:count], self.data[count:]
+        self.taken += count
         return out
 
     def receive(self):
@@ -107,8 +144,8 @@ class WebSocket:
                 raise EOFError
 
     def wait_for(self, kind, session=None):
-        end = time.time() + 10
-        while time.time() < end:
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
             message = self.receive()
             if message["type"] == kind and (session is None or message["session_id"] == session):
                 return message
@@ -236,8 +273,8 @@ class Rest(unittest.TestCase):
             last = "failed" if number == 1 else "completed"
             self.ask("PATCH", f"/api/training/sessions/{ids[-1]}", {"status": last})
         heard = {one: [] for one in ids}
-        end = time.time() + 10
-        while time.time() < end and any(len(kinds) < 3 for kinds in heard.values()):
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end and any(len(kinds) < 3 for kinds in heard.values()):
             message = websocket.receive()
             if message.get("session_id") in heard and message["type"] != "training_progress":
                 heard[message["session_id"]].append(message["type"])
@@ -284,9 +321,10 @@ class Rest(unittest.TestCase):
 
     def test_odd_upgrades_do_no_harm(self):
         for name in ("h2c", "nonsense", "websocketx"):
-            connection = socket.create_connection(("127.0.0.1", self.server.port), timeout=10)
+            connection = socket.create_connection(("127.0.0.1", self.server.port), timeout=PATIENCE)
             connection.sendall(f"GET /ws HTTP/1.1\r\nHost: 127.0.0.1:{self.server.port}\r\nConnection: Upgrade\r\nUpgrade: {name}\r\n\r\n".encode())
-            connection.recv(4096)
+            with contextlib.suppress(ConnectionError):  # it may just close
+                connection.recv(4096)
             connection.close()
         self.assertEqual(self.ask("GET", "/api/status")[0], 200)
 
@@ -316,7 +354,8 @@ class Rest(unittest.TestCase):
         self.assertEqual(websocket.wait_for("training_completed", session)["session"]["status"], "completed")
         websocket.send(json.dumps({"type": "subscribe", "sessions": [NOBODY]}))
         websocket.send("not json")
-        time.sleep(0.2)
+        websocket.send(json.dumps({"type": "subscribe", "tables": []}))
+        websocket.wait_for("subscribed")  # and so what was sent before it is heard
         self.create()
         websocket.socket.settimeout(1)
         with self.assertRaises(TimeoutError):
@@ -329,7 +368,7 @@ class Rest(unittest.TestCase):
             self.skipTest("examples/minimal is not built")
         websocket = WebSocket(self.server.port)
         websocket.receive()
-        subprocess.run([trainer, self.server.folder], check=True, timeout=30, stdout=subprocess.DEVNULL, env=child_environment())
+        subprocess.run([trainer, self.server.folder], check=True, timeout=2 * PATIENCE, stdout=subprocess.DEVNULL, env=child_environment())
         status, reply = self.ask("GET", "/api/training/sessions?limit=1000")
         session = next(row for row in reply["sessions"] if not row["rest"])
         status, reply = self.ask("GET", f"/api/training/sessions/{session['id']}")
@@ -355,20 +394,25 @@ class Rest(unittest.TestCase):
         websocket.receive()
         trainer = subprocess.Popen([sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), "trainer.py"), library, self.server.folder],
                                    stdout=subprocess.PIPE, text=True, env=child_environment())
+        self.addCleanup(trainer.kill)
         session = trainer.stdout.readline().strip()
         websocket.wait_for("training_started", session)
-        steps, count, first, begin = [], 0, 0, time.time()
-        while time.time() - begin < 2:
+        steps, said, count, first, late = [], [], 0, 0, True
+        end = time.monotonic() + PATIENCE
+        # For two seconds by the clock of the server. The value is the time at which it was logged; after a machine has stood still a stream may be late, but it catches up.
+        while (late or said[-1] - said[0] < 2) and time.monotonic() < end:
             message = websocket.wait_for("metrics_update", session)
             point = message["points"]["train/loss"]
+            late = time.time() - point["value"] >= 1
             steps.append(point["step"])
+            said.append(datetime.datetime.fromisoformat(message["timestamp"].replace("Z", "+00:00")).timestamp())
             first = first or point["count"]
             count += point["count"]
-            # The value is the time at which it was logged; only the lag of a whole machine could break this.
-            self.assertLess(time.time() - point["value"], 1)
             self.assertEqual(message["metrics"]["loss"]["train"], point["value"])
+        self.assertFalse(late, "points come a second late")
         self.assertEqual(steps, sorted(steps))
-        self.assertLessEqual(len(steps), 22)
+        # Ten a second; one that was held up may be close to the next.
+        self.assertLessEqual(len(steps), 10 * (said[-1] - said[0]) + 4)
         self.assertEqual(count - first, steps[-1] - steps[0])
         trainer.kill()
         trainer.wait()
@@ -386,7 +430,7 @@ class Rest(unittest.TestCase):
         websocket.close()
 
     def test_events(self):
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=PATIENCE)
         connection.request("GET", "/events")
         reply = connection.getresponse()
         self.assertEqual((reply.status, reply.getheader("content-type")), (200, "text/event-stream"))
@@ -432,7 +476,7 @@ class Limits(unittest.TestCase):
         self.assertEqual(server.ask("POST", "/api/training/sessions", {})[0], 403)
         self.assertEqual(server.ask("GET", "/api/training/sessions")[0], 200)
         server.close()
-        done = subprocess.run([PROGRAM, server.folder, "--host", "0.0.0.0"], capture_output=True, text=True, timeout=10)
+        done = subprocess.run([PROGRAM, server.folder, "--host", "0.0.0.0"], capture_output=True, text=True, timeout=PATIENCE)
         self.assertEqual(done.returncode, 2)
         self.assertIn("--token-file", done.stderr)
 

@@ -11,7 +11,7 @@ import time
 import unittest
 
 import test_rest
-from test_rest import Server, child_environment
+from test_rest import PATIENCE, Server, child_environment
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -36,24 +36,30 @@ class Replies(unittest.TestCase):
             self.skipTest("libtrainmon is not a shared library in this build")
         trainer = subprocess.Popen([sys.executable, os.path.join(HERE, "trainer.py"), library, self.server.folder, str(metrics), "0.001"],
                                    stdout=subprocess.PIPE, text=True, env=child_environment())
+        self.addCleanup(trainer.kill)
         session = trainer.stdout.readline().strip()
         time.sleep(seconds)
-        end = time.time() + 60
-        while self.ask("GET", f"/api/training/sessions/{session}")[1]["series"][-1]["last_step"] < steps:
-            self.assertLess(time.time(), end)
+        end = time.monotonic() + 2 * PATIENCE
+
+        def enough():
+            series = self.ask("GET", f"/api/training/sessions/{session}")[1]["series"]
+            return len(series) == metrics and all(one["count"] > 0 and one["last_step"] >= steps for one in series)
+
+        while not enough():
+            self.assertLess(time.monotonic(), end)
             time.sleep(0.2)
         self.assertNotIn("etag", self.tags(f"/api/training/sessions/{session}"), "its figures change without a commit")
         trainer.kill()
         trainer.wait()
         trainer.stdout.close()
-        end = time.time() + 20
+        end = time.monotonic() + PATIENCE
         while self.ask("GET", f"/api/training/sessions/{session}")[1]["session"]["status"] != "interrupted":
-            self.assertLess(time.time(), end)
+            self.assertLess(time.monotonic(), end)
             time.sleep(0.1)
         # It is shown as interrupted at once; that it is, and its last points, are committed within a second.
         before = None
         while before != (before := self.tags(f"/api/training/sessions/{session}")["etag"]):
-            self.assertLess(time.time(), end)
+            self.assertLess(time.monotonic(), end)
             time.sleep(1.5)
         return session
 

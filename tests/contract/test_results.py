@@ -201,8 +201,9 @@ class Kinds(Results):
     def test_subscribers_get_the_classes(self):
         session = self.create()["id"]
         socket = WebSocket(self.server.port)
-        socket.send(json.dumps({"type": "subscribe", "session_id": session}))
-        time.sleep(1)
+        socket.wait_for("hello")
+        socket.send(json.dumps({"type": "subscribe", "sessions": [session], "tables": []}))
+        socket.wait_for("subscribed")
         self.add("validation-results", {"session_id": session, "epoch": 1, "results": [{"class_name": "x", "sensitivity": 0.75}]})
         message = socket.wait_for("metrics_update", session)
         self.assertEqual(message["metrics"]["per_class"], {"x": 0.75})

@@ -11,7 +11,7 @@ import unittest
 import uuid
 
 import test_rest
-from test_rest import NOBODY, Server, WebSocket
+from test_rest import NOBODY, PATIENCE, Server, WebSocket
 
 PATH = "/api/training/sessions"
 
@@ -45,7 +45,7 @@ class Sessions(unittest.TestCase):
         return [row["session_name"] for row in reply["sessions"]]
 
     def sql(self, text, *values):
-        with sqlite3.connect(os.path.join(self.server.folder, "trainmon.db"), timeout=10) as database:
+        with sqlite3.connect(os.path.join(self.server.folder, "trainmon.db"), timeout=PATIENCE) as database:
             rows = database.execute(text, values).fetchall()
         database.close()
         return rows
@@ -160,8 +160,8 @@ class Sessions(unittest.TestCase):
         status, reply = self.ask("POST", "/api/training/metrics", {"session_id": session["id"], "epoch": 1, "loss": 1})
         self.assertEqual((status, reply["control"]), (201, "pause"))
         self.sql("UPDATE training_sessions SET lease_at = lease_at - 700000000")
-        end = time.time() + 10
-        while self.ask("GET", at)[1]["session"]["status"] != "interrupted" and time.time() < end:
+        end = time.monotonic() + PATIENCE
+        while self.ask("GET", at)[1]["session"]["status"] != "interrupted" and time.monotonic() < end:
             time.sleep(0.1)
         self.assertEqual(self.ask("GET", at)[1]["session"]["status"], "interrupted")
         status, reply = self.ask("PATCH", at, {"notes": "a person looks at it"})
@@ -179,6 +179,7 @@ class Sessions(unittest.TestCase):
             self.skipTest("libtrainmon is not a shared library in this build")
         trainer = subprocess.Popen([sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), "trainer.py"), library, self.server.folder],
                                    stdout=subprocess.PIPE, text=True, env=test_rest.child_environment())
+        self.addCleanup(trainer.kill)
         session = trainer.stdout.readline().strip()
         reply = self.ask("GET", f"{PATH}/{session}")[1]
         self.assertEqual([(r["rank"], r["attempt"], r["pid"], r["live"], r["dropped"]) for r in reply["ranks"]], [(0, 1, trainer.pid, True, 0)])

@@ -3,12 +3,14 @@
 # SPDX-FileCopyrightText: libtrainmon contributors
 """
 The snippets of the training documents, run as they are written (tests/contract/snippets): Python with requests, JSON bodies and commands with curl, SQL in the
-sqlite3 shell, against a real server on the port that they name. Usage: test_snippets.py PROGRAM
+sqlite3 shell, against a real server on the port that they name; where another program has that port, on another one, which they are told. Usage: test_snippets.py PROGRAM
 """
 import json
 import os
 import pathlib
+import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -28,16 +30,33 @@ epochs = 3
 
 
 class OnPort(test_rest.Server):
-    """The server of the other tests, on the port of the documents."""
+    """The server of the other tests, on the port of the documents where that is free."""
 
-    def __init__(self, port=PORT):
-        super().__init__("--port", str(port))
-        self.port = port
+    def __init__(self, port=PORT, *arguments, **named):
+        self.documented = port
+        if not self.taken(port):
+            try:
+                super().__init__(*arguments, port=port, **named)
+                return
+            except test_rest.NotStarted:  # somebody was quicker
+                pass
+        super().__init__(*arguments, **named)
+
+    @staticmethod
+    def taken(port):
+        for family, kind, protocol, _, address in socket.getaddrinfo("localhost", port, type=socket.SOCK_STREAM):
+            with socket.socket(family, kind, protocol) as probe:
+                if probe.connect_ex(address) == 0:
+                    return True
+        return False
+
+    def told(self, snippet):
+        return re.sub(rf"\b(localhost|127\.0\.0\.1):{self.documented}\b", rf"\1:{self.port}", snippet)
 
 
 def run(program, **options):
     """The standard output of a program; what it prints to standard error tells why it failed."""
-    done = subprocess.run(program, capture_output=True, text=True, timeout=60, **options)
+    done = subprocess.run(program, capture_output=True, text=True, timeout=5 * test_rest.PATIENCE, **options)
     if done.returncode != 0:
         raise AssertionError(f"{program[0]} ended with {done.returncode}: {done.stderr}")
     return done.stdout
@@ -52,22 +71,23 @@ class Snippets(unittest.TestCase):
     def sql(self, name):
         """A query in the shell as people run it, a list of rows."""
         database = os.path.join(self.server.folder, "trainmon.db")
-        text = run(["sqlite3", "-readonly", "-json", database], input=(SNIPPETS / name).read_text())
+        text = run(["sqlite3", "-batch", "-init", "/dev/null", "-readonly", "-json", database], input=(SNIPPETS / name).read_text())
         return json.loads(text) if text.strip() else []
 
     def curl(self, method, path, name, **replaced):
         body = (SNIPPETS / name).read_text()
         for old, new in replaced.items():
             body = body.replace(f'"{old}"', f'"{new}"')
-        text = run(["curl", "-sS", "-X", method, f"http://localhost:{PORT}{path}", "-H", "Content-Type: application/json", "-d", body])
+        text = run(["curl", "-sS", "-X", method, f"http://localhost:{self.server.port}{path}", "-H", "Content-Type: application/json", "-d", body],
+                   env=test_rest.direct_environment())
         return json.loads(text)
 
     def test_python(self):
         loop = (SNIPPETS / "epochs.py").read_text()
         # The body of the loop reads names that its training sets; here each epoch sets them where the snippet says "train one epoch".
         loop = loop.replace("    # ... train one epoch ...\n", "    train_loss, metrics, epoch_duration, gpu_memory = 1 / (epoch + 1), values_of(epoch), 2.5, 512\n")
-        program = "\n".join([LOOP, (SNIPPETS / "start.py").read_text(), loop, "print(session_id)"])
-        environment = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
+        program = self.server.told("\n".join([LOOP, (SNIPPETS / "start.py").read_text(), loop, "print(session_id)"]))
+        environment = test_rest.direct_environment()
         identity = run([sys.executable, "-c", program], env=environment).strip()
 
         active = self.sql("active.sql")
@@ -76,7 +96,7 @@ class Snippets(unittest.TestCase):
         self.assertEqual(active[0]["started_at"], "2025-11-04T14:00:00.000000Z")
 
         finish = f"import requests\nsession_id = {identity!r}\n" + (SNIPPETS / "finish.py").read_text()
-        run([sys.executable, "-c", finish], env=environment)
+        run([sys.executable, "-c", self.server.told(finish)], env=environment)
         status, reply = self.server.ask("GET", f"/api/training/sessions/{identity}")
         self.assertEqual(status, 200)
         session = reply["session"]
@@ -99,7 +119,7 @@ class Snippets(unittest.TestCase):
         self.addCleanup(server.close)
         text = (pathlib.Path(__file__).parents[2] / "README.md").read_text()
         program, = [block.partition("```")[0] for block in text.split("```python\n")[1:] if block.startswith("import requests")]
-        run([sys.executable, "-c", program], env={k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")})
+        run([sys.executable, "-c", server.told(program)], env=test_rest.direct_environment())
         session, = server.ask("GET", "/api/training/sessions")[1]["sessions"]
         self.assertEqual((session["status"], session["progress"]["percent"]), ("completed", 100))
         rows = server.ask("GET", f"/api/training/metrics?session_id={session['id']}")[1]["metrics"]
@@ -132,14 +152,13 @@ class Commands(unittest.TestCase):
         self.forest = os.environ.get("TRAINMON_FOREST_PYTHON")
         recipes = pathlib.Path(__file__).parents[2] / "examples/forest/recipes.json"
         path = f"{os.path.dirname(self.forest)}:{os.environ['PATH']}" if self.forest else os.environ["PATH"]
-        self.server = test_rest.Server("--port", "8000", "--recipes", str(recipes), environment={"PATH": path})
-        self.server.port = 8000
+        self.server = OnPort(8000, "--recipes", str(recipes), environment={"PATH": path})
         self.addCleanup(self.server.close)
 
     def type(self, name):
-        return json.loads(run(["bash", "-ec", (SNIPPETS / name).read_text()]))
+        return json.loads(run(["bash", "-ec", self.server.told((SNIPPETS / name).read_text())], env=test_rest.direct_environment()))
 
-    def until(self, check, seconds=60):
+    def until(self, check, seconds=5 * test_rest.PATIENCE):
         end = time.monotonic() + seconds
         while not check():
             self.assertLess(time.monotonic(), end)
@@ -155,7 +174,9 @@ class Commands(unittest.TestCase):
             self.until(lambda: self.type("training_data.sh")["activeCount"] == 0)
             self.assertEqual([one["id"] for one in self.type("training_data.sh")["trainingHistory"]], [session])
             return
-        self.until(lambda: any(one["currentEpoch"] >= 2 for one in self.type("training_data.sh")["activeTrainings"]))
+        # Held after its first epoch, so that it is not over before it is looked at.
+        self.assertEqual(self.server.ask("POST", "/api/training/pause", {"session_id": session})[0], 200)
+        self.until(lambda: any(one["currentEpoch"] >= 1 for one in self.type("training_data.sh")["activeTrainings"]))
         active = self.type("training_data.sh")["activeTrainings"][0]
         self.assertEqual((active["id"], active["modelType"], active["status"], active["totalEpochs"]), (session, "randomforest", "training", 40))
         self.assertTrue(0 < active["progress"] < 100 and 0 < active["metrics"]["accuracy"] <= 1, active)

@@ -23,7 +23,7 @@ print(library.tmon_session_id(session).decode(), flush=True)
 for step in range(10**9):
     for metric in metrics:
         code = library.tmon_log(session, metric, step, time.time())
-        # Full speed may fill the ring; then a point is dropped and counted.
-        assert code == 0 or (pause == 0 and code == DROPPED)
+        # Full speed, or a disk that takes seconds, may fill the ring; then a point is dropped and counted.
+        assert code in (0, DROPPED), code
     if pause > 0:
         time.sleep(pause)

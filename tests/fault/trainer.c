@@ -3,12 +3,14 @@
 /*
  * A training program for the kill tests: each thread logs 0, 1, 2, … to its own metric m0, m1, …, and notes every call that has returned in a file that
  * outlives it. STORE ID COUNTS THREADS BURST PAUSE_US TOTAL KEEP [RING_BYTES]: BURST points at full speed, then a pause; TOTAL 0 means for ever;
- * KEEP "retry" logs a dropped value again, "go" goes on with the next one, "told" too, until standard input ends, "exit" leaves main without finishing the
- * session, "finish" without freeing it.
+ * KEEP "retry" logs a dropped value again, "go" goes on with the next one, "exit" leaves main without finishing the session, "finish" without freeing it,
+ * "input" goes on until standard input ends.
  */
 #include "fault.h"
 
 #include <pthread.h>
+
+static atomic_bool over;
 
 typedef struct work {
   tmon_session *session;
@@ -20,8 +22,6 @@ typedef struct work {
   unsigned index;
 } work;
 
-static _Atomic bool over;
-
 static void *train(void *argument) {
   const work *own = argument;
   char key[16];
@@ -29,7 +29,7 @@ static void *train(void *argument) {
   uint64_t value = 0;
   snprintf(key, sizeof key, "m%u", own->index);
   if (tmon_session_metric(&metric, own->session, key, NULL) != TMON_OK) fault_die("metric");
-  while (!over && (own->total == 0 || value < own->total)) {
+  while (!atomic_load_explicit(&over, memory_order_relaxed) && (own->total == 0 || value < own->total)) {
     int result = tmon_log(own->session, metric, (int64_t)value, (double)value);
     /* The partner is another process that reads after our death: program order is all that is needed. */
     if (result == TMON_OK) atomic_fetch_add_explicit(&own->count->kept, 1, memory_order_release);
@@ -62,9 +62,10 @@ int main(int count, char **arguments) {
         strcmp(arguments[8], "retry") == 0, i};
     if (pthread_create(&threads[i], NULL, train, &works[i]) != 0) return 1;
   }
-  if (strcmp(arguments[8], "told") == 0) {
-    while (getchar() != EOF) continue;
-    over = true;
+  if (strcmp(arguments[8], "input") == 0) {
+    while (getchar() != EOF) {
+    }
+    atomic_store_explicit(&over, true, memory_order_relaxed);
   }
   for (unsigned i = 0; i < many; i++) pthread_join(threads[i], NULL);
   printf("dropped %llu at %lld\n", (unsigned long long)tmon_session_dropped(session), (long long)fault_now_us());
