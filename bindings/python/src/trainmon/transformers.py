@@ -100,8 +100,8 @@ class TrainMonCallback(Fitted, TrainerCallback, ExportableState):  # type: ignor
         if not self._loop.live:
             return False
         self._show_training()
-        stop = self._loop.obey()
         self._loop.progress(epoch=int(state.epoch or 0), epochs=_epochs(state) or 0, batch=state.global_step - self._first_step, batches=self._steps)
+        stop = self._loop.obey()  # what a pause shows is this step
         self._loop.due()
         return stop
 
