@@ -7,7 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
-import { end, findProgram, freePort, start, until } from "./programs.mjs";
+import { isDeepStrictEqual } from "node:util";
+import { end, findProgram, freePort, sleep, start, until } from "./programs.mjs";
 
 const build = process.env.BUILD;
 assert.ok(build, "BUILD must name the build folder");
@@ -22,18 +23,20 @@ const sessionOf = async () => (await api("/api/training/sessions")).sessions.fin
 const chart = async () =>
   page.locator(lossChart).evaluate((element) => ({ points: Number(element.dataset.points), step: Number(element.dataset.lastStep) }));
 const button = (text) => page.getByRole("button", { name: text, exact: true });
-const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
 async function openBrowser() {
   browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"],
+    args: ["--no-sandbox", "--no-proxy-server", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+      "--no-first-run"],
   });
   page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(60_000);
   page.on("pageerror", (error) => complaints.push(`error: ${error.message}`));
   page.on("console", (message) => {
-    if (message.type() === "error") complaints.push(`console: ${message.text()}`);
+    // Of a WebSocket that does not open within 5 s the page itself makes an end, and comes back: on a busy machine that is no fault.
+    if (message.type() === "error" && !message.text().includes("WebSocket is closed before the connection is established"))
+      complaints.push(`console: ${message.text()}`);
   });
 }
 
@@ -108,10 +111,11 @@ step("Pause stops the steps", async () => {
   await page.locator('[data-testid="status"][data-status="paused"]').waitFor();
   assert.ok(await button("Pause").isDisabled());
   // What was logged before the pause may still be under way to the page.
-  await sleep(1500);
-  const held = await chart();
-  await sleep(2000);
-  assert.deepEqual(await chart(), held);
+  await until("no point comes for two seconds", async () => {
+    const held = await chart();
+    await sleep(2000);
+    return isDeepStrictEqual(await chart(), held);
+  });
   assert.equal((await sessionOf()).paused, true);
 });
 

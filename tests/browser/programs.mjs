@@ -26,6 +26,8 @@ function isFolder(path) {
   }
 }
 
+export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+
 export async function freePort() {
   const server = createServer();
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
@@ -50,13 +52,13 @@ export function start(path, args) {
 export async function end(program) {
   if (!program || program.child.exitCode !== null || program.child.signalCode !== null) return;
   program.child.kill("SIGTERM");
-  const timer = setTimeout(() => program.child.kill("SIGKILL"), 5000);
+  const timer = setTimeout(() => program.child.kill("SIGKILL"), 30_000);
   await program.ended;
   clearTimeout(timer);
 }
 
 /** Waits until `probe` gives something true; tells what it waited for when it does not. */
-export async function until(what, probe, limit = 20_000) {
+export async function until(what, probe, limit = 60_000) {
   const stop = Date.now() + limit;
   let last;
   while (Date.now() < stop) {
@@ -66,7 +68,7 @@ export async function until(what, probe, limit = 20_000) {
     } catch (error) {
       last = error;
     }
-    await new Promise((done) => setTimeout(done, 100));
+    await sleep(100);
   }
   throw new Error(`waited ${limit} ms in vain until ${what}; last: ${last}`);
 }

@@ -3,6 +3,7 @@
 # SPDX-FileCopyrightText: libtrainmon contributors
 # Builds the page from its locked dependencies and compares it, byte by byte, with the committed files.
 set -euo pipefail
+unset NODE_ENV # it changes what npm installs and what Vite builds
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d)

@@ -7,6 +7,8 @@ here=$(cd "$(dirname "$0")/../.." && pwd)
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
 cd "$tree"
+# A hook of git tells its children of the repository that it is for.
+unset $(git rev-parse --local-env-vars)
 git init -q .
 mkdir -p include/trainmon lib/{util,series,store,track,serve} tests examples/x
 

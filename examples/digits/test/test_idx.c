@@ -148,6 +148,7 @@ END_TEST
 int main(void) {
   Suite *suite = suite_create("digits/idx");
   TCase *cases = tcase_create("idx");
+  tcase_set_timeout(cases, 60); /* a busy machine may stand still for the 4 s of the default */
   tcase_add_checked_fixture(cases, begin, end);
   tcase_add_loop_test(cases, good_files_are_read, 0, 2);
   tcase_add_test(cases, counts_must_agree);

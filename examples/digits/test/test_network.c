@@ -122,6 +122,7 @@ END_TEST
 int main(void) {
   Suite *suite = suite_create("digits/network");
   TCase *cases = tcase_create("network");
+  tcase_set_timeout(cases, 60); /* a busy machine may stand still for the 4 s of the default */
   tcase_add_loop_test(cases, gradient_equals_central_differences, 0, 3);
   tcase_add_test(cases, equal_logits_cost_the_logarithm_of_the_classes);
   tcase_add_test(cases, huge_logits_stay_finite);

@@ -9,6 +9,7 @@ import time
 os.environ.update(HF_HUB_OFFLINE="1", KERAS_BACKEND="torch", TOKENIZERS_PARALLELISM="false", MPLBACKEND="agg")  # before a framework is imported
 
 import pytest
+from pauses import until_paused
 
 import trainmon
 
@@ -26,7 +27,7 @@ def shown(store):
 
 
 class Person(threading.Thread):
-    """Watches a store from a thread as a person does: waits for the first run to reach a metric's step, pauses it for a while, perhaps stops it."""
+    """Watches a store from a thread as a person does: waits for the first run to train, pauses it for a while, perhaps stops it."""
 
     def __init__(self, *, pause=0.0, stop=False):
         super().__init__(daemon=True)
@@ -42,13 +43,15 @@ class Person(threading.Thread):
                 break
             time.sleep(0.01)
         run = live[0]
-        if self.seconds:
-            run.request("pause")
-            time.sleep(self.seconds)
-            before = run.store.run(run.id).progress
-            time.sleep(self.seconds)
-            self.paused = [before, run.store.run(run.id).progress]
-        run.request("stop" if self.stop else "run")
+        try:
+            if self.seconds:
+                run.request("pause")
+                until_paused(run.store, run.id)
+                before = run.store.run(run.id).progress
+                time.sleep(self.seconds)
+                self.paused = [before, run.store.run(run.id).progress]
+        finally:
+            run.request("stop" if self.stop else "run")
 
 
 @pytest.fixture

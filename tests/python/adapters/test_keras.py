@@ -134,7 +134,7 @@ model.fit(numpy.zeros((8, 2)), numpy.zeros(8), verbose=0, callbacks=[TrainMonCal
 
 def test_a_process_that_ends_with_the_exception(store):
     where = {"PYTHONPATH": os.path.dirname(os.path.dirname(trainmon.__file__))}
-    done = subprocess.run([sys.executable, "-c", PROCESS], capture_output=True, text=True, timeout=200, env={**os.environ, **where}, check=False)
+    done = subprocess.run([sys.executable, "-c", PROCESS], capture_output=True, text=True, timeout=600, env={**os.environ, **where}, check=False)
     assert done.returncode == 1 and "on purpose" in done.stderr
     run = ended(store)
     assert (run.status, run.error_text) == ("failed", "ZeroDivisionError: on purpose") and len(store.epochs(run.id)) == 1

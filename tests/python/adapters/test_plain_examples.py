@@ -10,6 +10,7 @@ import sys
 
 import pytest
 import torch
+from ends import ended
 
 import trainmon
 
@@ -20,9 +21,9 @@ EXAMPLES = pathlib.Path(__file__).parents[3] / "examples" / "plain"
 def test_an_example_records_what_it_prints(name, store):
     pytest.importorskip("sklearn")
     where = {"PYTHONPATH": os.path.dirname(os.path.dirname(trainmon.__file__))}
-    done = subprocess.run([sys.executable, EXAMPLES / f"{name}.py", "2"], capture_output=True, text=True, timeout=200, env={**os.environ, **where}, check=True)
+    done = subprocess.run([sys.executable, EXAMPLES / f"{name}.py", "2"], capture_output=True, text=True, timeout=600, env={**os.environ, **where}, check=True)
     printed = [float(text) for text in re.findall(r"validation ([0-9.]+)", done.stdout)]
-    (run,) = store.runs()
+    run = ended(store)
     rows = store.epochs(run.id)
     assert run.status == "completed" and len(rows) == 2 and run.progress["epoch"] == 2
     assert [round(row["val_accuracy"], 4) for row in rows] == printed and min(printed) > 0.8

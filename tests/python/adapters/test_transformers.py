@@ -110,7 +110,7 @@ def test_pause_holds_and_stop_ends(trainer, store, points, person):
     training.train()
     who.join()
     before, after = who.paused
-    assert before["batch"] == after["batch"] > 0
+    assert (before["epoch"], before["batch"]) == (after["epoch"], after["batch"])
     assert 0 < training.state.global_step < 500
     record = ended(store, callback.run.id)
     assert record.status == "cancelled"
@@ -228,8 +228,7 @@ assert arguments.world_size == 2
 with open(f"rank{os.environ['RANK']}", "w") as file:
     file.write(f"{trainer.state.global_step} {callback.run is not None}")
 torch.distributed.destroy_process_group()
-if os.environ["RANK"] != "0":
-    os._exit(0)  # threads of gloo that still end make the C++ runtime abort now and then
+os._exit(0)  # the run has ended; threads of gloo that still end make the C++ runtime abort now and then
 """
 
 
@@ -237,7 +236,7 @@ def test_two_processes_stop_at_one_step(store, tmp_path):
     (tmp_path / "train.py").write_text(PROCESS)
     where = {"PYTHONPATH": os.path.dirname(os.path.dirname(trainmon.__file__)), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "train.py"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=200, env={**os.environ, **where}, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, env={**os.environ, **where}, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     (step, records), (other_step, other_records) = ((tmp_path / f"rank{rank}").read_text().split() for rank in (0, 1))
     assert step == other_step and int(step) % 4 == 0 and int(step) < 50_000

@@ -4,6 +4,7 @@
 
 import functools
 import importlib
+import time
 
 import torch
 from sklearn.datasets import load_digits
@@ -12,6 +13,14 @@ from torch.utils.data import DataLoader, TensorDataset
 BATCH = 64
 TRAIN, VAL = 640, 320
 CLASSES = [f"digit {number}" for number in range(10)]
+
+
+def pictures(store, id, name):
+    """Gives the pictures of a run; the end of the run does not wait for them."""
+    end = time.monotonic() + 30
+    while not (found := store.images(id, name)) and time.monotonic() < end:
+        time.sleep(0.01)
+    return found
 
 
 class Digits(TensorDataset):

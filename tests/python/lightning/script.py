@@ -33,7 +33,7 @@ def main(package, strategy, what):
                 threading.Timer(0.5, ask, args=("run",)).start()
             if what == "wait":
                 print("batch", flush=True)
-                time.sleep(0.2)
+                time.sleep(60)  # ended by the signal that is waited for
 
         def on_train_end(self, trainer, module):
             with open(f"rank{trainer.global_rank}.json", "w", encoding="utf-8") as file:
@@ -50,7 +50,7 @@ def main(package, strategy, what):
             store.request(store.runs()[0].id, control)
 
     many = {} if strategy == "auto" else {"devices": 2, "strategy": strategy}
-    epochs = {"stop": 100, "wait": 100, "init and stop": 10_000}.get(what, 2)
+    epochs = {"stop": 10_000, "wait": 100, "init and stop": 10_000}.get(what, 2)
     if what.startswith("init"):
         trainmon.init(name="script", config={"script's": 1})
     if what == "init and stop":

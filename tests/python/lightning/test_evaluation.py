@@ -2,11 +2,11 @@
 # SPDX-FileCopyrightText: libtrainmon contributors
 """Pause and stop of a validation, test or prediction."""
 
-import threading
 import time
 
 import digits
 import pytest
+from pauses import Pause
 
 import trainmon
 from trainmon.lightning import TrainMonCallback, TrainMonLogger
@@ -24,8 +24,8 @@ def ask(control):
         store.request(only(store).id, control)
 
 
-def counting(package, *, ask_at, control="stop", then=lambda: None):
-    """Gives a callback that asks for something after a batch and says which batches began and ended."""
+def counting(package, *, ask_at, then=lambda: ask("stop")):
+    """Gives a callback that asks for a stop, or does something else, after a batch and says which batches began and ended."""
     seen = []
 
     class Counting(package.Callback):
@@ -38,7 +38,6 @@ def counting(package, *, ask_at, control="stop", then=lambda: None):
                 return
             seen.append(("end", index, time.monotonic()))
             if index == ask_at and len([each for each in seen if each[:2] == ("end", index)]) == 1:
-                ask(control)
                 then()
 
         on_validation_batch_start = on_test_batch_start = on_predict_batch_start = begin
@@ -148,23 +147,19 @@ def test_stop_can_be_switched_off(package, store):
 
 @pytest.mark.parametrize("what", ["fit", "validate"])
 def test_pause_holds_before_the_next_batch_of_a_validation(package, store, what):
-    timers = []
-
-    def go_on():
-        timers.append(threading.Timer(0.5, ask, args=("run",)))
-        timers[0].start()
-
-    watch, seen = counting(package, ask_at=1, control="pause", then=go_on)
+    pauses = []
+    watch, seen = counting(package, ask_at=1, then=lambda: pauses.append(Pause(only(store).id)))
     callback = TrainMonCallback()
     trainer = digits.trainer(package, watch, callback, max_epochs=1)
     if what == "fit":
         trainer.fit(digits.module(package), *digits.loaders())
     else:
         trainer.validate(digits.module(package), digits.loaders()[1], verbose=False)
-    timers[0].join()
+    pauses[0].join()
+    assert pauses[0].lasted >= 0.5
     times = {(what, index): at for what, index, at in seen}
-    assert times["begin", 2] - times["end", 1] > 0.45  # not a batch more after it was asked for
-    assert callback.session.loop.paused_seconds > 0.4
+    assert times["begin", 2] - times["end", 1] > pauses[0].lasted  # not a batch more after it was asked for
+    assert callback.session.loop.paused_seconds >= pauses[0].lasted
     run = only(store)
     assert run.status == "completed"
     assert {"paused", "resumed"} <= {event["kind"] for event in store.events(run.id)}

@@ -10,6 +10,7 @@ import time
 import digits
 import pytest
 from ends import ended
+from pauses import Pause
 
 import trainmon
 from trainmon.lightning import TrainMonCallback, TrainMonLogger
@@ -112,34 +113,28 @@ def test_stop_from_outside(package, store):
 
 
 def test_pause_from_outside(package, store):
-    waited = []
+    pauses, times = [], []
 
     def ask(trainer):
-        mine = trainmon.Store("trainmon")
-        id = only(store).id
-        mine.request(id, "pause")
-        begin = time.monotonic()
-
-        def go_on():
-            waited.append(begin)
-            mine.request(id, "run")
-
-        threading.Timer(0.5, go_on).start()
+        pauses.append(Pause(only(store).id))
+        times.append(time.monotonic())
 
     class After(package.Callback):
         def on_train_batch_start(self, trainer, module, batch, index):
             if index == 4 and trainer.current_epoch == 0:
-                waited.append(time.monotonic())
+                times.append(time.monotonic())
 
     callback = TrainMonCallback(every_seconds=0)
     trainer = digits.trainer(package, At(package, 3, ask), callback, After(), max_epochs=1)
     trainer.fit(digits.module(package), *digits.loaders())
-    assert waited[1] - waited[0] > 0.45
+    pauses[0].join()
+    assert pauses[0].lasted >= 0.5
+    assert times[1] - times[0] > pauses[0].lasted  # not a batch more
     run = ended(store)
     assert run.status == "completed"
     assert {"paused", "resumed"} <= {event["kind"] for event in store.events(run.id)}
     assert store.epochs(run.id)[0]["epoch_time_seconds"] < callback.session.loop.paused_seconds + 30
-    assert callback.session.loop.paused_seconds > 0.4
+    assert callback.session.loop.paused_seconds >= pauses[0].lasted
 
 
 def test_pause_and_stop_can_be_switched_off(package, store):

@@ -160,4 +160,4 @@ def test_pictures_of_no_entry(package, caplog, store, images, count):
     digits.trainer(package, TrainMonCallback(images=images)).fit(digits.module(package, Named), loader)
     expected = "images is 'pictures', which the batch has no entry for (did you mean 'picture'?); there are: picture, label. Its first entry is shown"
     assert told(caplog) == [expected] * count
-    assert store.images(store.runs()[0].id, images)
+    assert digits.pictures(store, store.runs()[0].id, images)

@@ -17,7 +17,7 @@ import trainmon
 
 SCRIPT = pathlib.Path(__file__).parent / "script.py"
 PACKAGES = ("lightning.pytorch", "pytorch_lightning")
-LIMIT = 240
+LIMIT = 600
 
 
 def start(*arguments):
@@ -34,11 +34,6 @@ def finish(process):
         os.killpg(process.pid, signal.SIGKILL)
         raise
     return output
-
-
-def run_of(store):
-    (run,) = store.runs()
-    return run
 
 
 def seen(rank):
@@ -72,7 +67,7 @@ def test_two_ranks_obey_together(what, store):
     assert seen(0)["steps"] == seen(1)["steps"]
     assert run.status == ("cancelled" if what == "stop" else "completed")
     if what == "stop":
-        assert seen(0)["steps"] < 100
+        assert "max_epochs" not in output  # Lightning's word for an end by itself
     else:
         assert {"paused", "resumed"} <= {event["kind"] for event in store.events(run.id)}
 
@@ -105,7 +100,7 @@ def test_spawned_ranks_feed_the_scripts_run(package, what, store):
     assert process.returncode == 0, output
     assert "failed, the training goes on" not in output
     assert "not recorded" not in output
-    run = run_of(store)
+    run = ended(store)
     assert (run.name, run.status, run.model_type) == ("script", "completed", "Common")  # the script ended it
     assert (run.config["script's"], run.config["hidden"]) == (1, 32)
     assert {"started", "joined"} <= {event["kind"] for event in store.events(run.id)}

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import trainmon
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = ROOT / "examples" / "retfound"
 CONFIG = "configs/dataset_v6.1.yaml"
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy knows this machine's own servers
 sys.path.insert(0, str(EXAMPLE))
 
 
@@ -36,7 +38,7 @@ def start(*arguments, **more):
 def run(*arguments, status=0, **more):
     """Runs `python -m ARGUMENTS` to its end and gives what it printed: (stdout, stderr)."""
     process = start(*arguments, **more)
-    out, err = process.communicate(timeout=240)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == status, f"{arguments}: {process.returncode}\n{out}\n{err}"
     return out, err
 
@@ -79,16 +81,21 @@ class Server:
         """GET, or POST with a body; gives the JSON."""
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=10) as reply:
+        with OPENER.open(request, timeout=60) as reply:
             return json.loads(reply.read())
 
-    def until(self, path, true, seconds=90):
+    def until(self, path, true, seconds=180):
         """Asks until the answer is as wanted, and gives it."""
         end = time.monotonic() + seconds
         while True:
-            answer = self.ask(path)
-            if true(answer):
-                return answer
+            try:
+                answer = self.ask(path)
+                if true(answer):
+                    return answer
+            except urllib.error.HTTPError as error:
+                if error.code not in (429, 503):  # which say that it be asked again
+                    raise
+                answer = error
             assert time.monotonic() < end, answer
             time.sleep(0.1)
 
@@ -105,4 +112,4 @@ def server():
     yield make
     for one in started:
         one.process.terminate()
-        one.process.communicate(timeout=10)
+        one.process.communicate(timeout=60)

@@ -28,7 +28,9 @@ def prepare_folder():
     if not font.exists():
         font.parent.mkdir(parents=True, exist_ok=True)
         matplotlib = importlib.util.find_spec("matplotlib").submodule_search_locations[0]
-        shutil.copy(Path(matplotlib) / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf", font)
+        part = font.with_name(f"{font.name}.{os.getpid()}")  # never half of it under its name, also where several processes come
+        shutil.copy(Path(matplotlib) / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf", part)
+        part.replace(font)
 
 
 def install():

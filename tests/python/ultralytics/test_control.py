@@ -7,11 +7,11 @@ import logging
 import os
 import pickle
 import signal
-import threading
 import time
 
 import pytest
 from ends import ended
+from pauses import Pause
 
 import trainmon
 from trainmon.ultralytics import attach
@@ -62,24 +62,29 @@ def test_people_may_not_stop_if_the_script_says_so(model, train, store):
     assert len(store.points(monitor.run.id, "train/box_loss")) == 4
 
 
-def test_pause_is_not_part_of_the_time(model, train, store, tmp_path):
+def test_pause_is_not_part_of_the_time(model, train, store):
+    pauses, at = [], {}
+
+    def note(moment):
+        return lambda _trainer: at.setdefault(moment, time.time())  # the framework's clock
+
+    model.add_callback("on_train_batch_end", Batches(2, note("the batch is done")))  # before the monitor hears of it
     monitor = attach(model)
-    begin, end = [], []
-
-    def pause(_trainer):
-        monitor.run.request("pause")
-        threading.Timer(5.0, lambda: trainmon.Store(tmp_path / "trainmon").request(monitor.run.id, "run")).start()
-
-    model.add_callback("on_train_start", lambda trainer: begin.append(time.time()))
-    model.add_callback("on_train_batch_start", Batches(2, pause))
-    model.add_callback("on_fit_epoch_end", lambda trainer: end.append((time.time(), monitor.loop.paused_seconds)))
+    model.add_callback("on_train_batch_start", Batches(2, lambda trainer: pauses.append(Pause(monitor.run.id, 1.0))))
+    model.add_callback("on_train_batch_start", Batches(3, note("the next batch")))
+    for event in ("on_pretrain_routine_end", "on_train_start", "on_train_epoch_end", "on_fit_epoch_end"):
+        model.add_callback(event, note(event))
     train(model, epochs=1)
+    pauses[0].join()
     record = ended(store, monitor.run.id)
     assert record.status == "completed"
     (row,) = store.epochs(record.id)
-    paused = end[0][1]
-    assert 1 < paused <= 6, "the pause begins when the batch is done"
-    assert row["epoch_time_seconds"] == pytest.approx(end[0][0] - begin[0] - paused, abs=0.5)
+    paused = monitor.loop.paused_seconds
+    assert pauses[0].lasted >= 1.0
+    assert pauses[0].lasted <= paused <= at["the next batch"] - at["the batch is done"] + 0.01, "the pause begins when the batch is done"
+    # The framework's own time of the epoch begins and ends between these events.
+    least, most = at["on_train_epoch_end"] - at["on_train_start"], at["on_fit_epoch_end"] - at["on_pretrain_routine_end"]
+    assert least - paused - 0.01 <= row["epoch_time_seconds"] <= most - paused + 0.01
     assert {"paused", "resumed"} <= {event["kind"] for event in store.events(record.id)}
 
 
@@ -124,7 +129,9 @@ def test_validation_and_prediction_open_no_run(model, train, store, data):
     monitor = attach(model)
     train(model, epochs=1)
     first = monitor.run
-    before = store.events(first.id)
+    until = time.monotonic() + 30
+    while (before := store.events(first.id))[-1]["kind"] != "completed" and time.monotonic() < until:  # the last one, which the end does not wait for
+        time.sleep(0.01)
     model.val(data=data, imgsz=64, batch=4, device="cpu", plots=False, verbose=False)
     model.predict(str(os.path.join(os.path.dirname(data), "images", "val", "0000.png")), imgsz=64, device="cpu", verbose=False)
     assert monitor.run is first

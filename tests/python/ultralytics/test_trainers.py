@@ -76,7 +76,7 @@ def test_a_process_of_the_framework_records_if_it_is_the_first(data, store, tmp_
     options = {"critical": {"digit 2": 0.5}, "init": {"id": id, "name": "handed over"}}
     paths = [str(Path(__file__).parent), *SEARCHED]
     environment = {**os.environ, "RANK": str(rank), "LOCAL_RANK": str(rank), "PYTHONPATH": os.pathsep.join(paths), trainers.VARIABLE: json.dumps(options)}
-    subprocess.run([sys.executable, "-c", CHILD.format(overrides=overrides)], env=environment, check=True, capture_output=True, timeout=300)
+    subprocess.run([sys.executable, "-c", CHILD.format(overrides=overrides)], env=environment, check=True, capture_output=True, timeout=600)
     if rank:
         assert not store.runs()
         return

@@ -3,6 +3,7 @@
 """What is recorded of a real training, beside what the framework itself says of it."""
 
 import csv
+import time
 
 import pytest
 from ends import all_ended, ended
@@ -117,9 +118,11 @@ def test_without_classes(model, train, store):
 def test_plots_are_recorded_once(model, train, store):
     monitor = attach(model)
     metrics = train(model, epochs=1, plots=True)
-    monitor.run.flush()
-    names = [image["name"] for image in store.images(monitor.run.id)]
-    assert {"plots/labels", "plots/results", "plots/confusion_matrix", "plots/val_batch0_labels"} <= set(names)
+    expected = {"plots/labels", "plots/results", "plots/confusion_matrix", "plots/val_batch0_labels"}
+    until = time.monotonic() + 30
+    while not expected <= (names := {image["name"] for image in store.images(monitor.run.id)}) and time.monotonic() < until:
+        time.sleep(0.01)  # the end of the run does not wait for them
+    assert expected <= names
     results = store.images(monitor.run.id, "plots/results")
     assert len(results) == 1
     assert store.image(results[0]["hash"]) == (metrics.save_dir / "results.png").read_bytes()

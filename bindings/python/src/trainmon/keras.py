@@ -67,9 +67,9 @@ class TrainMonCallback(Fitted, keras.callbacks.Callback):  # type: ignore[misc]
     def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Obeys: a pause waits here, for this hook alone is always on the thread of the training. After a stop this batch is the last."""
         self._seen = max(self._seen, batch)
+        self._loop.progress(batch=batch, batches=(self.params or {}).get("steps") or 0)  # before the wait, which shows it
         if self._loop.obey():
             self.model.stop_training = True
-        self._loop.progress(batch=batch, batches=(self.params or {}).get("steps") or 0)
         self._loop.due()
 
     @guarded

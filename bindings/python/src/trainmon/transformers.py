@@ -100,9 +100,9 @@ class TrainMonCallback(Fitted, TrainerCallback, ExportableState):  # type: ignor
         if not self._loop.live:
             return False
         self._show_training()
-        stop = self._loop.obey()
         # After its last step the epoch is not over yet: that step is among the batches of it.
         self._tell(args, state, max(0, _epoch(state) - 1), state.global_step - self._first_step)
+        stop = self._loop.obey()  # what a pause shows is this step
         self._loop.due()
         return stop
 

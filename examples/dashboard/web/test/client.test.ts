@@ -19,20 +19,26 @@ const server = createServer((request, reply) => {
   let body = "";
   request.on("data", (part: Buffer) => (body += part.toString()));
   request.on("end", () => {
-    asked.push({ method: request.method ?? "", body, at: Date.now() });
+    asked.push({ method: request.method ?? "", body, at: performance.now() });
     const answer = answers.shift() ?? { status: 200 };
     if (answer.after !== undefined) reply.setHeader("Retry-After", answer.after);
     reply.writeHead(answer.status, { "Content-Type": "application/json" });
     reply.end(answer.status === 200 ? '{"store": "x"}' : '{"error": {"code": "rate_limited", "message": "too many", "field": null}}');
   });
 });
+server.keepAliveTimeout = 0; /* else a connection may end just as it is used again */
 const fetchAbsolute = globalThis.fetch;
+let heard: () => void = () => undefined;
 
 before(async () => {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   // A page has an origin, node has none.
-  globalThis.fetch = (path, init) => fetchAbsolute(`http://127.0.0.1:${port}${path as string}`, init);
+  globalThis.fetch = async (path, init) => {
+    const reply = await fetchAbsolute(`http://127.0.0.1:${port}${path as string}`, init);
+    heard();
+    return reply;
+  };
 });
 after(() => {
   globalThis.fetch = fetchAbsolute;
@@ -40,6 +46,7 @@ after(() => {
   server.close();
 });
 beforeEach(() => {
+  heard = () => undefined;
   answers = [];
   asked = [];
 });
@@ -77,10 +84,10 @@ test("without a time, with one too long, and for other errors nothing is asked a
 test("a call that is given up does not wait", async () => {
   answers = [{ status: 429, after: "20" }];
   const control = new AbortController();
-  setTimeout(() => control.abort(), 100);
-  const begun = Date.now();
+  heard = () => setTimeout(() => control.abort(), 100);
+  const begun = performance.now();
   const call = getSeries({ session: "s", keys: ["k"], axis: "step", from: null, to: null, width: 1 }, control.signal);
   await assert.rejects(call, { name: "AbortError" });
-  assert.ok(Date.now() - begun < 5000);
+  assert.ok(performance.now() - begun < 15_000);
   assert.equal(asked.length, 1);
 });
