@@ -154,6 +154,11 @@ typedef struct tmon_record_change {
   const char *id;           /**< for tmon_record_create: UUID text of the new session; NULL makes one */
   bool zero_is_said;        /**< reals: 0 is a value like others, only NaN means not said */
   const char *summary_json; /**< JSON object of at most 1 MiB, such as the final figures; it replaces the one before; "{}" takes it away */
+  /**
+   * How far a trainer without a ring is, as for tmon_session_report, but members below 0 stay as they are, and an epoch that is said alone begins with batch 0;
+   * epoch rows move it on too. NULL: not said.
+   */
+  const tmon_progress *progress;
 } tmon_record_change;
 
 /**
@@ -164,7 +169,8 @@ TMON_API int tmon_record_create(char *id_out, tmon_store *store, const tmon_reco
 
 /**
  * Changes what `change` says of a session. Name, notes, tags, parent and best metric are what people write; any other change, also none, is a sign of life
- * of a trainer without a ring, which reopens its interrupted session; a trainer with a ring lives by its ring alone. The status of a session whose trainer lives in a ring can't be set so: TMON_ESTATE; use control.
+ * of a trainer without a ring, which reopens its interrupted session; a trainer with a ring lives by its ring alone. The status and progress of a session whose trainer lives in a ring can't be set so: TMON_ESTATE; use control.
+ * The first progress of a pending session is its start.
  * A session that had ended and is set back to pending or running has no end and no error text any more, unless `change` gives them; it counts as one
  * without a ring from then on, and lives by its lease.
  * TMON_ENOTFOUND: no such session, or no such parent. Else as tmon_record_create. Since 0.1.

@@ -66,6 +66,33 @@ static const char *store_json(char **out, const tmon_json *value, tmon_json_kind
   return *out != NULL ? NULL : "less than the memory there is";
 }
 
+/* Members that are not named, or null, stay as they are. */
+static const char *read_progress(tmon_progress *out, const tmon_json *value) {
+  static const struct {
+    const char *name;
+    size_t offset;
+  } counts[] = {{"epoch", offsetof(tmon_progress, epoch)}, {"epochs", offsetof(tmon_progress, epochs)}, {"batch", offsetof(tmon_progress, batch)},
+      {"batches", offsetof(tmon_progress, batches)}, {"images", offsetof(tmon_progress, images)}};
+  *out = (tmon_progress){.size = sizeof *out, .epoch = -1, .epochs = -1, .batch = -1, .batches = -1, .images = -1, .fraction = -1};
+  bool known = tmon_json_type(value) == TMON_JSON_OBJECT;
+  for (const tmon_json *item = tmon_json_first(value); known && item != NULL; item = tmon_json_next(item)) {
+    size_t i = 0;
+    if (tmon_json_type(item) == TMON_JSON_NULL) {
+      continue;
+    }
+    while (i < sizeof counts / sizeof counts[0] && strcmp(counts[i].name, tmon_json_key(item)) != 0) {
+      i++;
+    }
+    if (i < sizeof counts / sizeof counts[0]) {
+      known = store((char *)out + counts[i].offset, KIND_COUNT, item) == NULL;
+    } else {
+      out->fraction = tmon_json_number(item, (double)NAN);
+      known = strcmp(tmon_json_key(item), "fraction") == 0 && out->fraction >= 0 && out->fraction <= 1;
+    }
+  }
+  return known ? NULL : "an object of epoch, epochs, batch, batches, images (whole numbers, 0 or more) and fraction (0 to 1)";
+}
+
 static const char *read_field(tmon_change *out, const char *name, const tmon_json *value, bool create) {
   tmon_record_change *change = &out->values;
   for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
@@ -87,6 +114,10 @@ static const char *read_field(tmon_change *out, const char *name, const tmon_jso
   }
   if (create && strcmp(name, "id") == 0) {
     return store((void *)&change->id, KIND_TEXT, value);
+  }
+  if (strcmp(name, "progress") == 0) {
+    change->progress = &out->progress;
+    return read_progress(&out->progress, value);
   }
   if (strcmp(name, "status") == 0) {
     const char *text = tmon_json_text(value);

@@ -22,7 +22,8 @@ bool tmon_latest_take_results(tmon_latest *latest, tmon_store *store, const char
 
 /* A change read from a body; texts are borrowed from the body, JSON texts are kept here. */
 typedef struct tmon_change {
-  tmon_record_change values;
+  tmon_record_change values; /* points into the others: not to be copied */
+  tmon_progress progress;
   char *config;
   char *hardware;
   char *tags;

@@ -36,6 +36,16 @@ static int check_numbers(const tmon_record_change *change) {
   return TMON_OK;
 }
 
+static int check_progress(const tmon_record_change *change) {
+  tmon_progress given;
+  if (change->progress == NULL) return TMON_OK;
+  int result = tmon_options_copy(&given, sizeof given, change->progress, "tmon_progress");
+  if (result == TMON_OK && !(given.fraction <= 1)) {
+    result = tmon_error_set_field(TMON_EINVAL, "progress", "fraction is %g, expected 0 to 1", given.fraction);
+  }
+  return result;
+}
+
 static int check_change(tmon_record_change *out, const tmon_record_change *given) {
   if (given == NULL) return tmon_error_set(TMON_EINVAL, "the change is NULL");
   int result = tmon_options_copy(out, sizeof *out, given, "tmon_record_change");
@@ -57,6 +67,7 @@ static int check_change(tmon_record_change *out, const tmon_record_change *given
     result = tmon_error_set_field(TMON_EINVAL, "parent_id", "\"%.64s\" is not the id of a session (a UUID)", out->parent_id);
   }
   if (result == TMON_OK) result = check_numbers(out);
+  if (result == TMON_OK) result = check_progress(out);
   if (result == TMON_OK && out->started_at != 0 && out->completed_at != 0 && out->completed_at < out->started_at) {
     result = tmon_error_set_field(TMON_EINVAL, "completed_at", "completed_at is before started_at");
   }
@@ -178,6 +189,37 @@ static int write_times(tmon_tx *tx, const char *id, const tmon_record_change *ch
   return TMON_OK;
 }
 
+static void bind_said_int(tmon_row *row, int index, int64_t value) {
+  if (value < 0) tmon_bind_null(row, index);
+  else tmon_bind_int(row, index, value);
+}
+
+static int write_progress(tmon_tx *tx, const char *id, const tmon_progress *progress) {
+  tmon_row *row = NULL;
+  tmon_progress given;
+  if (progress == NULL) return TMON_OK;
+  int result = tmon_options_copy(&given, sizeof given, progress, "tmon_progress");
+  if (result != TMON_OK) return result;
+  result = tmon_tx_prepare(&row, tx,
+      "UPDATE training_sessions SET progress_batch = coalesce(?4, CASE WHEN ?2 IS NULL OR ?2 = progress_epoch THEN progress_batch ELSE 0 END),"
+      " progress_epoch = coalesce(?2, progress_epoch), progress_epochs = coalesce(?3, progress_epochs), progress_batches = coalesce(?5, progress_batches),"
+      " progress_images = coalesce(?6, progress_images), progress_fraction = coalesce(?7, progress_fraction) WHERE id = ?1");
+  if (result != TMON_OK) return result;
+  tmon_bind_text(row, 1, id);
+  const int64_t counts[] = {given.epoch, given.epochs, given.batch, given.batches, given.images};
+  for (int i = 0; i < 5; i++) bind_said_int(row, 2 + i, counts[i]);
+  if (given.fraction < 0) tmon_bind_null(row, 7);
+  else tmon_bind_double(row, 7, given.fraction);
+  return tmon_row_run(row);
+}
+
+/* Who says how far it is has begun, whether or not it says so. */
+static void begin_with_progress(tmon_record_change *given, tmon_status before) {
+  if (given->progress == NULL || given->set_status || before != TMON_STATUS_PENDING) return;
+  given->set_status = true;
+  given->status = TMON_STATUS_RUNNING;
+}
+
 static int begin_write(tmon_tx **tx, tmon_store *store) {
   int result = tmon_store_check(store);
   if (result == TMON_OK) result = tmon_db_check_writable(store->db);
@@ -224,12 +266,14 @@ int tmon_record_create(char *id_out, tmon_store *store, const tmon_record_change
   if (id_out == NULL) return tmon_error_set(TMON_EINVAL, "id_out is NULL");
   *id_out = '\0';
   int result = make(&texts, &given, change);
+  if (result == TMON_OK) begin_with_progress(&given, TMON_STATUS_PENDING);
   if (result == TMON_OK && given.id != NULL) (void)tmon_text_copy(id, sizeof id, given.id);
   else if (result == TMON_OK) result = tmon_id_make(id);
   if (result == TMON_OK) result = begin_write(&tx, store);
   if (result == TMON_OK) result = tmon_parent_check(tx, id, given.parent_id);
   if (result == TMON_OK) result = insert(tx, id, &given, &texts);
   if (result == TMON_OK) result = write_times(tx, id, &given);
+  if (result == TMON_OK) result = write_progress(tx, id, given.progress);
   if (result == TMON_OK) result = tmon_event_write(tx, id, "created", "info", NULL);
   if (result == TMON_OK) result = tmon_status_event(tx, id, TMON_STATUS_PENDING, given.set_status ? given.status : TMON_STATUS_PENDING);
   if (result == TMON_OK) result = copy_rules(tx, id);
@@ -239,8 +283,8 @@ int tmon_record_create(char *id_out, tmon_store *store, const tmon_record_change
   return result;
 }
 
-/* A session with a live ring gets its status from its trainer alone. */
-static int check_ringless(tmon_tx *tx, const char *id, bool set_status, tmon_status *status) {
+/* A session with a live ring gets its status and progress from its trainer alone. `change` NULL: only `status` is asked. */
+static int check_ringless(tmon_tx *tx, const char *id, const tmon_record_change *change, tmon_status *status) {
   tmon_row *row = NULL;
   int result = tmon_tx_prepare(
       &row, tx, "SELECT (SELECT count(*) FROM writers w WHERE w.session = s.key AND w.closed = 0), s.status FROM training_sessions s WHERE s.id = ?");
@@ -251,8 +295,11 @@ static int check_ringless(tmon_tx *tx, const char *id, bool set_status, tmon_sta
   if (result == TMON_OK) (void)tmon_status_parse(tmon_row_text(row, 1), status);
   tmon_row_reset(row);
   if (result == TMON_DONE) return tmon_error_set(TMON_ENOTFOUND, "no session %s in this store", id);
-  if (result == TMON_OK && live && set_status) {
+  if (result == TMON_OK && live && change != NULL && change->set_status) {
     return tmon_error_set_field(TMON_ESTATE, "status", "session %s is fed by a live trainer: pause or stop it instead of setting its status", id);
+  }
+  if (result == TMON_OK && live && change != NULL && change->progress != NULL) {
+    return tmon_error_set_field(TMON_ESTATE, "progress", "session %s is fed by a live trainer, which alone says how far it is", id);
   }
   return result;
 }
@@ -277,7 +324,8 @@ static bool is_of_trainer(const tmon_record_change *change) {
   }
   return !people || change->model_type != NULL || change->dataset_name != NULL || change->config_json != NULL || change->hardware_json != NULL ||
       change->summary_json != NULL || change->model_path != NULL || change->error_text != NULL || change->dataset_size != 0 || change->epochs != 0 ||
-      change->batch_size != 0 || change->img_size != 0 || change->set_status || change->started_at != 0 || change->completed_at != 0;
+      change->batch_size != 0 || change->img_size != 0 || change->set_status || change->started_at != 0 || change->completed_at != 0 ||
+      change->progress != NULL;
 }
 
 static int update(tmon_tx *tx, const char *id, const tmon_record_change *given, const made *texts) {
@@ -316,12 +364,14 @@ int tmon_record_update(tmon_store *store, const char *id, const tmon_record_chan
   if (result == TMON_OK) result = make(&texts, &given, change);
   if (result == TMON_OK && given.id != NULL) result = tmon_error_set_field(TMON_EINVAL, "id", "the id of a session can't be changed");
   if (result == TMON_OK) result = begin_write(&tx, store);
-  if (result == TMON_OK) result = check_ringless(tx, id, given.set_status, &before);
+  if (result == TMON_OK) result = check_ringless(tx, id, &given, &before);
+  if (result == TMON_OK) begin_with_progress(&given, before);
   if (result == TMON_OK) result = tmon_parent_check(tx, id, given.parent_id);
   if (result == TMON_OK) result = remake_best(&texts, tx, id, &given);
   if (result == TMON_OK) result = update(tx, id, &given, &texts);
   if (result == TMON_OK) result = write_times(tx, id, &given);
-  if (result == TMON_OK) result = check_ringless(tx, id, false, &after);
+  if (result == TMON_OK) result = write_progress(tx, id, given.progress);
+  if (result == TMON_OK) result = check_ringless(tx, id, NULL, &after);
   if (result == TMON_OK) result = tmon_status_event(tx, id, before, after);
   result = end_write(tx, result);
   free_made(&texts);
@@ -329,12 +379,15 @@ int tmon_record_update(tmon_store *store, const char *id, const tmon_record_chan
 }
 
 /* A row stands for a completed epoch. Counting rows is right for trainers that count from 0, the highest number for those that leave epochs out. */
+#define EPOCHS_DONE "max(?3, (SELECT count(*) FROM training_metrics WHERE session_id = ?1))"
+
 static int touch_session(tmon_tx *tx, const char *id, int64_t epoch) {
   tmon_row *row = NULL;
   int64_t key = 0;
   int result = tmon_tx_prepare(&row, tx,
-      "UPDATE training_sessions SET lease_at = ?2, progress_epoch = max(coalesce(progress_epoch, 0), CASE WHEN rest = 1 THEN"
-      " max(?3, (SELECT count(*) FROM training_metrics WHERE session_id = ?1)) ELSE 0 END) WHERE id = ?1");
+      "UPDATE training_sessions SET lease_at = ?2, progress_batch = CASE WHEN rest = 1 AND " EPOCHS_DONE
+      " > progress_epoch THEN 0 ELSE progress_batch END,"
+      " progress_epoch = CASE WHEN rest = 1 THEN max(progress_epoch, " EPOCHS_DONE ") ELSE progress_epoch END WHERE id = ?1");
   if (result != TMON_OK) return result;
   tmon_bind_text(row, 1, id);
   tmon_bind_int(row, 2, tmon_clock_now_us());
@@ -362,7 +415,7 @@ int tmon_record_log_epoch(tmon_store *store, const char *id, int64_t epoch, cons
   tmon_epoch_entry *entries = tmon_alloc_zero(count, sizeof *entries);
   if (entries == NULL) result = tmon_error_no_memory();
   for (size_t i = 0; entries != NULL && i < count; i++) entries[i] = (tmon_epoch_entry){epoch, values[i].key, values[i].value};
-  if (result == TMON_OK) result = check_ringless(tx, id, false, &status);
+  if (result == TMON_OK) result = check_ringless(tx, id, NULL, &status);
   if (result == TMON_OK) result = tmon_epoch_write(tx, id, entries, count);
   if (result == TMON_OK) result = tmon_alerts_epoch_rows(tx, id, entries, count);
   if (result == TMON_OK) result = touch_session(tx, id, epoch);

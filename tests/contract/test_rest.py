@@ -213,6 +213,35 @@ class Rest(unittest.TestCase):
         self.assertEqual(self.ask("POST", "/api/training/metrics", {"session_id": plain["id"], "epoch": 2, "total_loss": 1})[0], 201)
         self.assertEqual(progress(plain), (2, None, None))
 
+    def test_progress_of_a_trainer_without_a_ring(self):
+        websocket = WebSocket(self.server.port)
+        websocket.receive()
+        session = self.create(status="pending", epochs=4)["id"]
+        path = f"/api/training/sessions/{session}"
+
+        def tell(**progress):
+            status, reply = self.ask("PATCH", path, {"progress": progress})
+            self.assertEqual((status, reply.get("control")), (200, "run"), reply)
+            found = reply["session"]["progress"]
+            return [reply["session"]["status"]] + [found[name] for name in ("epoch", "epochs", "batch", "batches", "images", "percent")]
+
+        self.assertEqual(tell(batch=5, batches=20, images=160), ["running", 0, 4, 5, 20, 160, 6.25])
+        self.assertEqual(websocket.wait_for("training_started", session)["session"]["progress"]["images"], 160)
+        self.assertEqual(tell(batch=20, images=640, epoch=None), ["running", 0, 4, 20, 20, 640, 25])
+        self.assertEqual(self.ask("POST", "/api/training/metrics", {"session_id": session, "epoch": 0, "total_loss": 1})[0], 201)
+        self.assertEqual(tell(), ["running", 1, 4, 0, 20, 640, 25])
+        self.assertEqual(tell(batch=10), ["running", 1, 4, 10, 20, 640, 37.5])
+        self.assertEqual(tell(epoch=1), ["running", 1, 4, 10, 20, 640, 37.5])
+        self.assertEqual(tell(epoch=2), ["running", 2, 4, 0, 20, 640, 50])
+        current = self.ask("GET", f"/api/metrics/current?session_id={session}")[1]
+        self.assertEqual((current["epoch"], current["batch"], current["total_batches"]), (2, 0, 20))
+        self.assertEqual([event["kind"] for event in self.ask("GET", path)[1]["events"]], ["created", "started"])
+        for wrong in (5, [], {"batch": -1}, {"batch": 1.5}, {"images": "many"}, {"fraction": 1.1}, {"fraction": -0.1}, {"step": 3}):
+            self.refused(self.ask("PATCH", path, {"progress": wrong}), 400, "progress")
+        bare = self.create(progress={"fraction": 0.25})
+        self.assertEqual((bare["progress"]["epoch"], bare["progress"]["percent"]), (None, 25))
+        websocket.close()
+
     def test_list(self):
         self.create(status="failed")
         status, reply = self.ask("GET", "/api/training/sessions?status=failed&limit=1&offset=0")

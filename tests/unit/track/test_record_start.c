@@ -47,6 +47,35 @@ START_TEST(first_sign_of_life_is_the_start) {
 }
 END_TEST
 
+START_TEST(first_progress_is_the_start) {
+  tmon_store *store = test_store();
+  tmon_record record;
+  char id[37];
+  tmon_progress progress = {.size = sizeof progress, .epoch = -1, .epochs = 4, .batch = 3, .batches = 6, .images = 48, .fraction = -1};
+  tmon_record_change change = {.size = sizeof change};
+  ok(tmon_record_create(id, store, &change));
+  change.progress = &progress;
+  ok(tmon_record_update(store, id, &change));
+  tmon_record_list *list = test_record(&record, store, id);
+  ck_assert(record.status == TMON_STATUS_RUNNING && record.started_at != 0);
+  ck_assert_int_eq(record.progress.images, 48);
+  ck_assert_double_eq(record.percent, 12.5);
+  tmon_record_list_free(list);
+  progress.fraction = NAN;
+  ck_assert_int_eq(tmon_record_update(store, id, &change), TMON_EINVAL);
+  progress = (tmon_progress){.size = 1};
+  ck_assert_int_eq(tmon_record_update(store, id, &change), TMON_EINVAL);
+  /* A trainer with a ring says it through the ring alone. */
+  tmon_session *session = NULL;
+  ok(tmon_session_start(&session, store, NULL));
+  progress = (tmon_progress){.size = sizeof progress, .epoch = 9};
+  ck_assert_int_eq(tmon_record_update(store, tmon_session_id(session), &change), TMON_ESTATE);
+  ck_assert_str_eq(tmon_error_field(), "progress");
+  tmon_session_free(session);
+  tmon_store_free(store);
+}
+END_TEST
+
 START_TEST(session_always_has_a_name) {
   tmon_store *store = test_store();
   tmon_record record;
@@ -101,6 +130,7 @@ END_TEST
 int main(void) {
   TCase *tests = tcase_create("record_start");
   tcase_add_test(tests, first_sign_of_life_is_the_start);
+  tcase_add_test(tests, first_progress_is_the_start);
   tcase_add_test(tests, session_always_has_a_name);
   tcase_add_test(tests, an_ended_session_goes_on_without_a_ring);
   return test_run(suite_create("track/record_start"), tests);
