@@ -33,7 +33,7 @@ START_TEST(test_layout) {
   LAYOUT(tmon_bucket, 96, sum, 88);
   LAYOUT(tmon_series_options, 40, all_attempts, 36);
   LAYOUT(tmon_record_filter, 120, ascending, 116);
-  LAYOUT(tmon_record_change, 232, summary_json, 216);
+  LAYOUT(tmon_record_change, 232, progress, 224);
   LAYOUT(tmon_epoch_value, 16, value, 8);
   LAYOUT(tmon_record, 352, summary_json, 344);
   LAYOUT(tmon_alert_note, 40, step, 32);
