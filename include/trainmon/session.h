@@ -100,7 +100,7 @@ typedef struct tmon_progress {
  * they leave out (NULL, empty or 0) stays. Of the two JSON texts each member counts by itself: those that are said replace those of the same name, the others stay.
  * What other ranks say of it is not used.
  * `out` receives the session, NULL on error; free it with tmon_session_free. `options` may be NULL. Any thread. Writes to the store and may wait
- * for its lock. TMON_EINVAL: a bad text, id or JSON, or one that is too long with what the
+ * for its lock, and up to 30 s for an earlier attempt of this rank that is ending. TMON_EINVAL: a bad text, id or JSON, or one that is too long with what the
  * session has. TMON_EEXISTS: this rank of a session of this id is alive. TMON_ENOTFOUND: there is no such parent. TMON_EREADONLY, TMON_EBUSY, TMON_EFULL,
  * TMON_EIO, TMON_ENOMEM, TMON_EFORKED. Since 0.1.
  */
