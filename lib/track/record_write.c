@@ -36,16 +36,6 @@ static int check_numbers(const tmon_record_change *change) {
   return TMON_OK;
 }
 
-static int check_progress(const tmon_record_change *change) {
-  tmon_progress given;
-  if (change->progress == NULL) return TMON_OK;
-  int result = tmon_options_copy(&given, sizeof given, change->progress, "tmon_progress");
-  if (result == TMON_OK && !(given.fraction <= 1)) {
-    result = tmon_error_set_field(TMON_EINVAL, "progress", "fraction is %g, expected 0 to 1", given.fraction);
-  }
-  return result;
-}
-
 static int check_change(tmon_record_change *out, const tmon_record_change *given) {
   if (given == NULL) return tmon_error_set(TMON_EINVAL, "the change is NULL");
   int result = tmon_options_copy(out, sizeof *out, given, "tmon_record_change");
@@ -67,7 +57,6 @@ static int check_change(tmon_record_change *out, const tmon_record_change *given
     result = tmon_error_set_field(TMON_EINVAL, "parent_id", "\"%.64s\" is not the id of a session (a UUID)", out->parent_id);
   }
   if (result == TMON_OK) result = check_numbers(out);
-  if (result == TMON_OK) result = check_progress(out);
   if (result == TMON_OK && out->started_at != 0 && out->completed_at != 0 && out->completed_at < out->started_at) {
     result = tmon_error_set_field(TMON_EINVAL, "completed_at", "completed_at is before started_at");
   }
@@ -115,12 +104,25 @@ static void bind_change(tmon_row *row, const tmon_record_change *change) {
 typedef struct made {
   char *best;
   char *tags;
+  tmon_progress progress;
 } made;
+
+/* From then on the change says the copy, which has all members. */
+static int copy_progress(tmon_progress *out, tmon_record_change *given) {
+  if (given->progress == NULL) return TMON_OK;
+  int result = tmon_options_copy(out, sizeof *out, given->progress, "tmon_progress");
+  given->progress = out;
+  if (result == TMON_OK && !(out->fraction <= 1)) {
+    result = tmon_error_set_field(TMON_EINVAL, "progress", "fraction is %g, expected 0 to 1", out->fraction);
+  }
+  return result;
+}
 
 static int make(made *out, tmon_record_change *given, const tmon_record_change *change) {
   tmon_json *own = NULL;
   memset(out, 0, sizeof *out);
   int result = check_change(given, change);
+  if (result == TMON_OK) result = copy_progress(&out->progress, given);
   if (result == TMON_OK) result = tmon_own_names_read(&own, given->config_json);
   if (result == TMON_OK) result = tmon_best_metric_parse(&out->best, given->best_metric, own);
   if (result == TMON_OK) result = tmon_tags_parse(&out->tags, given->tags_json);
@@ -196,20 +198,17 @@ static void bind_said_int(tmon_row *row, int index, int64_t value) {
 
 static int write_progress(tmon_tx *tx, const char *id, const tmon_progress *progress) {
   tmon_row *row = NULL;
-  tmon_progress given;
   if (progress == NULL) return TMON_OK;
-  int result = tmon_options_copy(&given, sizeof given, progress, "tmon_progress");
-  if (result != TMON_OK) return result;
-  result = tmon_tx_prepare(&row, tx,
+  int result = tmon_tx_prepare(&row, tx,
       "UPDATE training_sessions SET progress_batch = coalesce(?4, CASE WHEN ?2 IS NULL OR ?2 = progress_epoch THEN progress_batch ELSE 0 END),"
       " progress_epoch = coalesce(?2, progress_epoch), progress_epochs = coalesce(?3, progress_epochs), progress_batches = coalesce(?5, progress_batches),"
       " progress_images = coalesce(?6, progress_images), progress_fraction = coalesce(?7, progress_fraction) WHERE id = ?1");
   if (result != TMON_OK) return result;
   tmon_bind_text(row, 1, id);
-  const int64_t counts[] = {given.epoch, given.epochs, given.batch, given.batches, given.images};
+  const int64_t counts[] = {progress->epoch, progress->epochs, progress->batch, progress->batches, progress->images};
   for (int i = 0; i < 5; i++) bind_said_int(row, 2 + i, counts[i]);
-  if (given.fraction < 0) tmon_bind_null(row, 7);
-  else tmon_bind_double(row, 7, given.fraction);
+  if (progress->fraction < 0) tmon_bind_null(row, 7);
+  else tmon_bind_double(row, 7, progress->fraction);
   return tmon_row_run(row);
 }
 
@@ -261,7 +260,7 @@ static int copy_rules(tmon_tx *tx, const char *id) {
 int tmon_record_create(char *id_out, tmon_store *store, const tmon_record_change *change) {
   tmon_record_change given;
   tmon_tx *tx = NULL;
-  made texts = {NULL, NULL};
+  made texts = {.best = NULL};
   char id[TMON_ID_BYTES];
   if (id_out == NULL) return tmon_error_set(TMON_EINVAL, "id_out is NULL");
   *id_out = '\0';
@@ -359,7 +358,7 @@ int tmon_record_update(tmon_store *store, const char *id, const tmon_record_chan
   tmon_tx *tx = NULL;
   tmon_status before = TMON_STATUS_PENDING;
   tmon_status after = TMON_STATUS_PENDING;
-  made texts = {NULL, NULL};
+  made texts = {.best = NULL};
   int result = tmon_check_id(id);
   if (result == TMON_OK) result = make(&texts, &given, change);
   if (result == TMON_OK && given.id != NULL) result = tmon_error_set_field(TMON_EINVAL, "id", "the id of a session can't be changed");
@@ -379,15 +378,13 @@ int tmon_record_update(tmon_store *store, const char *id, const tmon_record_chan
 }
 
 /* A row stands for a completed epoch. Counting rows is right for trainers that count from 0, the highest number for those that leave epochs out. */
-#define EPOCHS_DONE "max(?3, (SELECT count(*) FROM training_metrics WHERE session_id = ?1))"
-
 static int touch_session(tmon_tx *tx, const char *id, int64_t epoch) {
   tmon_row *row = NULL;
   int64_t key = 0;
   int result = tmon_tx_prepare(&row, tx,
-      "UPDATE training_sessions SET lease_at = ?2, progress_batch = CASE WHEN rest = 1 AND " EPOCHS_DONE
-      " > progress_epoch THEN 0 ELSE progress_batch END,"
-      " progress_epoch = CASE WHEN rest = 1 THEN max(progress_epoch, " EPOCHS_DONE ") ELSE progress_epoch END WHERE id = ?1");
+      "UPDATE training_sessions SET lease_at = ?2, progress_batch = CASE WHEN rest = 1 AND done > progress_epoch THEN 0 ELSE progress_batch END,"
+      " progress_epoch = CASE WHEN rest = 1 THEN max(progress_epoch, done) ELSE progress_epoch END"
+      " FROM (SELECT max(?3, count(*)) AS done FROM training_metrics WHERE session_id = ?1) WHERE id = ?1");
   if (result != TMON_OK) return result;
   tmon_bind_text(row, 1, id);
   tmon_bind_int(row, 2, tmon_clock_now_us());
